@@ -1,0 +1,35 @@
+# `make demo` and `make test` each do all their own set-up; both need only python3.11 and make.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check lint types unit wheel clean
+
+demo: $(READY)
+	$(BIN)/python sample_data/demo.py
+
+test: check wheel
+
+check: lint types unit
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+unit: $(READY)
+	$(BIN)/pytest
+
+wheel: $(READY)
+	$(BIN)/python tests/wheel/try_wheel.py
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) demo build dist

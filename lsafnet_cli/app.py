@@ -1,0 +1,66 @@
+"""The command line: sub-commands, and one place that turns errors into one line and an exit code."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from lsafnet_cli.commands.predict import predict
+from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, LsafnetError, one_line
+
+app = typer.Typer(
+    name="lsafnet",
+    help="What changed between two georeferenced images, from what to what, and where exactly.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(predict)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"lsafnet {version('lsafnet')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _lsafnet(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """What changed between two georeferenced images, from what to what, and where exactly."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code. A traceback means a bug."""
+    try:
+        code = app(arguments, standalone_mode=False)
+    except LsafnetError as error:
+        code = _fail(one_line(error), error.exit_code)
+    except TyperException as error:
+        code = _fail(f"{one_line_of(error)}; see lsafnet --help", error.exit_code)
+    except (KeyboardInterrupt, Abort):
+        code = INTERRUPTED_EXIT_CODE
+    if code == INTERRUPTED_EXIT_CODE:
+        _fail("interrupted", code)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def one_line_of(error: TyperException) -> str:
+    """Return what was wrong with the command line."""
+    return " ".join(error.format_message().split()).removesuffix(".")
+
+
+def _fail(text: str, code: int) -> int:
+    from lsafnet_cli.console import show_error
+
+    show_error(text)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Work beside the main thread: bounded queues, and errors that reach whoever waits for the work."""
+
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
+from typing import Generic, Self, TypeVar
+
+Item = TypeVar("Item")
+_POLL_SECONDS = 0.1  # how soon a waiting thread sees that the other side has gone
+
+
+class _End:
+    """Marks the end of a queue; carries the error that ended it, if one did."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def run_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
+    """Yield `items`, made by a thread of their own that is at most `depth` items ahead.
+
+    An error raised by `items` is raised here, at the place of the item it took. Closing this generator
+    ends the thread.
+    """
+    waiting: queue.Queue[Item | _End] = queue.Queue(depth)
+    gone = threading.Event()
+    thread = threading.Thread(target=_produce, args=(items, waiting, gone), name="run-ahead", daemon=True)
+    thread.start()
+    try:
+        while not isinstance(item := waiting.get(), _End):
+            yield item
+        if item.error is not None:
+            raise item.error
+    finally:
+        gone.set()
+        thread.join()
+
+
+def _produce(items: Iterable[Item], waiting: "queue.Queue[Item | _End]", gone: threading.Event) -> None:
+    end = _End()
+    iterator = iter(items)
+    try:
+        for item in iterator:
+            if not _put(waiting, item, gone):
+                break
+    except BaseException as error:  # whatever it is, the waiting thread must not wait for ever
+        end = _End(error)
+    finally:
+        if close := getattr(iterator, "close", None):
+            close()
+        _put(waiting, end, gone)
+
+
+def _put(waiting: "queue.Queue[Item | _End]", item: Item | _End, gone: threading.Event) -> bool:
+    while not gone.is_set():
+        with suppress(queue.Full):
+            waiting.put(item, timeout=_POLL_SECONDS)
+            return True
+    return False
+
+
+class Background(Generic[Item]):
+    """Hands items to `work` in a thread of its own, in order; at most `depth` of them wait.
+
+    The first error of `work` is raised by the next `put`, or on leaving the `with` block. Where the block
+    itself is left by an error, what still waits is dropped.
+    """
+
+    def __init__(self, work: Callable[[Item], None], depth: int) -> None:
+        self._work = work
+        self._waiting: queue.Queue[Item | _End] = queue.Queue(depth)
+        self._error: BaseException | None = None
+        self._gone = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="background", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._gone.set()
+        while self._thread.is_alive():
+            with suppress(queue.Full):
+                self._waiting.put(_End(), timeout=_POLL_SECONDS)
+                break
+        self._thread.join()
+        if kind is None and self._error is not None:
+            raise self._error
+
+    def put(self, item: Item) -> None:
+        """Hand over one item; waits while `depth` items wait."""
+        while self._error is None:
+            with suppress(queue.Full):
+                self._waiting.put(item, timeout=_POLL_SECONDS)
+                return
+        raise self._error
+
+    def _run(self) -> None:
+        while not isinstance(item := self._waiting.get(), _End):
+            if self._gone.is_set() or self._error is not None:
+                continue
+            try:
+                self._work(item)
+            except BaseException as error:
+                self._error = error

@@ -1,0 +1,76 @@
+"""Which checkpoint a run uses, and what its classes look like."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lsafnet.checkpoint_info import CheckpointError, CheckpointInfo
+from lsafnet_cli.classes import Legend, parse_color
+from lsafnet_cli.errors import CheckpointFileError, one_line
+from lsafnet_cli.types import Observer
+
+if TYPE_CHECKING:
+    from lsafnet.checkpoint import Checkpoint
+
+VARIABLE = "LSAFNET_CHECKPOINT"
+SHIPPED = "lsafnet-tiny-made.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCheckpoint:
+    """A loaded checkpoint with its file's name and sha256."""
+
+    name: str
+    sha256: str
+    checkpoint: "Checkpoint"
+
+    @property
+    def info(self) -> CheckpointInfo:
+        """What the checkpoint says about itself."""
+        return self.checkpoint.info
+
+    @property
+    def legend(self) -> Legend:
+        """The legend of the maps it makes."""
+        from lsafnet.registry import NETWORKS
+
+        entries = self.info.classes
+        return Legend(
+            names=tuple(entry.name for entry in entries),
+            colors=tuple(parse_color(entry.color) for entry in entries),
+            semantic=NETWORKS[self.info.network].semantic,
+        )
+
+
+def shipped_checkpoint() -> Path:
+    """Return the small checkpoint inside the package."""
+    return Path(str(files("lsafnet_cli") / "data" / SHIPPED))
+
+
+def load_named_checkpoint(path: Path | None, observer: Observer) -> NamedCheckpoint:
+    """Load the checkpoint named, else $LSAFNET_CHECKPOINT, else the shipped one, which the user is told about.
+
+    Raises CheckpointFileError.
+    """
+    from lsafnet.checkpoint import load_checkpoint
+
+    chosen = path or Path(os.environ.get(VARIABLE) or shipped_checkpoint())
+    try:
+        checkpoint = load_checkpoint(chosen)
+    except CheckpointError as error:
+        raise CheckpointFileError(one_line(error)) from error
+    if chosen == shipped_checkpoint():
+        observer.notice(
+            f"no --checkpoint given: using the small one shipped inside, trained on {checkpoint.info.trained_on}; "
+            "it shows how the tool works, its maps of real images mean little"
+        )
+    return NamedCheckpoint(chosen.name, sha256_of(chosen), checkpoint)
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's sha256 as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

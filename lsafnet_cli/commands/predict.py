@@ -1,0 +1,135 @@
+"""`lsafnet predict`: the main job."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FILES, TILES, DEVICE, OUTPUT = "Images", "Tiles", "Device", "Output"
+
+BeforeArg = Annotated[str, typer.Argument(metavar="BEFORE", help="Image of the earlier date.")]
+AfterArg = Annotated[str, typer.Argument(metavar="AFTER", help="Image of the later date.")]
+MapOpt = Annotated[Path, typer.Option("--output", "-o", metavar="MAP.tif", help="The change map to write.")]
+CheckpointOpt = Annotated[
+    Path | None,
+    typer.Option(help="Trained network; else $LSAFNET_CHECKPOINT, else the small one shipped inside."),
+]
+PolygonsOpt = Annotated[
+    list[Path] | None,
+    typer.Option(help="Write polygons too: .gpkg or .geojson. Repeatable.", rich_help_panel=OUTPUT),
+]
+AlsoOpt = Annotated[
+    str,
+    typer.Option(
+        help="Further files beside the map, by comma: from, to, before, after, probability, quicklook.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+OverwriteOpt = Annotated[bool, typer.Option(help="Replace outputs that exist.", rich_help_panel=OUTPUT)]
+JsonOpt = Annotated[bool, typer.Option("--json", help="Print the report as JSON.", rich_help_panel=OUTPUT)]
+QuietOpt = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No notices, no progress.", rich_help_panel=OUTPUT)
+]
+VerboseOpt = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say how long each stage took.", rich_help_panel=OUTPUT)
+]
+BandsOpt = Annotated[
+    str | None,
+    typer.Option(help="Bands to read, such as 4,3,2. Default: the first ones.", rich_help_panel=FILES),
+]
+StretchOpt = Annotated[
+    str,
+    typer.Option(
+        help="auto, none, percentile:LO,HI or range:LO,HI: how numbers become the checkpoint's values.",
+        rich_help_panel=FILES,
+    ),
+]
+ReadersOpt = Annotated[int, typer.Option(help="Threads that read.", rich_help_panel=FILES)]
+TileOpt = Annotated[
+    int | None, typer.Option(help="Tile size in pixels. Default: the checkpoint's.", rich_help_panel=TILES)
+]
+OverlapOpt = Annotated[
+    int | None,
+    typer.Option(
+        help="Pixels that neighbouring tiles share. Default: a quarter tile.", rich_help_panel=TILES
+    ),
+]
+BlendOpt = Annotated[
+    str, typer.Option(help="taper (weighted mean of overlapping tiles) or crop.", rich_help_panel=TILES)
+]
+ThresholdOpt = Annotated[float, typer.Option(help="Changed above this probability.", rich_help_panel=TILES)]
+DeviceOpt = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...", rich_help_panel=DEVICE)]
+PrecisionOpt = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", rich_help_panel=DEVICE)]
+BatchSizeOpt = Annotated[str, typer.Option(help="Tiles at once, or auto.", rich_help_panel=DEVICE)]
+
+
+def predict(
+    before: BeforeArg,
+    after: AfterArg,
+    output: MapOpt,
+    checkpoint: CheckpointOpt = None,
+    polygons: PolygonsOpt = None,
+    also: AlsoOpt = "",
+    overwrite: OverwriteOpt = False,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+    bands: BandsOpt = None,
+    stretch: StretchOpt = "auto",
+    readers: ReadersOpt = 2,
+    tile: TileOpt = None,
+    overlap: OverlapOpt = None,
+    blend: BlendOpt = "taper",
+    threshold: ThresholdOpt = 0.5,
+    device: DeviceOpt = "auto",
+    precision: PrecisionOpt = "auto",
+    batch_size: BatchSizeOpt = "auto",
+) -> None:
+    """Write the change map of two images: what changed, from what to what, and where."""
+    from lsafnet_cli.types import (
+        DeviceOptions,
+        OutputOptions,
+        PredictOptions,
+        ReadOptions,
+        StretchRule,
+        TileOptions,
+    )
+
+    options = PredictOptions(
+        checkpoint=checkpoint,
+        threshold=threshold,
+        read=ReadOptions(parse_bands(bands), StretchRule.parse(stretch), readers),
+        tile=TileOptions(tile, overlap, blend),
+        device=DeviceOptions(device, precision, parse_batch_size(batch_size)),
+        output=OutputOptions(tuple(polygons or ()), parse_names(also), overwrite),
+    )
+    from lsafnet_cli.console import make_observer, show_report
+    from lsafnet_cli.pipeline import predict_change  # here, so that wrong options do not wait for torch
+
+    report = predict_change(before, after, output, options, make_observer(quiet))
+    show_report(report, as_json, verbose)
+
+
+def parse_bands(text: str | None) -> tuple[int, ...] | None:
+    """Read "4,3,2"."""
+    from lsafnet_cli.errors import OptionError
+
+    try:
+        return tuple(int(part) for part in text.split(",")) if text is not None else None
+    except ValueError:
+        raise OptionError(f"--bands {text}: write band numbers with commas, such as 4,3,2") from None
+
+
+def parse_batch_size(text: str) -> int | None:
+    """Read a number, or "auto" as None."""
+    from lsafnet_cli.errors import OptionError
+
+    try:
+        return None if text == "auto" else int(text)
+    except ValueError:
+        raise OptionError(f"--batch-size {text}: write a number or auto") from None
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read "from,to"; each name once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))

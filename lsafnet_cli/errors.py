@@ -1,0 +1,57 @@
+"""What can go wrong for a user: one root, one exit code for each kind, one line for each message."""
+
+from typing import ClassVar
+
+
+class LsafnetError(Exception):
+    """A failure the user can act on. Its text is one line: which file, what was found, what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class OptionError(LsafnetError):
+    """An option has a value that cannot be used."""
+
+    exit_code = 2
+
+
+class InputError(LsafnetError):
+    """An input file cannot be read."""
+
+    exit_code = 3
+
+
+class PairError(LsafnetError):
+    """Two readable images do not make a pair."""
+
+    exit_code = 4
+
+
+class NoOverlapError(PairError):
+    """Two images share no ground."""
+
+
+class CheckpointFileError(LsafnetError):
+    """A checkpoint cannot be loaded or does not fit."""
+
+    exit_code = 5
+
+
+class OutputError(LsafnetError):
+    """An output cannot be written."""
+
+    exit_code = 6
+
+
+class DeviceError(LsafnetError):
+    """The device is missing or its memory is too small."""
+
+    exit_code = 7
+
+
+INTERRUPTED_EXIT_CODE = 130
+
+
+def one_line(error: BaseException) -> str:
+    """Return the text of any exception as one line, or its type's name where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__

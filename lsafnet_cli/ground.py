@@ -1,0 +1,69 @@
+"""True ground area of pixels, in any CRS: degrees, web mercator, UTM alike."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pyproj import CRS, Transformer
+from scipy.interpolate import RectBivariateSpline
+
+from lsafnet_cli.types import Grid
+
+_NODES = 33  # along each axis; a cubic through them follows any map projection's scale to better than 1e-6
+
+
+class PixelAreas:
+    """Areas of a grid's pixels on the ellipsoid of its CRS, in m2.
+
+    The area of a pixel is M N cos(latitude) |d(latitude, longitude) / d(row, col)| at its centre, where M and
+    N are the ellipsoid's radii of curvature (meridian and prime vertical). Raises ValueError without a CRS.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        if grid.crs is None:
+            raise ValueError("pixels without a CRS have no ground area")
+        self._grid = grid
+        crs = CRS.from_user_input(grid.crs.to_wkt())
+        geodetic = crs.geodetic_crs or crs
+        self._to_degrees = Transformer.from_crs(crs, geodetic, always_xy=True)
+        ellipsoid = geodetic.ellipsoid
+        if ellipsoid is None:
+            raise ValueError(f"{crs.name} has no ellipsoid, so its pixels have no ground area")
+        flattening = 1 / ellipsoid.inverse_flattening if ellipsoid.inverse_flattening else 0.0
+        self._semi_major_m, self._e2 = ellipsoid.semi_major_metre, flattening * (2 - flattening)
+
+    def at(self, rows: ArrayLike, cols: ArrayLike) -> NDArray[np.float64]:
+        """Return the area of pixels whose centres lie at these rows and columns (0.5 is the first pixel's)."""
+        return np.asarray(self._spline.ev(rows, cols))
+
+    @cached_property
+    def _spline(self) -> Any:
+        rows = np.linspace(0, self._grid.height, _NODES)
+        cols = np.linspace(0, self._grid.width, _NODES)
+        return RectBivariateSpline(rows, cols, self.exactly_at(*np.meshgrid(rows, cols, indexing="ij")))
+
+    def exactly_at(self, rows: ArrayLike, cols: ArrayLike) -> NDArray[np.float64]:
+        """Return the same as `at`, computed for each pixel by itself."""
+        row, col = np.asarray(rows, float), np.asarray(cols, float)
+        lon_up, lat_up = self._degrees(row - 0.5, col)
+        lon_down, lat_down = self._degrees(row + 0.5, col)
+        lon_left, lat_left = self._degrees(row, col - 0.5)
+        lon_right, lat_right = self._degrees(row, col + 0.5)
+        turns = _wrapped(lon_down - lon_up) * (lat_right - lat_left)
+        areas = np.abs(turns - _wrapped(lon_right - lon_left) * (lat_down - lat_up))
+        return np.asarray(areas * np.radians(1) ** 2 * self._square_radian((lat_up + lat_down) / 2))
+
+    def _degrees(self, row: NDArray[np.float64], col: NDArray[np.float64]) -> tuple[Any, Any]:
+        x, y = self._grid.to_ground(col, row)
+        lon, lat = self._to_degrees.transform(x, y)
+        return lon, lat
+
+    def _square_radian(self, latitude: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return M N cos(latitude), m2."""
+        phi, e2 = np.radians(latitude), self._e2
+        return np.asarray(self._semi_major_m**2 * (1 - e2) * np.cos(phi) / (1 - e2 * np.sin(phi) ** 2) ** 2)
+
+
+def _wrapped(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (degrees + 180) % 360 - 180

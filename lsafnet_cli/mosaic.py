@@ -1,0 +1,91 @@
+"""A virtual raster (GDAL's VRT format) over files that lie below each other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from lsafnet_cli.classes import Color
+from lsafnet_cli.types import Grid
+
+GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16"}
+BLOCK_PX = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file that holds full-width rows [first, end) of a raster."""
+
+    path: Path
+    first: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class RasterMeta:
+    """What a one-band raster is besides its pixels."""
+
+    grid: Grid
+    dtype: str
+    nodata: int
+    description: str
+    palette: Mapping[int, Color] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def vrt_xml(meta: RasterMeta, parts: Sequence[Part]) -> str:
+    """Return the text of a VRT over `parts`; rows that no part holds have no data."""
+    grid = meta.grid
+    root = ET.Element("VRTDataset", rasterXSize=str(grid.width), rasterYSize=str(grid.height))
+    if grid.crs is not None:
+        ET.SubElement(root, "SRS").text = grid.crs.to_wkt()
+    if not grid.transform.is_identity:
+        ET.SubElement(root, "GeoTransform").text = ", ".join(repr(float(v)) for v in grid.transform.to_gdal())
+    metadata = ET.SubElement(root, "Metadata")
+    for key, value in meta.tags.items():
+        ET.SubElement(metadata, "MDI", key=key).text = value
+    _band(root, meta, parts)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _band(root: ET.Element, meta: RasterMeta, parts: Sequence[Part]) -> None:
+    band = ET.SubElement(
+        root,
+        "VRTRasterBand",
+        dataType=GDAL_TYPES[meta.dtype],
+        band="1",
+        blockXSize=str(BLOCK_PX),
+        blockYSize=str(BLOCK_PX),
+    )
+    ET.SubElement(band, "Description").text = meta.description
+    ET.SubElement(band, "NoDataValue").text = str(meta.nodata)
+    if meta.palette:
+        ET.SubElement(band, "ColorInterp").text = "Palette"
+        _color_table(band, meta.palette)
+    for part in parts:
+        _source(band, meta, part)
+
+
+def _color_table(band: ET.Element, palette: Mapping[int, Color]) -> None:
+    table = ET.SubElement(band, "ColorTable")
+    for value in range(max(palette) + 1):
+        red, green, blue = palette.get(value, (0, 0, 0))
+        ET.SubElement(table, "Entry", c1=str(red), c2=str(green), c3=str(blue), c4="255")
+
+
+def _source(band: ET.Element, meta: RasterMeta, part: Part) -> None:
+    width, rows = str(meta.grid.width), str(part.end - part.first)
+    source = ET.SubElement(band, "SimpleSource")
+    ET.SubElement(source, "SourceFilename", relativeToVRT="0").text = str(part.path)
+    ET.SubElement(source, "SourceBand").text = "1"
+    ET.SubElement(
+        source,
+        "SourceProperties",
+        RasterXSize=width,
+        RasterYSize=rows,
+        DataType=GDAL_TYPES[meta.dtype],
+        BlockXSize=str(BLOCK_PX),
+        BlockYSize=str(BLOCK_PX),
+    )
+    ET.SubElement(source, "SrcRect", xOff="0", yOff="0", xSize=width, ySize=rows)
+    ET.SubElement(source, "DstRect", xOff="0", yOff=str(part.first), xSize=width, ySize=rows)

@@ -1,0 +1,130 @@
+"""Report: what a run did and found, as one value that is printed, returned and written as JSON."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsafnet_cli.classes import Legend
+from lsafnet_cli.components import find_runs
+from lsafnet_cli.errors import InputError
+from lsafnet_cli.ground import PixelAreas
+from lsafnet_cli.provenance import LEGEND
+from lsafnet_cli.stages.read import grid_of, open_raster
+from lsafnet_cli.stages.vectorize import row_windows, run_areas
+
+SQUARE_METRES_PER_HECTARE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionRow:
+    """How much ground made one transition. Areas are None without a CRS; the share is of valid pixels."""
+
+    code: int
+    from_class: str | None
+    to_class: str | None
+    name: str
+    pixels: int
+    share: float
+    area_ha: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTable:
+    """The areas of a map: transitions that occur, largest first, and the pixels that had data and had none."""
+
+    transitions: tuple[TransitionRow, ...]
+    valid_pixels: int
+    nodata_pixels: int
+    changed_pixels: int
+    valid_ha: float | None
+    changed_ha: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What `predict_change` returns."""
+
+    before: str
+    after: str
+    outputs: dict[str, str]
+    width: int
+    height: int
+    crs: str | None
+    pixel_size_m: float | None
+    checkpoint: str
+    checkpoint_sha256: str
+    device: str
+    options: dict[str, Any]
+    notices: tuple[str, ...]
+    table: ChangeTable
+    polygon_count: int | None
+    seconds: dict[str, float]
+    version: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-ready values."""
+        return asdict(self)
+
+
+def change_table(path: Path, legend: Legend | None = None) -> ChangeTable:
+    """Count a map's transitions and their true ground areas, row band by row band.
+
+    Raises InputError where the file is no change map.
+    """
+    with open_raster(path) as dataset:
+        legend = legend or read_legend(path, dataset.tags())
+        grid = grid_of(dataset)
+        areas = PixelAreas(grid) if grid.crs is not None else None
+        size = max(legend.palette) + 1
+        pixels, ground = np.zeros(size + 1, np.int64), np.zeros(size + 1)
+        for window in row_windows(grid):
+            runs = find_runs(dataset.read(1, window=window), window.row_off)
+            slot = np.where(runs.code == legend.nodata, size, runs.code)
+            pixels += np.bincount(slot, runs.length, size + 1).astype(np.int64)
+            ground += np.bincount(slot, run_areas(runs, areas), size + 1)
+    return _table(legend, pixels, ground)
+
+
+def read_legend(path: Path, tags: dict[str, str]) -> Legend:
+    """Return the legend in a map's tags. Raises InputError where there is none."""
+    try:
+        return Legend.from_json(tags[LEGEND])
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: is no change map of lsafnet (its tags name no classes)") from error
+
+
+def _table(legend: Legend, pixels: NDArray[np.int64], ground: NDArray[np.float64]) -> ChangeTable:
+    valid, nodata = int(pixels[:-1].sum()), int(pixels[-1])
+    rows = sorted(_rows(legend, pixels, ground, valid), key=lambda row: -row.pixels)
+    return ChangeTable(
+        transitions=tuple(rows),
+        valid_pixels=valid,
+        nodata_pixels=nodata,
+        changed_pixels=int(pixels[1:-1].sum()),
+        valid_ha=_hectares(ground[:-1].sum()),
+        changed_ha=_hectares(ground[1:-1].sum()),
+    )
+
+
+def _rows(
+    legend: Legend, pixels: NDArray[np.int64], ground: NDArray[np.float64], valid: int
+) -> Iterator[TransitionRow]:
+    for transition in legend.transitions:
+        if count := int(pixels[transition.code]):
+            yield TransitionRow(
+                code=transition.code,
+                from_class=legend.names[transition.from_class] if legend.semantic else None,
+                to_class=legend.names[transition.to_class] if legend.semantic else None,
+                name=transition.name,
+                pixels=count,
+                share=count / valid,
+                area_ha=_hectares(ground[transition.code]),
+            )
+
+
+def _hectares(square_metres: float) -> float | None:
+    return None if np.isnan(square_metres) else round(float(square_metres) / SQUARE_METRES_PER_HECTARE, 6)

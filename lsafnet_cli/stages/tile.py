@@ -1,0 +1,211 @@
+"""Tile: a grid becomes `Tile`s, and an aligned pair becomes the pixels under them, tile row by tile row."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from rasterio.windows import Window
+
+from lsafnet_cli.stages.align import AlignedPair, ImageReader
+from lsafnet_cli.stages.read import BoolArray, NumberArray
+from lsafnet_cli.types import Grid, Tile, TileOptions
+from lsafnet_cli.windows import (
+    FloatArray,
+    aligned_spans,
+    crop_weights,
+    mirrored,
+    owned_spans,
+    taper_weights,
+    tile_starts,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TilePlan:
+    """Where the tiles of a scene lie and how each pixel of them counts.
+
+    The weight of a pixel is the product of its row weight and its column weight, (tiles, size) each; over
+    the tiles that touch a pixel the weights sum to 1.
+    """
+
+    height: int
+    width: int
+    size: int
+    row_starts: tuple[int, ...]
+    col_starts: tuple[int, ...]
+    row_weights: FloatArray
+    col_weights: FloatArray
+
+    @property
+    def row_spans(self) -> list[tuple[int, int]]:
+        """(first, end) of the rows that each tile row is the last to touch."""
+        return owned_spans(self.row_starts, self.height)
+
+    @property
+    def col_spans(self) -> list[tuple[int, int]]:
+        """(first, end) of the columns that each tile column is the last to touch."""
+        return owned_spans(self.col_starts, self.width)
+
+    def bottom(self, row: int) -> int:
+        """Return the end of a tile row on the grid."""
+        return min(self.row_starts[row] + self.size, self.height)
+
+    def right(self, col: int) -> int:
+        """Return the end of a tile column on the grid."""
+        return min(self.col_starts[col] + self.size, self.width)
+
+    def __len__(self) -> int:
+        return len(self.row_starts) * len(self.col_starts)
+
+    def __iter__(self) -> Iterator[Tile]:
+        rows, cols = enumerate(self.row_starts), list(enumerate(self.col_starts))
+        return (Tile(row, col, top, left) for (row, top), (col, left) in product(rows, cols))
+
+
+def plan_tiles(grid: Grid, size: int, options: TileOptions) -> TilePlan:
+    """Return the tiles that cover a grid. `size` is the checkpoint's tile where the options name none."""
+    size = options.size_px or size
+    overlap = overlap_of(size, options)
+    rows, cols = (tile_starts(length, size, overlap) for length in grid.shape)
+    if options.blend == "crop":
+        weights = crop_weights(rows, size, grid.height), crop_weights(cols, size, grid.width)
+    else:
+        weights = (
+            taper_weights(rows, size, overlap, grid.height),
+            taper_weights(cols, size, overlap, grid.width),
+        )
+    return TilePlan(grid.height, grid.width, size, rows, cols, *weights)
+
+
+def overlap_of(size: int, options: TileOptions) -> int:
+    """Return how many pixels neighbours share: a quarter of a tile where the options do not say."""
+    return size // 4 if options.overlap_px is None else min(options.overlap_px, size - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TilePixels:
+    """What the files hold under one tile: raw numbers (bands, size, size) of both dates, `valid` (size, size).
+
+    Where a tile sticks out of the scene the scene is mirrored; the arrays are views, to be read only.
+    """
+
+    tile: Tile
+    before: NumberArray
+    after: NumberArray
+    valid: BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class TileRow:
+    """The pixels of one row of tiles, full width: numbers (bands, rows, cols), valid (rows, cols)."""
+
+    row: int
+    before: NumberArray
+    after: NumberArray
+    valid: BoolArray
+
+
+def read_tiles(pair: AlignedPair, plan: TilePlan, threads: int, first_row: int = 0) -> Iterator[TilePixels]:
+    """Yield the tiles that hold a valid pixel, in the plan's order, from tile row `first_row` on.
+
+    Every block of both files is decoded once.
+    """
+    for tile_row in read_tile_rows(pair, plan, threads, first_row):
+        yield from cut_tiles(tile_row, plan)
+
+
+def read_tile_rows(pair: AlignedPair, plan: TilePlan, threads: int, first_row: int = 0) -> Iterator[TileRow]:
+    """Yield the pixels of each tile row. Rows that two tile rows share are read once and kept."""
+    with (
+        ThreadPoolExecutor(threads, thread_name_prefix="read") as pool,
+        ImageReader(pair.before) as before_reader,
+        ImageReader(pair.after) as after_reader,
+    ):
+        before = RowBuffer(before_reader, pool, threads)
+        after = RowBuffer(after_reader, pool, threads)
+        for row in range(first_row, len(plan.row_starts)):
+            top, bottom = plan.row_starts[row], plan.bottom(row)
+            for job in [*before.request(top, bottom), *after.request(top, bottom)]:
+                job.result()
+            (numbers_before, valid_before), (numbers_after, valid_after) = (
+                buffer.rows(bottom - top) for buffer in (before, after)
+            )
+            yield TileRow(row, numbers_before, numbers_after, valid_before & valid_after)
+
+
+def cut_tiles(tile_row: TileRow, plan: TilePlan) -> Iterator[TilePixels]:
+    """Yield the tiles of a row that hold a valid pixel."""
+    size, top = plan.size, plan.row_starts[tile_row.row]
+    row_index = mirrored(plan.bottom(tile_row.row) - top, size)
+    for col, left in enumerate(plan.col_starts):
+        right = plan.right(col)
+        if not tile_row.valid[:, left:right].any():
+            continue
+        cut = [array[..., left:right] for array in (tile_row.before, tile_row.after, tile_row.valid)]
+        if cut[0].shape[-2:] != (size, size):
+            col_index = mirrored(right - left, size)
+            cut = [array[..., row_index[:, None], col_index] for array in cut]
+        yield TilePixels(Tile(tile_row.row, col, top, left), *cut)
+
+
+class RowBuffer:
+    """The rows of one date that tile rows still need: numbers (bands, rows, width) and valid (rows, width).
+
+    Reads go down to the end of a row of the file's blocks, so that no block is decoded twice.
+    """
+
+    def __init__(self, reader: ImageReader, pool: ThreadPoolExecutor, threads: int) -> None:
+        scene, grid = reader.image.scene, reader.image.grid
+        self._reader, self._pool, self._threads = reader, pool, threads
+        self._grid = grid
+        self._first = self._end = 0
+        self._numbers: NumberArray = np.empty((len(scene.bands), 0, grid.width), scene.dtype)
+        self._valid: BoolArray = np.empty((0, grid.width), bool)
+
+    def rows(self, count: int) -> tuple[NumberArray, BoolArray]:
+        """Return the first `count` rows last requested, once every job of the request is done."""
+        return self._numbers[:, :count], self._valid[:count]
+
+    def request(self, top: int, bottom: int) -> list["Future[None]"]:
+        """Keep the rows from `top` on and start reading those down to `bottom` that are not here yet."""
+        end = max(self._end, self._block_end(bottom))
+        start = max(self._end, top)
+        numbers = np.empty((len(self._numbers), end - top, self._grid.width), self._numbers.dtype)
+        valid = np.empty((end - top, self._grid.width), bool)
+        if self._end > top:
+            numbers[:, : start - top] = self._numbers[:, top - self._first :]
+            valid[: start - top] = self._valid[top - self._first :]
+        self._first, self._end, self._numbers, self._valid = top, end, numbers, valid
+        return [self._submit(window, top) for window in self._windows(start, end)]
+
+    def _block_end(self, bottom: int) -> int:
+        block_rows = self._reader.image.block_shape[0]
+        offset = (self._reader.image.offset or (0, 0))[0]
+        return min(-(-(bottom + offset) // block_rows) * block_rows - offset, self._grid.height)
+
+    def _windows(self, start: int, end: int) -> Iterator[Window]:
+        """Share the rows [start, end) out among the threads along the borders of blocks."""
+        block_rows, block_cols = self._reader.image.block_shape
+        row_offset, col_offset = self._reader.image.offset or (0, 0)
+        rows = [(start + row_offset, end + row_offset)] if end > start else []
+        cols = [(col_offset, self._grid.width + col_offset)]
+        if block_cols < self._grid.width:
+            cols = _shared_out(*cols[0], block_cols, self._threads)
+        elif rows:
+            rows = _shared_out(*rows[0], block_rows, self._threads)
+        for (top, bottom), (left, right) in product(rows, cols):
+            yield Window(left - col_offset, top - row_offset, right - left, bottom - top)
+
+    def _submit(self, window: Window, top: int) -> "Future[None]":
+        first, left = window.row_off - top, window.col_off
+        rows, cols = slice(first, first + window.height), slice(left, left + window.width)
+        return self._pool.submit(
+            self._reader.read, window, self._numbers[:, rows, cols], self._valid[rows, cols]
+        )
+
+
+def _shared_out(first: int, end: int, block: int, threads: int) -> list[tuple[int, int]]:
+    """Cut [first, end) along block borders into about one span for each thread."""
+    return aligned_spans(first, end, -(-(end - first) // (threads * block)) * block)

@@ -1,0 +1,104 @@
+"""How a class raster tells a GIS its names and colours: GDAL's .aux.xml and QGIS's .qml.
+
+rasterio writes neither category names nor attribute tables, so the file that GDAL's "persistent auxiliary
+metadata" keeps them in is written here; its element names are those of GDAL's gdal_pam schema.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from lsafnet_cli.classes import Color, Legend, hex_color
+
+_INTEGER, _STRING = 0, 2  # GDALRATFieldType
+_GENERIC, _NAME, _MIN_MAX, _RED, _GREEN, _BLUE = 0, 2, 5, 6, 7, 8  # GDALRATFieldUsage
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One entry of a class raster: its number, its label, its colour, and the classes it goes from and to."""
+
+    value: int
+    label: str
+    color: Color
+    from_class: str = ""
+    to_class: str = ""
+
+
+def transition_categories(legend: Legend) -> list[Category]:
+    """Return the categories of a map of transition codes."""
+    unchanged = Category(0, legend.names[0], legend.palette[0])
+    changed = [
+        Category(t.code, t.name, t.color, legend.names[t.from_class], legend.names[t.to_class])
+        if legend.semantic
+        else Category(t.code, t.name, t.color)
+        for t in legend.transitions
+    ]
+    return [unchanged, *changed]
+
+
+def class_categories(legend: Legend) -> list[Category]:
+    """Return the categories of a map of land-cover classes."""
+    return [
+        Category(value, name, color)
+        for value, (name, color) in enumerate(zip(legend.names, legend.colors, strict=True))
+    ]
+
+
+def pam_xml(categories: Iterable[Category]) -> str:
+    """Return the text of `<raster>.aux.xml`: category names and an attribute table."""
+    categories = list(categories)
+    root = ET.Element("PAMDataset")
+    band = ET.SubElement(root, "PAMRasterBand", band="1")
+    names = ET.SubElement(band, "CategoryNames")
+    by_value = {category.value: category.label for category in categories}
+    for value in range(max(by_value) + 1):
+        ET.SubElement(names, "Category").text = by_value.get(value, "")
+    _attribute_table(band, categories)
+    return _document(root)
+
+
+def _attribute_table(band: ET.Element, categories: list[Category]) -> None:
+    table = ET.SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
+    fields = [
+        ("Value", _INTEGER, _MIN_MAX),
+        ("Name", _STRING, _NAME),
+        ("From", _STRING, _GENERIC),
+        ("To", _STRING, _GENERIC),
+        ("Red", _INTEGER, _RED),
+        ("Green", _INTEGER, _GREEN),
+        ("Blue", _INTEGER, _BLUE),
+    ]
+    for index, (name, kind, usage) in enumerate(fields):
+        definition = ET.SubElement(table, "FieldDefn", index=str(index))
+        for tag, text in (("Name", name), ("Type", str(kind)), ("Usage", str(usage))):
+            ET.SubElement(definition, tag).text = text
+    for index, entry in enumerate(categories):
+        row = ET.SubElement(table, "Row", index=str(index))
+        for value in (entry.value, entry.label, entry.from_class, entry.to_class, *entry.color):
+            ET.SubElement(row, "F").text = str(value)
+
+
+def qml(categories: Iterable[Category]) -> str:
+    """Return a QGIS layer style that draws each category in its colour; "unchanged" (0) is see-through."""
+    root = ET.Element("qgis", version="3.22", styleCategories="AllStyleCategories")
+    pipe = ET.SubElement(root, "pipe")
+    renderer = ET.SubElement(
+        pipe, "rasterrenderer", type="paletted", band="1", opacity="1", alphaBand="-1", nodataColor=""
+    )
+    palette = ET.SubElement(renderer, "colorPalette")
+    for entry in categories:
+        ET.SubElement(
+            palette,
+            "paletteEntry",
+            value=str(entry.value),
+            label=entry.label,
+            color=hex_color(entry.color),
+            alpha="0" if entry.value == 0 else "255",
+        )
+    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + _document(root)
+
+
+def _document(root: ET.Element) -> str:
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode") + "\n"

@@ -1,0 +1,240 @@
+"""Values that the stages pass to each other. A value that exists has been checked."""
+
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from affine import Affine
+from numpy.typing import ArrayLike, NDArray
+from rasterio.crs import CRS
+from rasterio.windows import Window
+
+from lsafnet_cli.errors import OptionError
+
+FloatArray = NDArray[np.float64]
+
+LAYERS = ("from", "to", "before", "after", "probability")
+PICTURES = ("quicklook",)
+POLYGON_ENDINGS = (".gpkg", ".geojson", ".json")
+
+
+def apply_affine(transform: Affine, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return the images of points (x, y)."""
+    a, b, c, d, e, f = transform[:6]
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    return a * x + b * y + c, d * x + e * y + f
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A raster's pixels on the ground: `transform` takes (col, row) to coordinates of `crs`.
+
+    Without a CRS the coordinates mean nothing beyond the image itself.
+    """
+
+    crs: CRS | None
+    transform: Affine
+    width: int
+    height: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, cols)."""
+        return self.height, self.width
+
+    @property
+    def pixel_count(self) -> int:
+        """rows * cols."""
+        return self.height * self.width
+
+    def to_ground(self, cols: ArrayLike, rows: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return the (x, y) of pixel positions; (0, 0) is the first pixel's outer corner."""
+        return apply_affine(self.transform, cols, rows)
+
+    def to_pixels(self, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return the (cols, rows) of points in the grid's CRS."""
+        return apply_affine(~self.transform, x, y)
+
+    def cut(self, window: Window) -> "Grid":
+        """Return the grid of a window of whole pixels."""
+        shifted = self.transform @ Affine.translation(window.col_off, window.row_off)
+        return Grid(self.crs, shifted, int(window.width), int(window.height))
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One square the network sees: tile row and tile column, and its first pixel on the common grid."""
+
+    row: int
+    col: int
+    top: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """How numbers of a file become the values a checkpoint was trained on, band by band.
+
+    value = clip((number - low) / (high - low), 0, 1) * (value_high - value_low) + value_low; `None` in
+    place of a stretch takes the numbers as they are.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if any(not low < high for low, high in zip(self.low, self.high, strict=True)):
+            raise ValueError(f"a stretch needs low < high in every band, not {self.low} and {self.high}")
+
+
+@dataclass(frozen=True, slots=True)
+class StretchRule:
+    """The user's wish: `auto`, `none`, `percentile` with two percents, or `range` with two numbers."""
+
+    kind: str = "auto"
+    low: float = 2.0
+    high: float = 98.0
+
+    @classmethod
+    def parse(cls, text: str) -> "StretchRule":
+        """Read `auto`, `none`, `percentile:LO,HI` or `range:LO,HI`. Raises OptionError for anything else."""
+        if text in ("auto", "none"):
+            return cls(text)
+        match = re.fullmatch(r"(percentile|range):([^,]+),([^,]+)", text)
+        try:
+            kind, low, high = match.groups() if match else ("", "", "")
+            rule = cls(kind, float(low), float(high))
+        except ValueError:
+            raise OptionError(
+                f"--stretch {text}: write auto, none, percentile:LO,HI or range:LO,HI"
+            ) from None
+        if not rule.low < rule.high or (kind == "percentile" and not 0 <= rule.low < rule.high <= 100):
+            raise OptionError(f"--stretch {text}: LO must be below HI (percentiles from 0 to 100)")
+        return rule
+
+
+@dataclass(frozen=True, slots=True)
+class TileOptions:
+    """How a scene is cut and put together again. None takes the checkpoint's own value.
+
+    `row_band_px` is how many rows are finished and written at once; it never changes the map.
+    """
+
+    size_px: int | None = None
+    overlap_px: int | None = None
+    blend: str = "taper"
+    row_band_px: int = 512
+
+    def __post_init__(self) -> None:
+        if self.size_px is not None and (self.size_px < 32 or self.size_px % 32):
+            raise OptionError(f"--tile {self.size_px}: a tile is a multiple of 32 pixels")
+        if self.overlap_px is not None and self.overlap_px < 0:
+            raise OptionError(f"--overlap {self.overlap_px}: an overlap is 0 pixels or more")
+        if self.blend not in ("taper", "crop"):
+            raise OptionError(f"--blend {self.blend}: choose taper or crop")
+        if self.row_band_px < 1:
+            raise OptionError(f"a row band has 1 row or more, not {self.row_band_px}")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """Which bands are read and how their numbers become the checkpoint's values."""
+
+    bands: tuple[int, ...] | None = None
+    stretch: StretchRule = StretchRule()
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        if self.bands is not None and (not self.bands or min(self.bands) < 1):
+            raise OptionError(f"--bands {self.bands}: bands count from 1")
+        if self.threads < 1:
+            raise OptionError(f"--readers {self.threads}: at least one thread must read")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOptions:
+    """Where and how the network runs. A batch size of None asks for the best one."""
+
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("auto", "fp32", "bf16", "fp16"):
+            raise OptionError(f"--precision {self.precision}: choose auto, fp32, bf16 or fp16")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise OptionError(f"--batch-size {self.batch_size}: a batch has 1 tile or more")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """What is written besides the map."""
+
+    polygons: tuple[Path, ...] = ()
+    also: tuple[str, ...] = ()
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        for name in self.also:
+            if name not in LAYERS + PICTURES:
+                raise OptionError(f"--also {name}: choose from {', '.join(LAYERS + PICTURES)}")
+        for path in self.polygons:
+            if path.suffix.lower() not in POLYGON_ENDINGS:
+                raise OptionError(
+                    f"--polygons {path}: the ending must be one of {', '.join(POLYGON_ENDINGS)}"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class PredictOptions:
+    """Everything `predict_change` can be told. A checkpoint of None is $LSAFNET_CHECKPOINT or the shipped one."""
+
+    checkpoint: Path | None = None
+    threshold: float = 0.5
+    read: ReadOptions = ReadOptions()
+    tile: TileOptions = TileOptions()
+    device: DeviceOptions = DeviceOptions()
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+    def __post_init__(self) -> None:
+        if not (0 < self.threshold < 1 and math.isfinite(self.threshold)):
+            raise OptionError(f"--threshold {self.threshold}: choose a probability between 0 and 1")
+
+
+class Observer(Protocol):
+    """Whoever watches a run: told what it should know and how far the run has come."""
+
+    def notice(self, text: str) -> None:
+        """Take one line that the user should read."""
+
+    def start(self, stage: str, total_px: int) -> None:
+        """A stage of `total_px` pixels begins."""
+
+    def advance(self, pixels: int) -> None:
+        """`pixels` more of the stage are done."""
+
+    def finish(self) -> None:
+        """The stage has ended, well or not."""
+
+
+class SilentObserver:
+    """An observer that keeps the notices and shows nothing."""
+
+    def __init__(self) -> None:
+        self.notices: list[str] = []
+
+    def notice(self, text: str) -> None:
+        """Keep the line."""
+        self.notices.append(text)
+
+    def start(self, stage: str, total_px: int) -> None:
+        """Show nothing."""
+
+    def advance(self, pixels: int) -> None:
+        """Show nothing."""
+
+    def finish(self) -> None:
+        """Show nothing."""

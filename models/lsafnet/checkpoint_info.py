@@ -1,0 +1,234 @@
+"""What a checkpoint says about itself, read without torch and without running anything.
+
+A checkpoint is a safetensors file: 8 bytes (the header's length, little endian), a JSON header, the tensors.
+The header's `__metadata__` holds, under the key `lsafnet`, the JSON of a `CheckpointInfo`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+METADATA_KEY = "lsafnet"
+TILE_MULTIPLE_PX = 8  # the networks' deepest maps are one eighth of the tile
+_LENGTH_BYTES = 8
+_LONGEST_HEADER_BYTES = 100_000_000  # safetensors' own limit
+
+
+class CheckpointError(ValueError):
+    """A file is no usable checkpoint. The message is one line: which file, what was found, what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassEntry:
+    """A class of the legend: its name and its colour "#rrggbb"."""
+
+    name: str
+    color: str
+
+    def __post_init__(self) -> None:
+        _require(isinstance(self.name, str) and bool(self.name.strip()), "a class needs a name")
+        is_color = isinstance(self.color, str) and re.fullmatch("#[0-9a-fA-F]{6}", self.color) is not None
+        _require(is_color, f"class {self.name!r} has the colour {self.color!r}, not one like #00ff00")
+
+
+@dataclass(frozen=True, slots=True)
+class BandStatistics:
+    """Mean and standard deviation of each band of one date, in the units of `value_range`."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        _require(all(map(_is_number, (*self.mean, *self.std))), "mean and std must be lists of numbers")
+        _require(all(std > 0 for std in self.std), "every std must be positive")
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """How each date's bands are normalised before they enter the network: (value - mean) / std."""
+
+    before: BandStatistics
+    after: BandStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointInfo:
+    """Everything a tool needs to know about a checkpoint, checked on creation (CheckpointError).
+
+    classes: K entries, index 0 is "unchanged". bands: how many the network takes. value_range: lowest and
+    highest value an image band may hold. tile_px: side of the tiles it was trained on, a multiple of 8.
+    gsd_m: ground sample distance it was trained on, None when mixed. options: the network's, without
+    classes and bands.
+    """
+
+    network: str
+    classes: tuple[ClassEntry, ...]
+    bands: int
+    normalization: Normalization
+    value_range: tuple[float, float]
+    tile_px: int
+    trained_on: str
+    license: str
+    gsd_m: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @property
+    def num_classes(self) -> int:
+        """K, counting index 0."""
+        return len(self.classes)
+
+    def __post_init__(self) -> None:
+        _require(self.format == FORMAT, f"it has format {self.format!r}, this version reads format {FORMAT}")
+        for name in ("network", "trained_on", "license"):
+            _require(_is_text(getattr(self, name)), f"{name} must be a text")
+        _require(len(self.classes) >= 2, f"it lists {len(self.classes)} classes, two are the least")
+        names = [entry.name for entry in self.classes]
+        _require(len(set(names)) == len(names), "two of its classes have the same name")
+        _require(_is_count(self.bands), f"bands must be a positive number, not {self.bands!r}")
+        self._check_numbers()
+        _require(isinstance(self.options, Mapping), "options must be a mapping")
+        _require(isinstance(self.metrics, Mapping), "metrics must be a mapping")
+        _require(all(map(_is_number, self.metrics.values())), "metrics must be numbers")
+
+    def _check_numbers(self) -> None:
+        for date in ("before", "after"):
+            statistics: BandStatistics = getattr(self.normalization, date)
+            for values in (statistics.mean, statistics.std):
+                _require(
+                    len(values) == self.bands, f"normalization has {len(values)} values, not {self.bands}"
+                )
+        low_high = self.value_range
+        is_range = len(low_high) == 2 and all(map(_is_number, low_high)) and low_high[0] < low_high[1]
+        _require(is_range, f"value_range must be a lower and a higher number, not {low_high!r}")
+        is_tile = _is_count(self.tile_px) and self.tile_px % TILE_MULTIPLE_PX == 0
+        _require(is_tile, f"tile_px must be a multiple of {TILE_MULTIPLE_PX}, not {self.tile_px!r}")
+        is_gsd = self.gsd_m is None or (_is_number(self.gsd_m) and self.gsd_m > 0)
+        _require(is_gsd, f"gsd_m must be a positive number of metres or null, not {self.gsd_m!r}")
+
+    def to_json(self) -> str:
+        """Return the JSON text that `from_json` reads."""
+        values = {name: getattr(self, name) for name in _FIELDS}
+        return json.dumps({**values, "num_classes": self.num_classes}, default=_plain, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "CheckpointInfo":
+        """Return the info that `text` describes; CheckpointError says what is missing or wrong."""
+        values = _parse_object(text)
+        named = [name for name in _FIELDS if name in values or name in _NEEDED]
+        info = cls(**{name: _read_field(values, name) for name in named})
+        counted = values.get("num_classes")
+        _require(counted == info.num_classes, f"num_classes is {counted!r} but {info.num_classes} are listed")
+        return info
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """Return the dict of a dataclass or of any other mapping, for json."""
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else dict(value)
+
+
+def _parse_object(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError("it is not JSON") from error
+    _require(isinstance(values, dict), "it is not a JSON object")
+    return dict(values)
+
+
+def _read_statistics(value: Any) -> BandStatistics:
+    return BandStatistics(mean=tuple(value["mean"]), std=tuple(value["std"]))
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "classes": lambda value: tuple(ClassEntry(entry["name"], entry["color"]) for entry in value),
+    "normalization": lambda value: Normalization(
+        _read_statistics(value["before"]), _read_statistics(value["after"])
+    ),
+    "value_range": tuple,
+    "options": dict,
+    "metrics": dict,
+}
+_NEEDED = (
+    *("format", "network", "classes", "bands", "normalization"),
+    *("value_range", "tile_px", "trained_on", "license"),
+)
+_FIELDS = (*_NEEDED, "gsd_m", "options", "metrics")
+
+
+def _read_field(values: Mapping[str, Any], name: str) -> Any:
+    _require(name in values, f"{name} is missing")
+    try:
+        return _READERS[name](values[name]) if name in _READERS else values[name]
+    except CheckpointError:
+        raise
+    except (TypeError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{name} is not laid out as it must be") from error
+
+
+def read_checkpoint_info(path: str | Path) -> CheckpointInfo:
+    """Return what the checkpoint at `path` says about itself; CheckpointError when it is none."""
+    path = Path(path)
+    metadata = read_header(path).get("__metadata__")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get(METADATA_KEY), str):
+        raise CheckpointError(
+            f"{path} holds tensors but no {METADATA_KEY!r} metadata; "
+            "turn a published state dict into a checkpoint with `lsafnet checkpoint import`"
+        )
+    try:
+        return CheckpointInfo.from_json(metadata[METADATA_KEY])
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: metadata cannot be used: {error}; save it again") from error
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Return the JSON header of a safetensors file, after checking its length against the file's."""
+    try:
+        with path.open("rb") as file:
+            found = path.stat().st_size
+            length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+            if found < _LENGTH_BYTES or length > min(found - _LENGTH_BYTES, _LONGEST_HEADER_BYTES):
+                raise CheckpointError(f"{path} is not a safetensors file, or is cut off; {_advice(path)}")
+            text = file.read(length)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}); check the path") from error
+    return _parse_header(path, text)
+
+
+def _parse_header(path: Path, text: bytes) -> dict[str, Any]:
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not a safetensors file; {_advice(path)}") from error
+    if not isinstance(header, dict):
+        raise CheckpointError(f"{path} has a damaged header; {_advice(path)}")
+    return header
+
+
+def _advice(path: Path) -> str:
+    if path.suffix in (".pth", ".pt"):
+        return "import a published state dict with `lsafnet checkpoint import`"
+    return "fetch it again"
+
+
+def _require(claim: bool, message: str) -> None:
+    if not claim:
+        raise CheckpointError(message)
+
+
+def _is_number(value: object) -> bool:
+    is_real = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_real and abs(value) < float("inf")  # type: ignore[arg-type]  # NaN compares false
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())

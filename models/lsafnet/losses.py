@@ -1,0 +1,78 @@
+"""The training loss (Zhou et al., IEEE GRSL 2025, eq. 15-18)."""
+
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lsafnet.logits import ChangeLogits
+
+Bce = Literal["plain", "balanced"]
+
+
+class ChangeLoss:
+    """L = BCE(change) + (CE(before) + CE(after)) / 2 + semantic consistency (eq. 18).
+
+    `bce="plain"` is the paper's mean over pixels; "balanced" is the authors' released code, which averages
+    changed and unchanged pixels apart: a quarter of the one mean plus three quarters of the other.
+    """
+
+    def __init__(self, bce: Bce = "plain") -> None:
+        if bce not in get_args(Bce):
+            raise ValueError(f"bce must be one of {', '.join(get_args(Bce))}, not {bce!r}")
+        self.bce = bce
+
+    def __call__(
+        self,
+        logits: ChangeLogits,
+        label_before: Tensor,
+        label_after: Tensor,
+        *,
+        changed: Tensor | None = None,
+        valid: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Return the terms `bce`, `ce_before`, `ce_after`, `consistency` and their `total`, scalars.
+
+        Labels are (batch, rows, cols) integers; 0 is never a target of the semantic maps. `changed` (bool,
+        same shape) is the change target; without it a pixel is changed where it has a label, as in SECOND.
+        Give `changed=label_before != label_after` for labels that are land cover everywhere. Pixels where
+        `valid` is False count nowhere. Networks without semantic maps have the term `bce` alone.
+        """
+        changed = (label_before > 0) if changed is None else changed
+        valid = torch.ones_like(changed) if valid is None else valid
+        terms = {"bce": self._bce(logits.change[:, 0], changed, valid)}
+        total = terms["bce"]
+        if logits.before is not None and logits.after is not None:
+            terms["ce_before"] = cross_entropy(logits.before, label_before, valid)
+            terms["ce_after"] = cross_entropy(logits.after, label_after, valid)
+            terms["consistency"] = semantic_consistency(logits.before, logits.after, changed, valid)
+            total = total + 0.5 * (terms["ce_before"] + terms["ce_after"]) + terms["consistency"]
+        return {**terms, "total": total}
+
+    def _bce(self, change: Tensor, changed: Tensor, valid: Tensor) -> Tensor:
+        bce = F.binary_cross_entropy_with_logits(change, changed.to(change.dtype), reduction="none")
+        if self.bce == "plain":
+            return _mean_where(bce, valid)
+        return 0.25 * _mean_where(bce, valid & changed) + 0.75 * _mean_where(bce, valid & ~changed)
+
+
+def cross_entropy(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
+    """Return the mean cross entropy of (batch, K, rows, cols) logits where a valid pixel has a label."""
+    entropy = F.cross_entropy(logits, label.long(), ignore_index=0, reduction="none")
+    return _mean_where(entropy, valid & (label > 0))
+
+
+def semantic_consistency(before: Tensor, after: Tensor, changed: Tensor, valid: Tensor) -> Tensor:
+    """Return the mean of 1 - cos where unchanged and max(0, cos) where changed (eq. 17).
+
+    cos is the cosine similarity of both dates' probabilities of the real classes, 1..K-1. Eq. 17 prints the
+    two cases the other way round; its text, its source and the released code agree on this.
+    """
+    similarity = F.cosine_similarity(before[:, 1:].softmax(dim=1), after[:, 1:].softmax(dim=1), dim=1)
+    return _mean_where(torch.where(changed, similarity.clamp(min=0), 1 - similarity), valid)
+
+
+def _mean_where(values: Tensor, where: Tensor) -> Tensor:
+    """Return the mean of `values` where `where` is True, and 0 (not NaN) where that is nowhere."""
+    return values.masked_fill(~where, 0).sum() / where.sum().clamp(min=1)

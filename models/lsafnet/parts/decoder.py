@@ -1,0 +1,31 @@
+"""The decoder block and the classifier head of LSAFNet and its relatives."""
+
+import torch
+from torch import Tensor, nn
+
+from lsafnet.parts.layers import dilated_conv, pointwise, resize_like
+from lsafnet.parts.residual import ResidualBlock
+
+
+class ConvBlock(nn.Module):
+    """Bring a coarse map to the size of a fine one and fuse both.
+
+    (batch, hi, r, c) and (batch, lo, R, C) to (batch, outputs, R, C), where `inputs` = hi + lo: upsample,
+    concatenate, two residual blocks, depthwise 3x3 convolution of dilation 2.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.res1 = ResidualBlock(inputs, outputs)
+        self.res2 = ResidualBlock(outputs, outputs)
+        self.spatial = dilated_conv(outputs, outputs, groups=outputs)
+
+    def forward(self, high: Tensor, low: Tensor) -> Tensor:
+        x = torch.cat([resize_like(high, low), low], dim=1)
+        fused: Tensor = self.spatial(self.res2(self.res1(x)))
+        return fused
+
+
+def classifier(inputs: int, classes: int) -> nn.Sequential:
+    """Return the head that turns (batch, inputs, rows, cols) into (batch, classes, rows, cols) logits."""
+    return nn.Sequential(*pointwise(inputs, inputs // 2), nn.Conv2d(inputs // 2, classes, 1))

@@ -1,0 +1,88 @@
+import threading
+import time
+from contextlib import closing
+
+import pytest
+
+from lsafnet_cli.background import Background, run_ahead
+
+
+def threads() -> int:
+    return threading.active_count()
+
+
+def test_items_come_in_order_and_the_thread_ends():
+    before = threads()
+    assert list(run_ahead(range(100), 3)) == list(range(100))
+    assert threads() == before
+
+
+def test_no_more_than_depth_items_are_made_ahead():
+    made = []
+    items = run_ahead((made.append(n) or n for n in range(50)), 2)
+    assert next(items) == 0
+    time.sleep(0.1)
+    assert len(made) <= 5
+    items.close()
+
+
+def test_an_error_reaches_whoever_waits_with_its_cause():
+    def failing():
+        yield 1
+        raise OSError("disk gone") from ValueError("why")
+
+    items = run_ahead(failing(), 2)
+    assert next(items) == 1
+    with pytest.raises(OSError, match="disk gone") as caught:
+        next(items)
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_closing_ends_the_thread_and_closes_what_it_ran():
+    closed = []
+
+    def endless():
+        try:
+            while True:
+                yield 0
+        finally:
+            closed.append(True)
+
+    before = threads()
+    with closing(run_ahead(endless(), 1)) as items:
+        next(items)
+    assert closed == [True]
+    assert threads() == before
+
+
+def test_work_is_done_in_order_and_all_of_it():
+    done = []
+    with Background(done.append, 2) as background:
+        for number in range(50):
+            background.put(number)
+    assert done == list(range(50))
+
+
+def test_an_error_of_the_work_is_raised_by_put_or_at_the_end():
+    def fail(number):
+        raise OSError(f"cannot write {number}")
+
+    with pytest.raises(OSError, match="cannot write 0"), Background(fail, 1) as background:
+        for number in range(50):
+            background.put(number)
+    with pytest.raises(OSError, match="cannot write 7"), Background(fail, 1) as background:
+        background.put(7)
+
+
+def test_leaving_by_an_error_drops_what_waits():
+    done = []
+
+    def slow(number):
+        time.sleep(0.02)
+        done.append(number)
+
+    with pytest.raises(KeyboardInterrupt), Background(slow, 20) as background:
+        for number in range(20):
+            background.put(number)
+        raise KeyboardInterrupt
+    assert len(done) < 20

@@ -1,0 +1,58 @@
+import numpy as np
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rasterio.features import shapes
+from scipy import ndimage
+
+from lsafnet_cli.components import ComponentFinder, find_runs
+from lsafnet_cli.stages.vectorize import first_pixel
+
+maps = st.tuples(st.integers(1, 24), st.integers(1, 24), st.integers(1, 4), st.integers(0, 2**32 - 1))
+
+
+def random_map(rows, cols, codes, seed):
+    return np.random.default_rng(seed).integers(0, codes + 1, (rows, cols)).astype("uint8")
+
+
+def components_of(codes, band_rows, score):
+    finder = ComponentFinder(codes.shape[1])
+    for top in range(0, len(codes), band_rows):
+        band = codes[top : top + band_rows]
+        runs = find_runs(band, top)
+        finder.add(runs, band, band != 0, 2.0 * runs.length, runs.sums(score[top : top + band_rows]))
+    return finder.finish()
+
+
+@given(maps, st.integers(1, 30))
+@settings(max_examples=150, deadline=None)
+def test_components_equal_those_of_a_plain_labelling_for_any_row_band(shape, band_rows):
+    codes = random_map(*shape)
+    score = np.random.default_rng(0).random(codes.shape)
+    found = components_of(codes, band_rows, score)
+    expected = []
+    for code in range(1, codes.max() + 1):
+        labels, count = ndimage.label(codes == code)
+        for label in range(1, count + 1):
+            here = labels == label
+            expected.append((np.flatnonzero(here)[0], code, here.sum(), score[here].sum()))
+    expected.sort()
+    assert found.first_pixel.tolist() == [entry[0] for entry in expected]
+    assert found.code.tolist() == [entry[1] for entry in expected]
+    assert found.pixels.tolist() == [entry[2] for entry in expected]
+    np.testing.assert_allclose(found.score, [entry[3] for entry in expected])
+    np.testing.assert_allclose(found.area_m2, 2.0 * found.pixels)
+
+
+@given(maps)
+@settings(max_examples=100, deadline=None)
+def test_every_polygon_finds_its_component(shape):
+    codes = random_map(*shape)
+    found = components_of(codes, 7, codes.astype(float))
+    indices = []
+    for geometry, code in shapes(codes, mask=codes > 0, connectivity=4):
+        row, col = first_pixel(geometry["coordinates"][0], Affine.identity())
+        index = found.index_of(row * codes.shape[1] + col)
+        assert found.code[index] == code
+        indices.append(index)
+    assert sorted(indices) == list(range(len(found.first_pixel)))

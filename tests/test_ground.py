@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from affine import Affine
+from pyproj import Geod
+from rasterio.crs import CRS
+
+from lsafnet_cli.ground import PixelAreas
+from lsafnet_cli.types import Grid
+
+
+def geodesic_area(lon, lat, step):
+    """Area of a cell of `step` degrees by Karney's polygons, its parallels followed by many short geodesics."""
+    along = np.linspace(0, step, 50)
+    lons = np.concatenate([lon + along, lon + along[::-1]])
+    lats = np.concatenate([np.full(50, lat), np.full(50, lat + step)])
+    return abs(Geod(ellps="WGS84").polygon_area_perimeter(lons, lats)[0])
+
+
+@pytest.mark.parametrize("latitude", [0, 30, -45, 60, 80])
+def test_a_pixel_in_degrees_has_its_geodesic_area(latitude):
+    step = 0.001
+    grid = Grid(CRS.from_epsg(4326), Affine(step, 0, 10, 0, -step, latitude + step), 500, 400)
+    assert PixelAreas(grid).at(0.5, 0.5) == pytest.approx(geodesic_area(10, latitude, step), rel=1e-6)
+
+
+@pytest.mark.parametrize(("latitude", "factor"), [(0, 1.0), (60, 0.25)])
+def test_a_web_mercator_pixel_shrinks_with_latitude(latitude, factor):
+    northing = 0.0 if latitude == 0 else 8399737.89
+    grid = Grid(CRS.from_epsg(3857), Affine(10, 0, 0, 0, -10, northing), 100, 100)
+    assert float(PixelAreas(grid).at(0, 0)) == pytest.approx(100 * factor, rel=8e-3)
+
+
+def test_utm_pixels_follow_the_scale_factor():
+    centre = Grid(CRS.from_epsg(32632), Affine(0.5, 0, 500000, 0, -0.5, 5335000), 64, 64)
+    assert float(PixelAreas(centre).at(32, 0)) == pytest.approx(0.25 / 0.9996**2, rel=1e-7)
+
+
+@pytest.mark.parametrize("epsg", [4326, 32632, 3857, 3035])
+def test_interpolated_areas_equal_exact_ones(epsg):
+    place = {4326: Affine(0.02, 0, 0, 0, -0.02, 70)}.get(epsg, Affine(50, 0, 500000, 0, -50, 5_335_000))
+    grid = Grid(CRS.from_epsg(epsg), place, 3000, 2500)
+    rows, cols = np.random.default_rng(0).uniform(0, 2500, (2, 200))
+    areas = PixelAreas(grid)
+    np.testing.assert_allclose(areas.at(rows, cols), areas.exactly_at(rows, cols), rtol=2e-6)
+
+
+def test_the_antimeridian_is_no_edge():
+    grid = Grid(CRS.from_epsg(4326), Affine(0.01, 0, 179.5, 0, -0.01, 10), 100, 100)
+    areas = PixelAreas(grid)
+    assert areas.exactly_at(50, 50) == pytest.approx(areas.exactly_at(50, 10), rel=1e-6)
+
+
+def test_without_a_crs_there_is_no_area():
+    with pytest.raises(ValueError, match="no ground area"):
+        PixelAreas(Grid(None, Affine.identity(), 5, 5))
