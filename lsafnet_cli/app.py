@@ -1,6 +1,8 @@
 """The command line: sub-commands, and one place that turns errors into one line and an exit code."""
 
+import os
 import sys
+import threading
 from importlib.metadata import version
 from typing import Annotated
 
@@ -46,8 +48,16 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, Abort):
         code = INTERRUPTED_EXIT_CODE
     if code == INTERRUPTED_EXIT_CODE:
-        _fail("interrupted", code)
+        _leave_at_once(_fail("interrupted", code))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _leave_at_once(code: int) -> None:
+    """Leave without waiting for threads that are still in C code, where there are any."""
+    if threading.active_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def one_line_of(error: TyperException) -> str:

@@ -1,10 +1,13 @@
 """Work beside the main thread: bounded queues, and errors that reach whoever waits for the work."""
 
+import pickle
 import queue
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 _POLL_SECONDS = 0.1  # how soon a waiting thread sees that the other side has gone
@@ -105,3 +108,54 @@ class Background(Generic[Item]):
                 self._work(item)
             except BaseException as error:
                 self._error = error
+
+
+def run_beside(function: Callable[..., Item], *arguments: Any) -> Item:
+    """Return `function(*arguments)`, run in a thread, so that a Ctrl-C is heard while C code is at work there."""
+    results: list[Item] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            results.append(function(*arguments))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work, name="beside", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_POLL_SECONDS)
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def run_apart(function: Callable[..., Item], *arguments: Any) -> Item:
+    """Return `function(*arguments)`, run in a Python process of its own, which an interruption ends at once.
+
+    For C code that holds the interpreter for long. Function, arguments and result are pickled; what the
+    function raises is raised here.
+    """
+    command = [sys.executable, "-c", "from lsafnet_cli.background import _serve; _serve()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            answer, _ = process.communicate(pickle.dumps((function, arguments)))
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        raise RuntimeError(f"{function.__name__} ended with exit code {process.returncode}")
+    result, error = pickle.loads(answer)  # noqa: S301 - written by this program's own child
+    if error is not None:
+        raise error
+    return result  # type: ignore[no-any-return]
+
+
+def _serve() -> None:
+    function, arguments = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - written by the parent
+    result, error = None, None
+    try:
+        result = function(*arguments)
+    except Exception as raised:
+        error = raised
+    sys.stdout.buffer.write(pickle.dumps((result, error)))

@@ -1,4 +1,4 @@
-"""A virtual raster (GDAL's VRT format) over files that lie below each other."""
+"""A virtual raster (GDAL's VRT format) over files that each hold a part of its pixels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +14,13 @@ BLOCK_PX = 512
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file that holds full-width rows [first, end) of a raster."""
+    """A file that holds rows [first, end) and columns [left, right) of a raster."""
 
     path: Path
     first: int
     end: int
+    left: int
+    right: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class RasterMeta:
 
 
 def vrt_xml(meta: RasterMeta, parts: Sequence[Part]) -> str:
-    """Return the text of a VRT over `parts`; rows that no part holds have no data."""
+    """Return the text of a VRT over `parts`; pixels that no part holds have no data."""
     grid = meta.grid
     root = ET.Element("VRTDataset", rasterXSize=str(grid.width), rasterYSize=str(grid.height))
     if grid.crs is not None:
@@ -74,7 +76,7 @@ def _color_table(band: ET.Element, palette: Mapping[int, Color]) -> None:
 
 
 def _source(band: ET.Element, meta: RasterMeta, part: Part) -> None:
-    width, rows = str(meta.grid.width), str(part.end - part.first)
+    width, rows = str(part.right - part.left), str(part.end - part.first)
     source = ET.SubElement(band, "SimpleSource")
     ET.SubElement(source, "SourceFilename", relativeToVRT="0").text = str(part.path)
     ET.SubElement(source, "SourceBand").text = "1"
@@ -88,4 +90,4 @@ def _source(band: ET.Element, meta: RasterMeta, part: Part) -> None:
         BlockYSize=str(BLOCK_PX),
     )
     ET.SubElement(source, "SrcRect", xOff="0", yOff="0", xSize=width, ySize=rows)
-    ET.SubElement(source, "DstRect", xOff="0", yOff=str(part.first), xSize=width, ySize=rows)
+    ET.SubElement(source, "DstRect", xOff=str(part.left), yOff=str(part.first), xSize=width, ySize=rows)

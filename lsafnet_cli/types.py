@@ -18,6 +18,8 @@ FloatArray = NDArray[np.float64]
 
 LAYERS = ("from", "to", "before", "after", "probability")
 PICTURES = ("quicklook",)
+LEAST_MEMORY_BYTES = 256 << 20
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 POLYGON_ENDINGS = (".gpkg", ".geojson", ".json")
 
 
@@ -156,17 +158,24 @@ class ReadOptions:
 
 @dataclass(frozen=True, slots=True)
 class DeviceOptions:
-    """Where and how the network runs. A batch size of None asks for the best one."""
+    """Where and how the network runs. A batch size of None asks for the best one.
+
+    `memory_bytes` is what the host may use beyond the network and the libraries themselves.
+    """
 
     device: str = "auto"
     precision: str = "auto"
     batch_size: int | None = None
+    compiled: bool = False
+    memory_bytes: int = 2 << 30
 
     def __post_init__(self) -> None:
         if self.precision not in ("auto", "fp32", "bf16", "fp16"):
             raise OptionError(f"--precision {self.precision}: choose auto, fp32, bf16 or fp16")
         if self.batch_size is not None and self.batch_size < 1:
             raise OptionError(f"--batch-size {self.batch_size}: a batch has 1 tile or more")
+        if self.memory_bytes < LEAST_MEMORY_BYTES:
+            raise OptionError(f"--memory: {self.memory_bytes:,} bytes are too few; give 256M or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +185,7 @@ class OutputOptions:
     polygons: tuple[Path, ...] = ()
     also: tuple[str, ...] = ()
     overwrite: bool = False
+    resume: bool = True
 
     def __post_init__(self) -> None:
         for name in self.also:
@@ -186,6 +196,14 @@ class OutputOptions:
                 raise OptionError(
                     f"--polygons {path}: the ending must be one of {', '.join(POLYGON_ENDINGS)}"
                 )
+
+
+def parse_bytes(text: str) -> int:
+    """Read "2G", "512M" or a number of bytes. Raises OptionError for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?", text.strip().upper())
+    if match is None:
+        raise OptionError(f"--memory {text}: write a size such as 512M or 2G")
+    return int(float(match[1]) * UNITS[match[2]])
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,8 @@ def test_unknown_names_and_options_are_answered_with_what_exists() -> None:
         build_network("lsafnet", num_classes=7, backbone="vgg")
     with pytest.raises(ValueError, match="takes a int as width"):
         build_network("lsafnet", num_classes=7, width="128")
+    with pytest.raises(ValueError, match="width of 2 or more"):
+        build_network("lsafnet", num_classes=7, width=1)
     with pytest.raises(ValueError, match="two classes"):
         build_network("lsafnet", num_classes=1)
 

@@ -14,8 +14,9 @@ from rasterio.features import rasterize
 
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.classes import Legend, transition_codes
-from lsafnet_cli.pipeline import compute_parts, prepare_run
+from lsafnet_cli.compute import compute_parts
 from lsafnet_cli.provenance import LEGEND
+from lsafnet_cli.run import prepare_run
 from lsafnet_cli.stages.read import rasterio_open, read_pair
 from lsafnet_cli.stages.write import CODES, MapWriter, PartStore
 from lsafnet_cli.types import DeviceOptions, OutputOptions, ReadOptions, SilentObserver, TileOptions
@@ -76,7 +77,7 @@ def test_coordinates_come_through_align_and_stitch_unmoved(tmp_path, rows, cols,
     store = PartStore(tmp_path / "changes.tif")
     store.create()
     compute_parts(run, store, SilentObserver())
-    mosaic = MapWriter(store, run.pair.grid, 40, run.provenance).mosaic(CODES)
+    mosaic = MapWriter(store, run.layout, run.provenance).mosaic(CODES)
     with rasterio.open(mosaic) as dataset:
         found = dataset.read(1)
     np.testing.assert_array_equal(found, transition_codes(before[0].astype(int), after[0], True, 15))

@@ -3,16 +3,21 @@ from collections import Counter
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.windows import Window
 
 from lsafnet_cli.stages.align import ImageReader, align_pair
 from lsafnet_cli.stages.read import read_pair
-from lsafnet_cli.stages.tile import plan_tiles, read_tiles
-from lsafnet_cli.types import ReadOptions, TileOptions
+from lsafnet_cli.stages.tile import cut_swaths, cut_tiles, plan_tiles, read_tile_rows
+from lsafnet_cli.types import Grid, ReadOptions, TileOptions
 
 from .conftest import PLACE, noise, write_raster
+
+
+def read_tiles(pair, plan, threads, first_row=0):
+    return cut_tiles(read_tile_rows(pair, plan, threads, first_row), plan)
 
 
 def open_pair(tmp_path, rows, cols, **profile):
@@ -105,3 +110,31 @@ def test_a_shifted_after_image_is_read_at_its_offset(tmp_path):
     assert pair.grid.shape == (90, 120)
     for pixels in read_tiles(pair, plan_tiles(pair.grid, 64, TileOptions()), 2):
         np.testing.assert_array_equal(pixels.before, pixels.after)
+
+
+@given(
+    cols=st.integers(1, 900),
+    size=st.sampled_from([32, 64]),
+    overlap=st.integers(0, 31),
+    widest=st.integers(1, 500),
+)
+@settings(deadline=None)
+def test_swaths_own_every_column_once_and_hold_every_tile_that_touches_theirs(cols, size, overlap, widest):
+    plan = plan_tiles(Grid(None, Affine.identity(), cols, 10), size, TileOptions(overlap_px=overlap))
+    swaths = cut_swaths(plan, widest)
+    edges = [edge for swath in swaths for edge in swath.owned]
+    assert edges[0] == 0
+    assert edges[-1] == cols
+    assert edges[1:-1:2] == edges[2::2]
+    for swath in swaths:
+        touching = [s for s in plan.col_starts if s < swath.owned[1] and s + size > swath.owned[0]]
+        assert [s + swath.window.col_off for s in swath.plan.col_starts] == touching
+        assert swath.plan.width == swath.window.width
+
+
+def test_seams_cost_little_in_wide_scenes():
+    plan = plan_tiles(Grid(None, Affine.identity(), 100_000, 512), 512, TileOptions())
+    swaths = cut_swaths(plan, 20_000)
+    computed = sum(len(swath.plan.col_starts) for swath in swaths)
+    assert len(swaths) >= 5
+    assert computed <= 1.03 * len(plan.col_starts)

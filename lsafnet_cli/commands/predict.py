@@ -60,7 +60,19 @@ BlendOpt = Annotated[
 ThresholdOpt = Annotated[float, typer.Option(help="Changed above this probability.", rich_help_panel=TILES)]
 DeviceOpt = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...", rich_help_panel=DEVICE)]
 PrecisionOpt = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", rich_help_panel=DEVICE)]
-BatchSizeOpt = Annotated[str, typer.Option(help="Tiles at once, or auto.", rich_help_panel=DEVICE)]
+BatchSizeOpt = Annotated[
+    str, typer.Option(help="Tiles at once; auto finds the best number on the way.", rich_help_panel=DEVICE)
+]
+MemoryOpt = Annotated[
+    str,
+    typer.Option(help="Host memory to use beyond the network, such as 512M or 2G.", rich_help_panel=DEVICE),
+]
+CompileOpt = Annotated[
+    bool, typer.Option("--compile", help="Let torch.compile make kernels first.", rich_help_panel=DEVICE)
+]
+ResumeOpt = Annotated[
+    bool, typer.Option(help="Go on where a run like this was broken off.", rich_help_panel=OUTPUT)
+]
 
 
 def predict(
@@ -71,6 +83,7 @@ def predict(
     polygons: PolygonsOpt = None,
     also: AlsoOpt = "",
     overwrite: OverwriteOpt = False,
+    resume: ResumeOpt = True,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = False,
@@ -83,7 +96,9 @@ def predict(
     threshold: ThresholdOpt = 0.5,
     device: DeviceOpt = "auto",
     precision: PrecisionOpt = "auto",
+    compiled: CompileOpt = False,
     batch_size: BatchSizeOpt = "auto",
+    memory: MemoryOpt = "2G",
 ) -> None:
     """Write the change map of two images: what changed, from what to what, and where."""
     from lsafnet_cli.types import (
@@ -93,6 +108,7 @@ def predict(
         ReadOptions,
         StretchRule,
         TileOptions,
+        parse_bytes,
     )
 
     options = PredictOptions(
@@ -100,8 +116,8 @@ def predict(
         threshold=threshold,
         read=ReadOptions(parse_bands(bands), StretchRule.parse(stretch), readers),
         tile=TileOptions(tile, overlap, blend),
-        device=DeviceOptions(device, precision, parse_batch_size(batch_size)),
-        output=OutputOptions(tuple(polygons or ()), parse_names(also), overwrite),
+        device=DeviceOptions(device, precision, parse_batch_size(batch_size), compiled, parse_bytes(memory)),
+        output=OutputOptions(tuple(polygons or ()), parse_names(also), overwrite, resume),
     )
     from lsafnet_cli.console import make_observer, show_report
     from lsafnet_cli.pipeline import predict_change  # here, so that wrong options do not wait for torch

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -35,6 +35,13 @@ class AlignedImage:
         """(rows, cols) of the unit that reads should respect; a warp has none of its own."""
         return self.scene.block_shape if self.offset is not None else (1, self.grid.width)
 
+    def cut(self, window: Window, grid: Grid) -> "AlignedImage":
+        """Return the image over a window of its grid, which makes the grid `grid`."""
+        if self.offset is None:
+            return replace(self, grid=grid)
+        row, col = self.offset
+        return replace(self, grid=grid, offset=(row + int(window.row_off), col + int(window.col_off)))
+
 
 @dataclass(frozen=True, slots=True)
 class AlignedPair:
@@ -43,6 +50,11 @@ class AlignedPair:
     grid: Grid
     before: AlignedImage
     after: AlignedImage
+
+    def cut(self, window: Window) -> "AlignedPair":
+        """Return the pair over a window of whole pixels."""
+        grid = self.grid.cut(window)
+        return AlignedPair(grid, self.before.cut(window, grid), self.after.cut(window, grid))
 
 
 def align_pair(pair: ScenePair) -> AlignedPair:

@@ -1,9 +1,13 @@
-"""Infer: the pixels under tiles become probabilities, batch by batch, on the device."""
+"""Infer: the pixels under tiles become probabilities, batch by batch, on the device.
 
-from collections.abc import Iterator, Sequence
+Raw integers go to the device and become the network's values there. On CUDA the next batch is copied, from
+pinned memory on a stream of its own, while the current one is computed.
+"""
+
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,13 +16,11 @@ from torch import Tensor, nn
 from lsafnet.checkpoint import Checkpoint
 from lsafnet.checkpoint_info import BandStatistics
 from lsafnet.logits import ChangeLogits
-from lsafnet_cli.errors import DeviceError
-from lsafnet_cli.stages.read import BoolArray, NumberArray
+from lsafnet.prepare import prepare
+from lsafnet_cli.devices import BatchSize, Device, is_out_of_memory
+from lsafnet_cli.stages.read import BoolArray
 from lsafnet_cli.stages.tile import TilePixels
-from lsafnet_cli.types import DeviceOptions, Stretch, Tile
-
-CPU_BATCH, CUDA_BATCH = 4, 16
-AUTOCAST_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+from lsafnet_cli.types import Stretch, Tile
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,62 +36,54 @@ class TileScores:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
-    """A device and the number type that convolutions run in there; None is plain fp32."""
+class TileBatch:
+    """Raw pixels of several tiles, stacked: (batch, bands, size, size), `valid` (batch, 1, size, size).
 
-    torch_device: torch.device
-    autocast: torch.dtype | None
+    `valid` is None where every pixel is.
+    """
 
-    @property
-    def is_cuda(self) -> bool:
-        """Whether copies to it are worth pinning."""
-        return self.torch_device.type == "cuda"
+    tiles: list[TilePixels]
+    before: Tensor
+    after: Tensor
+    valid: Tensor | None
 
-
-def choose_device(options: DeviceOptions) -> Device:
-    """Return the device the options name; `auto` is CUDA where there is one. Raises DeviceError."""
-    name = options.device
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise DeviceError(f"--device {name}: there is no such device here; try cpu") from error
-    return Device(device, _autocast_dtype(device, options.precision))
-
-
-def _autocast_dtype(device: torch.device, precision: str) -> torch.dtype | None:
-    if precision == "auto":
-        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.bfloat16 if fast else None
-    if precision == "fp16" and device.type == "cpu":
-        raise DeviceError("--precision fp16: processors compute fp32 or bf16; fp16 needs a CUDA device")
-    return AUTOCAST_DTYPES.get(precision)
+    def part(self, first: int, end: int) -> "TileBatch":
+        """Return tiles [first, end) of the batch."""
+        valid = None if self.valid is None else self.valid[first:end]
+        return TileBatch(self.tiles[first:end], self.before[first:end], self.after[first:end], valid)
 
 
 class DateScaling(nn.Module):
-    """Raw numbers of one date become what the network was trained on: stretch, then (value - mean) / std."""
+    """Raw numbers of one date become what the network was trained on: stretch, then (value - mean) / std.
+
+    Both are one multiplication and one addition, with a clamp where there is a stretch.
+    """
 
     def __init__(
         self, date: BandStatistics, stretch: Stretch | None, value_range: tuple[float, float]
     ) -> None:
         super().__init__()
-        mean, std = (torch.tensor(values).reshape(-1, 1, 1) for values in (date.mean, date.std))
-        low, gain = torch.zeros_like(mean), torch.ones_like(mean)
-        self.limits: tuple[float, float] | None = None
+        mean, std = (_per_band(values) for values in (date.mean, date.std))
+        gain, offset = 1 / std, -mean / std
+        self.clamped = stretch is not None
+        self.lowest, self.highest = (nn.Buffer(((limit - mean) / std).float()) for limit in value_range)
         if stretch is not None:
-            self.limits = value_range
-            low, high = (torch.tensor(v).reshape(-1, 1, 1) for v in (stretch.low, stretch.high))
-            gain = (value_range[1] - value_range[0]) / (high - low)
-        self.low, self.gain, self.mean, self.std = (nn.Buffer(t) for t in (low, gain, mean, std))
+            low, high = _per_band(stretch.low), _per_band(stretch.high)
+            slope = (value_range[1] - value_range[0]) / (high - low)
+            gain, offset = slope * gain, (value_range[0] - low * slope) * gain + offset
+        self.gain, self.offset = nn.Buffer(gain.float()), nn.Buffer(offset.float())
 
     def forward(self, numbers: Tensor) -> Tensor:
-        """Return float32 (batch, bands, rows, cols)."""
-        values = numbers.to(torch.float32)
-        if self.limits is not None:
-            values = ((values - self.low) * self.gain + self.limits[0]).clamp(*self.limits)
-        return (values - self.mean) / self.std
+        """Return float32 (batch, bands, rows, cols), channels last."""
+        values = numbers.to(torch.float32, memory_format=torch.channels_last)
+        values = torch.addcmul(self.offset, values, self.gain)
+        if self.clamped:
+            values = torch.minimum(torch.maximum(values, self.lowest), self.highest)
+        return values
+
+
+def _per_band(values: tuple[float, ...]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64).reshape(-1, 1, 1)
 
 
 class Scorer(nn.Module):
@@ -103,54 +97,111 @@ class Scorer(nn.Module):
     ) -> None:
         super().__init__()
         info = checkpoint.info
-        self.network = checkpoint.network.eval()
-        self.before = DateScaling(info.normalization.before, stretches[0], info.value_range)
-        self.after = DateScaling(info.normalization.after, stretches[1], info.value_range)
+        where = device.torch_device
         self.device = device
-        self.to(device.torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = prepare(checkpoint.network, where, device.precision, compile=device.compiled)
+        self.before = DateScaling(info.normalization.before, stretches[0], info.value_range).to(where)
+        self.after = DateScaling(info.normalization.after, stretches[1], info.value_range).to(where)
 
-    def forward(self, before: Tensor, after: Tensor, valid: Tensor) -> Tensor:
-        """Return (batch, scores, rows, cols) float32 from (batch, bands, rows, cols) and (batch, 1, rows, cols)."""
-        before, after = (
-            torch.where(valid, scaling(numbers), 0.0).contiguous(memory_format=torch.channels_last)
-            for scaling, numbers in ((self.before, before), (self.after, after))
-        )
-        autocast = self.device.autocast
-        with torch.autocast(self.device.torch_device.type, autocast, enabled=autocast is not None):
-            logits = self.network(before, after)
-        return probabilities(logits)
+    def forward(self, batch: TileBatch) -> Tensor:
+        """Return (batch, scores, rows, cols) float32."""
+        before, after = self.before(batch.before), self.after(batch.after)
+        if batch.valid is not None:
+            before, after = (torch.where(batch.valid, date, 0.0) for date in (before, after))
+        return probabilities(self.network(before, after))
 
 
 def probabilities(logits: ChangeLogits) -> Tensor:
     """Return (batch, scores, rows, cols): sigmoid of change, softmax over the classes 1..K-1 of each date."""
-    change = logits.change.float().sigmoid()
-    if logits.before is None or logits.after is None:
-        return change
-    before, after = (date[:, 1:].float().softmax(dim=1) for date in (logits.before, logits.after))
-    return torch.cat([change, before, after], dim=1)
+    change, before, after = logits
+    if before is None or after is None:
+        return change.sigmoid()
+    rows, cols = change.shape[-2:]
+    classes = before.shape[1] - 1
+    scores = change.new_empty((len(change), 1 + 2 * classes, rows, cols))
+    torch.sigmoid(change, out=scores[:, :1])
+    scores[:, 1 : 1 + classes] = before[:, 1:].softmax(dim=1)
+    scores[:, 1 + classes :] = after[:, 1:].softmax(dim=1)
+    return scores
 
 
-def infer_tiles(scorer: Scorer, tiles: Iterator[TilePixels], batch_size: int | None) -> Iterator[TileScores]:
-    """Yield the scores of each tile, in order."""
-    size = batch_size or (CUDA_BATCH if scorer.device.is_cuda else CPU_BATCH)
-    while batch := list(islice(tiles, size)):
+def make_batches(tiles: Iterator[TilePixels], size: BatchSize, device: Device) -> Iterator[TileBatch]:
+    """Yield the tiles in stacks on the host, pinned where they are to be copied to CUDA."""
+    while batch := list(islice(tiles, size.size)):
+        arrays = [np.stack([tile.before for tile in batch]), np.stack([tile.after for tile in batch])]
+        if not all(tile.valid.all() for tile in batch):
+            arrays.append(np.stack([tile.valid[None] for tile in batch]))
+        tensors = [torch.from_numpy(array) for array in arrays]
+        if device.is_cuda:
+            tensors = [tensor.pin_memory() for tensor in tensors]
+        yield TileBatch(batch, tensors[0], tensors[1], tensors[2] if len(tensors) == 3 else None)
+
+
+def upload(batches: Iterator[TileBatch], device: Device) -> Iterator[TileBatch]:
+    """Yield the batches on the device; on CUDA the next one is on its way while the last is used."""
+    if not device.is_cuda:
+        yield from batches
+        return
+    stream = torch.cuda.Stream(device.torch_device)  # type: ignore[no-untyped-call]
+    coming: TileBatch | None = None
+    for batch in batches:
+        following = _send(batch, device, stream)
+        if coming is not None:
+            yield coming
+        torch.cuda.current_stream(device.torch_device).wait_stream(stream)
+        coming = following
+    if coming is not None:
+        yield coming
+
+
+def _send(batch: TileBatch, device: Device, stream: torch.cuda.Stream) -> TileBatch:
+    with torch.cuda.stream(stream):
+        sent = [
+            None if tensor is None else tensor.to(device.torch_device, non_blocking=True)
+            for tensor in (batch.before, batch.after, batch.valid)
+        ]
+    for tensor in sent:
+        if tensor is not None:
+            tensor.record_stream(torch.cuda.current_stream(device.torch_device))
+    return TileBatch(batch.tiles, *sent)  # type: ignore[arg-type]  # only `valid` may be None
+
+
+def infer_tiles(scorer: Scorer, batches: Iterator[TileBatch], size: BatchSize) -> Iterator[TileScores]:
+    """Yield the scores of each tile, in order. Memory that runs out halves the batch, and the work goes on.
+
+    Raises DeviceError where a single tile is too much.
+    """
+    for batch in upload(batches, scorer.device):
+        done = 0
+        while done < len(batch.tiles):
+            part = batch.part(done, done + size.size)
+            scores = score_batch(scorer, part, size)
+            if scores is None:
+                size.ran_out_of_memory(part.before.shape[-1])
+                continue
+            for pixels, score in zip(part.tiles, scores, strict=True):
+                yield TileScores(pixels.tile, score, pixels.valid)
+            done += len(part.tiles)
+
+
+def score_batch(scorer: Scorer, batch: TileBatch, size: BatchSize) -> Tensor | None:
+    """Return (batch, scores, size, size), or None where memory ran out."""
+    try:
+        start = _clock(scorer.device, size.tuning)
         with torch.inference_mode():
-            before, after, valid = (
-                _to_device(arrays, scorer.device)
-                for arrays in (
-                    [tile.before for tile in batch],
-                    [tile.after for tile in batch],
-                    [tile.valid[None] for tile in batch],
-                )
-            )
-            scores = scorer(before, after, valid)
-        for pixels, score in zip(batch, scores, strict=True):
-            yield TileScores(pixels.tile, score, pixels.valid)
+            scores: Tensor = scorer(batch)
+        size.worked(len(batch.tiles), _clock(scorer.device, size.tuning) - start)
+        return scores
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    if scorer.device.is_cuda:
+        torch.cuda.empty_cache()
+    return None
 
 
-def _to_device(arrays: Sequence[NumberArray | BoolArray], device: Device) -> Tensor:
-    stacked: np.ndarray[Any, Any] = np.stack(arrays)
-    tensor = torch.from_numpy(stacked)
-    if device.is_cuda:
-        tensor = tensor.pin_memory()
-    return tensor.to(device.torch_device, non_blocking=True)
+def _clock(device: Device, exact: bool) -> float:
+    """Return the time; an exact one waits for all that the device has been given."""
+    if exact and device.is_cuda:
+        torch.cuda.synchronize(device.torch_device)
+    return time.perf_counter()

@@ -2,9 +2,10 @@
 
 A pixel is finished by the last tile that touches it. In row-major order that is the tile whose owned rows
 and columns hold it, so only two strips wait: the columns right of the current tile, and the rows below the
-current tile row.
+current tile row. Class codes leave the device while later tiles are still being blended there.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +18,10 @@ from torch import Tensor
 from lsafnet_cli.classes import Legend, transition_codes
 from lsafnet_cli.stages.infer import TileScores
 from lsafnet_cli.stages.tile import TilePlan
+from lsafnet_cli.types import Tile
 
 PERCENT_NODATA = 255
+PATCHES_ON_THEIR_WAY = 4  # from a CUDA device to the host
 Layers = dict[str, NDArray[Any]]
 
 
@@ -50,24 +53,29 @@ class Decision:
     threshold: float = 0.5
     layers: tuple[str, ...] = ()
 
+    @property
+    def score_count(self) -> int:
+        """How many probabilities a pixel has."""
+        return 1 + 2 * self.legend.class_count if self.legend.semantic else 1
+
     def decide(self, scores: Tensor) -> dict[str, Tensor]:
         """Return the layers of (scores, rows, cols) blended probabilities, without nodata."""
         changed = scores[0] > self.threshold
         count = self.legend.class_count
+        number = torch.uint8 if self.legend.dtype == "uint8" else torch.int32
         if self.legend.semantic:
-            before, after = _best(scores[1 : count + 1]), _best(scores[count + 1 :])
+            before, after = _best(scores[1 : count + 1], number), _best(scores[count + 1 :], number)
         else:
-            before = after = torch.ones_like(changed, dtype=torch.int32)
-        codes = transition_codes(before, after, changed, count)
-        every = {
-            "codes": codes,
-            "probability": (scores[0] * 100).round().to(torch.uint8),
-            "before": before,
-            "after": after,
-            "from": before * changed,
-            "to": after * changed,
+            before = after = torch.ones_like(changed, dtype=number)
+        layers = {"codes": transition_codes(before, after, changed, count)}
+        made = {
+            "probability": lambda: (scores[0] * 100).round_().to(torch.uint8),
+            "before": lambda: before,
+            "after": lambda: after,
+            "from": lambda: before * changed,
+            "to": lambda: after * changed,
         }
-        return {name: every[name] for name in ("codes", *self.layers)}
+        return layers | {name: made[name]() for name in self.layers}
 
     def nodata(self, layer: str) -> int:
         """Return the number that stands for "no data" in a layer."""
@@ -78,77 +86,107 @@ class Decision:
         return self.legend.dtype if layer == "codes" else "uint8"
 
 
-def _best(scores: Tensor) -> Tensor:
-    """Return int32 1 + argmax over the first axis; of equal scores the first wins."""
-    best, winner = scores[0], torch.ones(scores.shape[1:], dtype=torch.int32, device=scores.device)
-    for number, score in enumerate(scores[1:], start=2):
-        winner = torch.where(score > best, number, winner)
+def _best(scores: Tensor, number: torch.dtype) -> Tensor:
+    """Return 1 + argmax over the first axis; of equal scores the first wins."""
+    best, winner = scores[0], torch.ones(scores.shape[1:], dtype=number, device=scores.device)
+    for index, score in enumerate(scores[1:], start=2):
+        winner.masked_fill_(score > best, index)
         best = torch.maximum(score, best)
     return winner
 
 
-class Stitcher:
-    """Blends tiles in the plan's order and yields patches as they are finished."""
+class Blender:
+    """Adds tiles up in the plan's order; what a tile finishes leaves at once.
 
-    def __init__(self, plan: TilePlan, decision: Decision) -> None:
-        self._plan, self._decision = plan, decision
+    `below` holds, over the full width, the rows that the next tile row goes on with; `right` the columns that
+    the next tile of the row goes on with.
+    """
+
+    def __init__(self, plan: TilePlan, score_count: int, device: torch.device) -> None:
+        self._plan = plan
         self._row_spans, self._col_spans = plan.row_spans, plan.col_spans
-        self._below: Tensor | None = None
+        self._row_weights = torch.from_numpy(plan.row_weights).to(device)
+        self._col_weights = torch.from_numpy(plan.col_weights).to(device)
+        self._below = torch.zeros((score_count, plan.rows_below, plan.width), device=device)
         self._right: Tensor | None = None
         self._next_col = 0
 
-    def add(self, scored: TileScores) -> Patch:
-        """Blend one tile in and return the patch it finishes."""
-        tile, plan = scored.tile, self._plan
-        rows, cols = plan.bottom(tile.row) - tile.top, plan.right(tile.col) - tile.left
-        block = self._weighted(scored)[:, :rows, :cols]
-        self._add_right(block, tile.col)
-        owned_cols = self._col_spans[tile.col][1] - tile.left
-        owned_rows = self._row_spans[tile.row][1] - tile.top
-        self._keep_right(block[:, :, owned_cols:], tile.col)
-        finished = self._take_below(block[:, :, :owned_cols], tile.row, tile.left, owned_rows)
-        return self._patch(finished, scored.valid[:owned_rows, :owned_cols], tile.top, tile.left)
-
-    def _weighted(self, scored: TileScores) -> Tensor:
-        tile, device = scored.tile, scored.scores.device
-        rows = torch.from_numpy(self._plan.row_weights[tile.row]).to(device)
-        cols = torch.from_numpy(self._plan.col_weights[tile.col]).to(device)
-        return scored.scores * (rows[:, None] * cols)
-
-    def _add_right(self, block: Tensor, col: int) -> None:
-        if col == self._next_col and col > 0 and self._right is not None:
+    def add(self, tile: Tile, scores: Tensor) -> Tensor:
+        """Blend (scores, size, size) in, in place; return the (scores, rows, cols) that the tile owns."""
+        plan = self._plan
+        scores *= self._row_weights[tile.row][:, None] * self._col_weights[tile.col]
+        block = scores[:, : plan.bottom(tile.row) - tile.top, : plan.right(tile.col) - tile.left]
+        if tile.col == self._next_col and self._right is not None:
             block[:, :, : self._right.shape[2]] += self._right[:, : block.shape[1]]
+        owned_cols = self._col_spans[tile.col][1] - tile.left
+        self._right, self._next_col = block[:, :, owned_cols:], tile.col + 1
+        return self._take_below(block[:, :, :owned_cols], tile)
 
-    def _keep_right(self, strip: Tensor, col: int) -> None:
-        self._right = strip.clone()
-        self._next_col = col + 1
-
-    def _take_below(self, block: Tensor, row: int, left: int, owned_rows: int) -> Tensor:
-        """Add what earlier tile rows left for these columns, leave the rest for later ones, return finished rows.
+    def _take_below(self, block: Tensor, tile: Tile) -> Tensor:
+        """Add what earlier tile rows left for these columns, leave the rest for later ones.
 
         After a tile row that was skipped the strip holds old numbers; they fall on pixels without data.
         """
-        if self._below is None:
-            below_rows = max(self._plan.size - (end - first) for first, end in self._row_spans)
-            shape = (block.shape[0], max(below_rows, 0), self._plan.width)
-            self._below = torch.zeros(shape, dtype=block.dtype, device=block.device)
-        waiting = self._below[:, :, left : left + block.shape[2]]
-        touched = self._plan.bottom(row - 1) - self._plan.row_starts[row] if row else 0
+        owned_rows = self._row_spans[tile.row][1] - tile.top
+        waiting = self._below[:, :, tile.left : tile.left + block.shape[2]]
+        touched = self._plan.bottom(tile.row - 1) - tile.top if tile.row else 0
         block[:, :touched] += waiting[:, :touched]
         waiting[:, : block.shape[1] - owned_rows] = block[:, owned_rows:]
         return block[:, :owned_rows]
 
-    def _patch(self, scores: Tensor, valid: NDArray[np.bool_], top: int, left: int) -> Patch:
-        layers = {}
-        for name, tensor in self._decision.decide(scores).items():
-            layer = tensor.cpu().numpy().astype(self._decision.dtype(name))
-            layer[~valid] = self._decision.nodata(name)
-            layers[name] = layer
-        return Patch(top, left, layers)
+
+@dataclass(frozen=True, slots=True)
+class ComingPatch:
+    """A patch whose layers are on their way from the device to the host."""
+
+    top: int
+    left: int
+    layers: dict[str, Tensor]
+    valid: NDArray[np.bool_]
+    arrived: torch.cuda.Event | None
+
+    def wait(self, decision: Decision) -> Patch:
+        """Return the patch, with nodata where nothing was measured."""
+        if self.arrived is not None:
+            self.arrived.synchronize()
+        layers = {
+            name: tensor.numpy().astype(decision.dtype(name), copy=False)
+            for name, tensor in self.layers.items()
+        }
+        if not self.valid.all():
+            for name, layer in layers.items():
+                layer[~self.valid] = decision.nodata(name)
+        return Patch(self.top, self.left, layers)
+
+
+def send_patch(scored: TileScores, finished: Tensor, decision: Decision) -> ComingPatch:
+    """Decide the classes of finished probabilities on the device and start their way to the host."""
+    layers = decision.decide(finished)
+    arrived = None
+    if finished.is_cuda:
+        layers = {name: _start_copy(layer) for name, layer in layers.items()}
+        arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        arrived.record()
+    rows, cols = finished.shape[1:]
+    tile = scored.tile
+    return ComingPatch(tile.top, tile.left, layers, scored.valid[:rows, :cols], arrived)
+
+
+def _start_copy(layer: Tensor) -> Tensor:
+    host = torch.empty(layer.shape, dtype=layer.dtype, pin_memory=True)
+    return host.copy_(layer, non_blocking=True)
 
 
 def stitch_tiles(scores: Iterator[TileScores], plan: TilePlan, decision: Decision) -> Iterator[Patch]:
     """Yield the finished patches of a scene; what no tile touched has no data and is not among them."""
-    stitcher = Stitcher(plan, decision)
-    with torch.inference_mode():
-        yield from map(stitcher.add, scores)
+    blender: Blender | None = None
+    coming: deque[ComingPatch] = deque()
+    for scored in scores:
+        with torch.inference_mode():
+            blender = blender or Blender(plan, decision.score_count, scored.scores.device)
+            finished = blender.add(scored.tile, scored.scores)
+            coming.append(send_patch(scored, finished, decision))
+        while len(coming) > (PATCHES_ON_THEIR_WAY if scored.scores.is_cuda else 0):
+            yield coming.popleft().wait(decision)
+    while coming:
+        yield coming.popleft().wait(decision)

@@ -1,9 +1,9 @@
 """Tile: a grid becomes `Tile`s, and an aligned pair becomes the pixels under them, tile row by tile row."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
+from itertools import pairwise, product
 
 import numpy as np
 from rasterio.windows import Window
@@ -37,6 +37,12 @@ class TilePlan:
     col_starts: tuple[int, ...]
     row_weights: FloatArray
     col_weights: FloatArray
+
+    @property
+    def rows_below(self) -> int:
+        """How many rows of a tile, at most, the tile row below it goes on with."""
+        owned = [end - first for first, end in self.row_spans[:-1]]
+        return self.size - min(owned, default=self.size)
 
     @property
     def row_spans(self) -> list[tuple[int, int]]:
@@ -85,6 +91,44 @@ def overlap_of(size: int, options: TileOptions) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Swath:
+    """A range of a scene's columns that is computed by itself: `window` is read, columns `owned` are written.
+
+    `plan` counts columns from the window's first one; beyond `owned` its pixels lack their neighbours' share.
+    """
+
+    window: Window
+    plan: TilePlan
+    owned: tuple[int, int]
+
+
+def cut_swaths(plan: TilePlan, widest_px: int) -> list[Swath]:
+    """Cut a scene into swaths of about equal width, at most `widest_px` where a swath of two tiles allows that.
+
+    The tiles that reach into a swath from the left are computed for both swaths, with the scene's own
+    weights, so that the swaths' maps lie side by side as if never cut.
+    """
+    columns, spans = len(plan.col_starts), plan.col_spans
+    parts = min(-(-plan.width // max(widest_px, plan.size)), max(columns // 2, 1))
+    edges = [round(part * columns / parts) for part in range(parts + 1)]
+    return [_swath(plan, first, end, spans) for first, end in pairwise(edges)]
+
+
+def _swath(plan: TilePlan, first: int, end: int, spans: list[tuple[int, int]]) -> Swath:
+    owned = spans[first][0], spans[end - 1][1]
+    starts = plan.col_starts
+    lending = next(col for col in range(first + 1) if starts[col] + plan.size > owned[0])
+    left, right = starts[lending], plan.right(end - 1)
+    cut = replace(
+        plan,
+        width=right - left,
+        col_starts=tuple(start - left for start in starts[lending:end]),
+        col_weights=plan.col_weights[lending:end],
+    )
+    return Swath(Window(left, 0, right - left, plan.height), cut, owned)
+
+
+@dataclass(frozen=True, slots=True)
 class TilePixels:
     """What the files hold under one tile: raw numbers (bands, size, size) of both dates, `valid` (size, size).
 
@@ -107,17 +151,11 @@ class TileRow:
     valid: BoolArray
 
 
-def read_tiles(pair: AlignedPair, plan: TilePlan, threads: int, first_row: int = 0) -> Iterator[TilePixels]:
-    """Yield the tiles that hold a valid pixel, in the plan's order, from tile row `first_row` on.
-
-    Every block of both files is decoded once.
-    """
-    for tile_row in read_tile_rows(pair, plan, threads, first_row):
-        yield from cut_tiles(tile_row, plan)
-
-
 def read_tile_rows(pair: AlignedPair, plan: TilePlan, threads: int, first_row: int = 0) -> Iterator[TileRow]:
-    """Yield the pixels of each tile row. Rows that two tile rows share are read once and kept."""
+    """Yield the pixels of each tile row, from tile row `first_row` on.
+
+    Every block of both files is decoded once: rows that two tile rows share are read once and kept.
+    """
     with (
         ThreadPoolExecutor(threads, thread_name_prefix="read") as pool,
         ImageReader(pair.before) as before_reader,
@@ -135,8 +173,13 @@ def read_tile_rows(pair: AlignedPair, plan: TilePlan, threads: int, first_row: i
             yield TileRow(row, numbers_before, numbers_after, valid_before & valid_after)
 
 
-def cut_tiles(tile_row: TileRow, plan: TilePlan) -> Iterator[TilePixels]:
-    """Yield the tiles of a row that hold a valid pixel."""
+def cut_tiles(tile_rows: Iterable[TileRow], plan: TilePlan) -> Iterator[TilePixels]:
+    """Yield the tiles that hold a valid pixel, in the plan's order."""
+    for tile_row in tile_rows:
+        yield from _cut_row(tile_row, plan)
+
+
+def _cut_row(tile_row: TileRow, plan: TilePlan) -> Iterator[TilePixels]:
     size, top = plan.size, plan.row_starts[tile_row.row]
     row_index = mirrored(plan.bottom(tile_row.row) - top, size)
     for col, left in enumerate(plan.col_starts):

@@ -28,7 +28,8 @@ DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".json": "GeoJSON"}
 DRIVER_OPTIONS = {"GeoJSON": {"RFC7946": "YES"}, "GPKG": {"GEOMETRY_NAME": "geom"}}
 LAYER_NAME = "changes"
 BATCH = 2000  # features handed to the driver at once
-PIXELS_AT_ONCE = 1 << 24
+PIXELS_AT_ONCE = 1 << 22
+CACHE_BYTES = 64 << 20
 SCHEMA = {
     "geometry": "Polygon",
     "properties": {
@@ -64,7 +65,7 @@ def vectorize_map(change_map: ChangeMap, targets: dict[Path, Path]) -> int:
     Returns how many polygons there are. Memory follows their number, not the number of pixels.
     """
     work = next(iter(targets.values())).parent
-    with rasterio_open(change_map.codes) as codes:
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), rasterio_open(change_map.codes) as codes:
         grid = grid_of(codes)
         mask = work / "changed.tif"
         components = find_components(change_map, mask)
@@ -90,8 +91,8 @@ def find_components(change_map: ChangeMap, mask_path: Path) -> Components:
 
 
 def row_windows(grid: Grid) -> Iterator[Window]:
-    """Yield full-width windows of whole blocks, of at most about PIXELS_AT_ONCE pixels, from top to bottom."""
-    rows = max(512, PIXELS_AT_ONCE // grid.width // 512 * 512)
+    """Yield full-width windows of about PIXELS_AT_ONCE pixels, from top to bottom, if possible of whole blocks."""
+    rows = max(64, PIXELS_AT_ONCE // grid.width // 512 * 512)
     for top in range(0, grid.height, rows):
         yield Window(0, top, grid.width, min(rows, grid.height - top))
 

@@ -4,10 +4,12 @@ A part holds full-width rows of the scene. Parts lie in a work folder beside the
 final name only when complete; the output gets its name when all of it is there.
 """
 
+import os
 import shutil
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from lsafnet_cli.classes import Legend
 from lsafnet_cli.errors import OutputError, one_line
 from lsafnet_cli.mosaic import BLOCK_PX, Part, RasterMeta, vrt_xml
 from lsafnet_cli.provenance import Provenance
+from lsafnet_cli.resume import LOCK
 from lsafnet_cli.stages.stitch import PERCENT_NODATA, Decision, Layers, Patch
 from lsafnet_cli.styles import Category, class_categories, pam_xml, qml, transition_categories
 from lsafnet_cli.types import Grid
@@ -44,53 +47,103 @@ class PartStore:
         """Remove the folder and what it holds."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def part(self, layer: str, first: int, end: int) -> Part:
-        """Return the part of a layer that holds rows [first, end), there or not."""
-        return Part(self.folder / f"{layer}-{first:09d}.tif", first, end)
+    def empty(self) -> None:
+        """Remove what the folder holds, but for the lock that this process has on it."""
+        for path in self.folder.iterdir():
+            if path.name != LOCK:
+                path.unlink()
+
+    def holds_parts(self) -> bool:
+        """Return whether any part is finished."""
+        return any(self.folder.glob(f"{CODES}-*.tif"))
+
+    def part(self, layer: str, rows: tuple[int, int], cols: tuple[int, int]) -> Part:
+        """Return the part of a layer that holds a range of rows and columns, there or not."""
+        return Part(self.folder / f"{layer}-{rows[0]:09d}-{cols[0]:09d}.tif", *rows, *cols)
 
     def path(self, name: str) -> Path:
         """Return the path of a file on its way to its final name."""
         return self.folder / name
 
 
-class PartWriter:
-    """Collects patches, in the order of their tile rows, and writes each part when its rows are finished."""
+@dataclass(frozen=True, slots=True)
+class PartLayout:
+    """How a scene is shared out among parts: `rows_px` rows each, and the columns of one swath."""
 
-    def __init__(self, store: PartStore, grid: Grid, rows_px: int, decision: Decision) -> None:
-        self._store, self._grid, self._rows_px, self._decision = store, grid, rows_px, decision
+    grid: Grid
+    rows_px: int
+    swath_cols: tuple[tuple[int, int], ...]
+
+    @property
+    def row_spans(self) -> list[tuple[int, int]]:
+        """(first, end) rows of the parts, from top to bottom."""
+        height, rows = self.grid.height, self.rows_px
+        return [(first, min(first + rows, height)) for first in range(0, height, rows)]
+
+    def finished_rows(self, store: PartStore, layers: tuple[str, ...], cols: tuple[int, int]) -> int:
+        """Return how many rows of a swath lie finished in a store, counted from the top."""
+        done = 0
+        for rows in self.row_spans:
+            if not all(store.part(layer, rows, cols).path.exists() for layer in layers):
+                break
+            done = rows[1]
+        return done
+
+
+class PartWriter:
+    """Collects a swath's patches, in the order of their tile rows, and writes each part when it is finished.
+
+    `left` is the column that the patches count from; what they hold beyond the swath's columns is dropped.
+    Rows above `first_row` are finished already.
+    """
+
+    def __init__(
+        self, store: PartStore, layout: PartLayout, cols: tuple[int, int], left: int, decision: Decision,
+        first_row: int = 0,
+    ) -> None:  # fmt: skip
+        self._store, self._decision = store, decision
+        self._rows_px, self._cols, self._left = layout.rows_px, cols, left
+        self._waiting = [rows for rows in layout.row_spans if rows[1] > first_row]
         self._open: dict[int, Layers] = {}
-        self._next = 0
 
     def put(self, patch: Patch) -> None:
         """Take one patch; parts that end above it are complete and written."""
-        self._write_until(patch.top)
+        self.write_until(patch.top)
         rows, cols = patch.shape
-        for index in range(patch.top // self._rows_px, -(-(patch.top + rows) // self._rows_px)):
-            first = index * self._rows_px
-            part = self._open.setdefault(index, self._blank(first))
-            source = slice(max(first - patch.top, 0), min(first + self._rows_px - patch.top, rows))
-            target = slice(patch.top + source.start - first, patch.top + source.stop - first)
+        left = patch.left + self._left
+        for first, end in self._waiting:
+            if first >= patch.top + rows:
+                break
+            part = self._part(first, end)
+            (source_rows, target_rows) = _shared((patch.top, patch.top + rows), (first, end))
+            (source_cols, target_cols) = _shared((left, left + cols), self._cols)
             for layer, pixels in patch.layers.items():
-                part[layer][target, patch.left : patch.left + cols] = pixels[source]
+                part[layer][target_rows, target_cols] = pixels[source_rows, source_cols]
 
-    def finish(self) -> None:
-        """Write what is left, down to the last row."""
-        self._write_until(self._grid.height)
-
-    def _blank(self, first: int) -> Layers:
-        rows = min(self._rows_px, self._grid.height - first)
-        shape, decision = (rows, self._grid.width), self._decision
-        return {
-            name: np.full(shape, decision.nodata(name), decision.dtype(name))
-            for name in (CODES, *decision.layers)
-        }
-
-    def _write_until(self, row: int) -> None:
-        while (end := min(self._next + self._rows_px, self._grid.height)) <= row and self._next < end:
-            layers = self._open.pop(self._next // self._rows_px, None) or self._blank(self._next)
+    def write_until(self, row: int) -> None:
+        """Write the parts that end at or above a row, down to the scene's last one."""
+        while self._waiting and self._waiting[0][1] <= row:
+            first, end = self._waiting.pop(0)
+            layers = self._part(first, end)
             for name in (*self._decision.layers, CODES):
-                write_part(self._store.part(name, self._next, end), layers[name], self._decision.nodata(name))
-            self._next = end
+                part = self._store.part(name, (first, end), self._cols)
+                write_part(part, layers[name], self._decision.nodata(name))
+            del self._open[first]
+
+    def _part(self, first: int, end: int) -> Layers:
+        if first not in self._open:
+            shape, decision = (end - first, self._cols[1] - self._cols[0]), self._decision
+            self._open[first] = {
+                name: np.full(shape, decision.nodata(name), decision.dtype(name))
+                for name in (CODES, *decision.layers)
+            }
+        return self._open[first]
+
+
+def _shared(span: tuple[int, int], within: tuple[int, int]) -> tuple[slice, slice]:
+    """Return what two spans share, as a slice of the first and as a slice of the second."""
+    first, end = max(span[0], within[0]), max(min(span[1], within[1]), max(span[0], within[0]))
+    return slice(first - span[0], end - span[0]), slice(first - within[0], end - within[0])
 
 
 def write_part(part: Part, pixels: np.ndarray[Any, Any], nodata: int) -> None:
@@ -113,9 +166,16 @@ def write_part(part: Part, pixels: np.ndarray[Any, Any], nodata: int) -> None:
     try:
         with _no_georeference_needed(), rasterio.open(temporary, "w", **profile) as dataset:
             dataset.write(pixels, 1)
+        _to_disk(temporary)
         temporary.replace(part.path)
     except (RasterioError, OSError) as error:
         raise OutputError(f"{part.path.parent}: writing failed ({one_line(error)})") from error
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file is safe from a loss of power."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 class _no_georeference_needed(warnings.catch_warnings):  # noqa: N801 - reads as the context it is
@@ -145,9 +205,8 @@ def layer_style(layer: str, legend: Legend) -> RasterStyle:
 class MapWriter:
     """Turns the parts of each layer into finished files beside each other."""
 
-    def __init__(self, store: PartStore, grid: Grid, rows_px: int, provenance: Provenance) -> None:
-        self._store, self._grid, self._rows_px = store, grid, rows_px
-        self._provenance = provenance
+    def __init__(self, store: PartStore, layout: PartLayout, provenance: Provenance) -> None:
+        self._store, self._layout, self._provenance = store, layout, provenance
 
     def mosaic(self, layer: str) -> Path:
         """Return a virtual raster over the layer's parts."""
@@ -175,7 +234,7 @@ class MapWriter:
         legend = self._provenance.legend
         style = layer_style(layer, legend)
         return RasterMeta(
-            grid=self._grid,
+            grid=self._layout.grid,
             dtype=legend.dtype if layer == CODES else "uint8",
             nodata=legend.nodata if layer == CODES else PERCENT_NODATA,
             description=style.description,
@@ -184,8 +243,10 @@ class MapWriter:
         )
 
     def _parts(self, layer: str) -> list[Part]:
-        height, rows = self._grid.height, self._rows_px
-        return [self._store.part(layer, first, min(first + rows, height)) for first in range(0, height, rows)]
+        return [
+            self._store.part(layer, rows, cols)
+            for rows, cols in product(self._layout.row_spans, self._layout.swath_cols)
+        ]
 
 
 def write_cog(source: Path, target: Path, overviews: str) -> None:

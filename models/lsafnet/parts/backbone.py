@@ -32,6 +32,8 @@ class Widths(NamedTuple):
     @classmethod
     def of_decoder(cls, width: int) -> "Widths":
         """Return what decoders of `width` channels take; 128, as in the paper, gives ResNet-34's own."""
+        if width < 2:
+            raise ValueError(f"a decoder needs a width of 2 or more, not {width}")
         return cls(width // 2, width // 2, width, 2 * width, 4 * width)
 
 

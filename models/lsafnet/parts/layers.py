@@ -22,8 +22,6 @@ def dilated_conv(inputs: int, outputs: int, groups: int = 1) -> nn.Sequential:
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Return `x` (batch, channels, ., .) bilinearly resized to `size` (rows, cols)."""
-    if x.shape[-2:] == size:
-        return x
     return F.interpolate(x, size, mode="bilinear", align_corners=False)
 
 

@@ -1,0 +1,58 @@
+"""How a budget of host memory is spent: queue lengths, swath width, GDAL's cache."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lsafnet_cli.stages.align import AlignedImage, AlignedPair
+from lsafnet_cli.stages.stitch import Decision
+from lsafnet_cli.stages.tile import TilePlan
+
+ROWS_SHARE = 0.5  # of the budget, for rows of the scene; the rest is for batches, parts and polygons
+CACHE_SHARE = 1 / 16
+MOST_ROWS_AHEAD = 4
+SMALLEST_CACHE, LARGEST_CACHE = 32 << 20, 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """How many tile rows are read ahead, how wide a swath may be, how much GDAL may cache."""
+
+    rows_ahead: int
+    widest_px: int
+    cache_bytes: int
+
+
+def plan_memory(pair: AlignedPair, plan: TilePlan, decision: Decision, budget_bytes: int) -> MemoryPlan:
+    """Share a budget out. Narrow scenes read further ahead, wide ones are cut into swaths.
+
+    A file stored in full-width strips is never cut, for each strip would be decoded once for each swath.
+    """
+    row_bytes = tile_row_bytes(pair, plan.size)
+    fixed = row_bytes + waiting_bytes(plan, decision)
+    allowed = int(budget_bytes * ROWS_SHARE)
+    striped = any(_is_striped(image) for image in (pair.before, pair.after))
+    widest = plan.width if striped else max(1, allowed // (fixed + row_bytes))
+    width = min(widest, plan.width)
+    ahead = (allowed - fixed * width) // (row_bytes * width)
+    cache = int(np.clip(budget_bytes * CACHE_SHARE, SMALLEST_CACHE, LARGEST_CACHE))
+    return MemoryPlan(int(np.clip(ahead, 1, MOST_ROWS_AHEAD)), widest, cache)
+
+
+def tile_row_bytes(pair: AlignedPair, size_px: int) -> int:
+    """Return what one tile row of both dates takes, for each column of the scene."""
+    total = 0
+    for image in (pair.before, pair.after):
+        rows = size_px + image.block_shape[0] - 1
+        total += rows * (len(image.scene.bands) * np.dtype(image.scene.dtype).itemsize + 1)
+    return total + size_px
+
+
+def waiting_bytes(plan: TilePlan, decision: Decision) -> int:
+    """Return what waits for the next tile row and in open parts, for each column of the scene."""
+    layers = np.dtype(decision.dtype("codes")).itemsize + len(decision.layers)
+    return plan.rows_below * decision.score_count * 4 + 3 * plan.size * layers
+
+
+def _is_striped(image: AlignedImage) -> bool:
+    return image.offset is not None and image.scene.block_shape[1] >= image.scene.grid.width

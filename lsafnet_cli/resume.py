@@ -1,0 +1,62 @@
+"""Going on where a run was broken off: what decides a map is written down beside its parts."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lsafnet_cli.errors import OutputError
+
+STATE, LOCK = "state.json", "lock"
+Fingerprint = Mapping[str, Any]
+
+
+def file_stamp(path: str) -> list[Any]:
+    """Return what changes when a local file changes: size and time; a remote name stands for itself."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return [path]
+    return [str(Path(path).resolve()), status.st_size, status.st_mtime_ns]
+
+
+def read_fingerprint(folder: Path) -> Fingerprint | None:
+    """Return the fingerprint of the run whose parts lie in a folder, or None where it has none."""
+    try:
+        found = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def write_fingerprint(folder: Path, fingerprint: Fingerprint) -> None:
+    """Write a fingerprint down, complete or not at all."""
+    temporary = folder / f"{STATE}.tmp"
+    temporary.write_text(json.dumps(fingerprint), encoding="utf-8")
+    temporary.replace(folder / STATE)
+
+
+def differences(old: Fingerprint, new: Fingerprint) -> list[str]:
+    """Return the names of what differs between two fingerprints."""
+    plain = json.loads(json.dumps(new))
+    return sorted(name for name in old.keys() | plain.keys() if old.get(name) != plain.get(name))
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process alone; the lock ends with the process, however that ends.
+
+    Raises OutputError where another run holds it.
+    """
+    handle = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise OutputError(f"{folder}: another run is writing this output; wait for it") from error
+        yield
+    finally:
+        os.close(handle)

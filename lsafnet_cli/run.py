@@ -1,0 +1,138 @@
+"""One run: everything that is decided before the first pixel is computed."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from itertools import chain
+from typing import Any
+
+from lsafnet_cli.checkpoints import NamedCheckpoint
+from lsafnet_cli.devices import Device, choose_device
+from lsafnet_cli.memory import MemoryPlan, plan_memory
+from lsafnet_cli.notices import grid_notices, resolution_notices, stretch_notices
+from lsafnet_cli.provenance import Provenance
+from lsafnet_cli.resume import file_stamp
+from lsafnet_cli.stages.align import AlignedPair, align_pair
+from lsafnet_cli.stages.read import ScenePair, scene_stretch
+from lsafnet_cli.stages.stitch import Decision
+from lsafnet_cli.stages.tile import Swath, TilePlan, cut_swaths, overlap_of, plan_tiles
+from lsafnet_cli.stages.write import PartLayout
+from lsafnet_cli.types import LAYERS, Observer, PredictOptions, Stretch
+
+
+@dataclass(frozen=True)
+class Run:
+    """One scene pair, aligned, planned, and ready to be computed."""
+
+    pair: AlignedPair
+    plan: TilePlan
+    checkpoint: NamedCheckpoint
+    decision: Decision
+    device: Device
+    memory: MemoryPlan
+    stretches: tuple[Stretch | None, Stretch | None]
+    options: PredictOptions
+    provenance: Provenance
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def swaths(self) -> list[Swath]:
+        """The swaths that the scene is computed in."""
+        return cut_swaths(self.plan, self.memory.widest_px)
+
+    @property
+    def layout(self) -> PartLayout:
+        """How the scene is shared out among parts."""
+        owned = tuple(swath.owned for swath in self.swaths)
+        return PartLayout(self.pair.grid, self.options.tile.row_band_px, owned)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Note how many seconds a stage takes."""
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = round(time.perf_counter() - start, 3)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what decides the parts of this run, under the names that a user knows."""
+        before, after = self.pair.before.scene.path, self.pair.after.scene.path
+        return {
+            "the version of lsafnet": self.provenance.version,
+            "the before image": file_stamp(before),
+            "the after image": file_stamp(after),
+            "the checkpoint": self.provenance.checkpoint_sha256,
+            "an option": self.provenance.options,
+            "the choice of outputs": self.decision.layers,
+            "the way the scene is cut": [self.layout.rows_px, self.layout.swath_cols],
+        }
+
+
+def prepare_run(
+    pair: ScenePair, checkpoint: NamedCheckpoint, options: PredictOptions, observer: Observer
+) -> Run:
+    """Align the pair, plan its tiles, find its stretch; say what the user should know."""
+    aligned = align_pair(pair)
+    info = checkpoint.info
+    before, after = (
+        scene_stretch(scene, options.read.stretch, info.value_range) for scene in (pair.before, pair.after)
+    )
+    notices = (
+        grid_notices(pair, aligned),
+        stretch_notices(pair, (before, after)),
+        resolution_notices(aligned, info.gsd_m),
+    )
+    for text in chain(*notices):
+        observer.notice(text)
+    plan = plan_tiles(aligned.grid, info.tile_px, options.tile)
+    decision = Decision(checkpoint.legend, options.threshold, layers_to_compute(options))
+    device = choose_device(options.device)
+    return Run(
+        pair=aligned,
+        plan=plan,
+        checkpoint=checkpoint,
+        decision=decision,
+        device=device,
+        memory=plan_memory(aligned, plan, decision, options.device.memory_bytes),
+        stretches=(before, after),
+        options=options,
+        provenance=describe_run(pair, checkpoint, options, device, (before, after)),
+    )
+
+
+def describe_run(
+    pair: ScenePair,
+    checkpoint: NamedCheckpoint,
+    options: PredictOptions,
+    device: Device,
+    stretches: tuple[Stretch | None, Stretch | None],
+) -> Provenance:
+    """Return what the map will say about itself; the options are those that decide its pixels."""
+    stretch = dict(zip(("before", "after"), (s and asdict(s) for s in stretches), strict=True))
+    size = options.tile.size_px or checkpoint.info.tile_px
+    return Provenance(
+        legend=checkpoint.legend,
+        version=version("lsafnet"),
+        checkpoint=checkpoint.name,
+        checkpoint_sha256=checkpoint.sha256,
+        before=pair.before.path,
+        after=pair.after.path,
+        before_date=pair.before.acquired,
+        after_date=pair.after.acquired,
+        options={
+            "threshold": options.threshold,
+            "tile_px": size,
+            "overlap_px": overlap_of(size, options.tile),
+            "blend": options.tile.blend,
+            "bands": list(pair.before.bands),
+            "stretch": stretch,
+            "precision": device.precision,
+        },
+    )
+
+
+def layers_to_compute(options: PredictOptions) -> tuple[str, ...]:
+    """Return the layers to compute besides codes: polygons need the probability for their confidence."""
+    wanted = set(options.output.also) | ({"probability"} if options.output.polygons else set())
+    return tuple(layer for layer in LAYERS if layer in wanted)

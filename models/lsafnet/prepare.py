@@ -1,0 +1,81 @@
+"""Faster forms of a trained network that give the same answers."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from lsafnet.logits import ChangeLogits
+
+AUTOCAST_DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class PreparedNetwork(nn.Module):
+    """A network for inference only: batch norms folded, channels last, convolutions in a chosen number type.
+
+    Called as the network itself; logits are float32.
+    """
+
+    def __init__(self, network: nn.Module, device: torch.device, precision: str, compiled: bool) -> None:
+        super().__init__()
+        self._device_type, self._dtype = device.type, AUTOCAST_DTYPES[precision]
+        folded = fold_batch_norms(network.eval())
+        folded.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = torch.compile(folded, dynamic=False) if compiled else folded
+
+    def forward(self, before: Tensor, after: Tensor) -> ChangeLogits:
+        """Return the logits of two batches (batch, bands, rows, cols)."""
+        before, after = (image.contiguous(memory_format=torch.channels_last) for image in (before, after))
+        with torch.autocast(self._device_type, self._dtype, enabled=self._dtype is not None):
+            logits = self.network(before, after)
+        return ChangeLogits(*(None if part is None else part.float() for part in logits))  # type: ignore[arg-type]
+
+
+def prepare(
+    network: nn.Module,
+    device: torch.device | str,
+    precision: str = "fp32",
+    *,
+    compile: bool = False,  # noqa: A002
+) -> PreparedNetwork:
+    """Return a copy of `network` for inference on `device`.
+
+    precision: "fp32", "bf16" or "fp16" for convolutions; what they add up to stays float32. compile: let
+    torch.compile generate kernels for the device, which takes a while on the first call of each shape.
+    """
+    if precision not in AUTOCAST_DTYPES:
+        raise ValueError(f"precision {precision!r}: choose {', '.join(AUTOCAST_DTYPES)}")
+    return PreparedNetwork(network, torch.device(device), precision, compile)
+
+
+def fold_batch_norms(network: nn.Module) -> nn.Module:
+    """Return a copy of a network in eval mode in which convolutions have taken in the batch norms behind them.
+
+    A network that torch.fx cannot trace is returned as it is.
+    """
+    try:
+        traced = fx.symbolic_trace(network)
+    except (TypeError, RuntimeError, ValueError, NotImplementedError):
+        return network
+    modules = dict(traced.named_modules())
+    for node in list(traced.graph.nodes):
+        convolution = _convolution_before(node, modules)
+        if convolution is not None:
+            fused = fuse_conv_bn_eval(modules[convolution.target], modules[node.target])
+            traced.set_submodule(convolution.target, fused)
+            node.replace_all_uses_with(convolution)
+            traced.graph.erase_node(node)
+    traced.delete_all_unused_submodules()
+    traced.recompile()
+    return traced
+
+
+def _convolution_before(node: fx.Node, modules: dict[str, nn.Module]) -> Any:
+    """Return the node of the convolution that only `node`, a batch norm, uses; None for any other node."""
+    if node.op != "call_module" or not isinstance(modules[str(node.target)], nn.BatchNorm2d):
+        return None
+    source = node.args[0]
+    if not isinstance(source, fx.Node) or source.op != "call_module" or len(source.users) != 1:
+        return None
+    return source if isinstance(modules[str(source.target)], nn.Conv2d) else None
