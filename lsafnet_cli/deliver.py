@@ -1,5 +1,7 @@
 """From finished parts to finished files: polygons and pictures first, the map last."""
 
+from pathlib import Path
+
 from lsafnet_cli.background import run_apart, run_beside
 from lsafnet_cli.outputs import OutputPaths
 from lsafnet_cli.run import Run
@@ -13,32 +15,34 @@ POLYGONS_APART_PX = 1 << 24  # from here on polygonizing may take seconds in whi
 
 
 def write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[ChangeTable, int | None]:
-    """Make the finished files; return the map's table and how many polygons there are."""
+    """Make the finished files, then give them their names; return the map's table and how many polygons there are.
+
+    The table is counted from the finished map, which so has been read to its last pixel before it is named.
+    """
     writer = MapWriter(store, run.layout, run.provenance)
-    codes = writer.mosaic(CODES)
-    table = change_table(codes, run.decision.legend)
+    finished: list[Path] = []
+    with run.timed("write"):
+        for layer, path in (*paths.layers.items(), (CODES, paths.map)):
+            finished += run_beside(writer.write_layer, layer, path)
+        table = change_table(store.path(paths.map.name), run.decision.legend)
     polygon_count = None
     if paths.polygons:
         with run.timed("polygons"):
             polygon_count = write_polygons(run, store, writer, paths)
     if paths.quicklook:
         picture = store.path(paths.quicklook.name)
-        draw_quicklook(picture, run.pair, codes, run.decision.legend, table)
-        publish(picture, paths.quicklook)
-    with run.timed("write"):
-        for layer, path in (*paths.layers.items(), (CODES, paths.map)):
-            run_beside(writer.write_layer, layer, path)
+        draw_quicklook(picture, run.pair, store.path(paths.map.name), run.decision.legend, table)
+        finished.insert(0, paths.quicklook)
+    publish(store, (*paths.polygons, *finished))
     return table, polygon_count
 
 
 def write_polygons(run: Run, store: PartStore, writer: MapWriter, paths: OutputPaths) -> int:
     """Write every polygon file that was asked for; return how many polygons there are."""
     change_map = ChangeMap(writer.mosaic(CODES), writer.mosaic("probability"), run.provenance, paths.map.stem)
-    finished = {path: store.path(f"{number}-{path.name}") for number, path in enumerate(paths.polygons)}
+    targets = [store.path(path.name) for path in paths.polygons]
     apart = run.pair.grid.pixel_count >= POLYGONS_APART_PX
-    count: int = (run_apart if apart else run_beside)(vectorize_map, change_map, finished)
-    for path, target in finished.items():
-        publish(target, path)
+    count: int = (run_apart if apart else run_beside)(vectorize_map, change_map, targets)
     return count
 
 

@@ -50,8 +50,15 @@ class DeviceError(LsafnetError):
 
 
 INTERRUPTED_EXIT_CODE = 130
+LONGEST_REASON = 300
 
 
 def one_line(error: BaseException) -> str:
     """Return the text of any exception as one line, or its type's name where it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why something failed, in one line of bearable length: the cause where there is one."""
+    text = one_line(error.__cause__ or error)
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}..."

@@ -40,7 +40,7 @@ class OutputPaths:
     def check(self, inputs: tuple[str, ...], overwrite: bool) -> None:
         """Raise OutputError, before anything is computed, where a file may not be written."""
         paths = [path for _, path in self.named()]
-        if len(set(paths)) < len(paths):
+        if len({path.name for path in paths}) < len(paths):
             raise OptionError(f"{self.map}: two outputs have one name")
         for path in paths:
             _check_path(path, inputs, overwrite)

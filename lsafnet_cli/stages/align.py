@@ -9,13 +9,20 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
-from lsafnet_cli.errors import InputError, NoOverlapError, one_line
-from lsafnet_cli.stages.read import BoolArray, NumberArray, Scene, ScenePair, rasterio_open, valid_pixels
+from lsafnet_cli.errors import InputError, NoOverlapError, reason_of
+from lsafnet_cli.stages.read import (
+    RASTER_ERRORS,
+    BoolArray,
+    NumberArray,
+    Scene,
+    ScenePair,
+    rasterio_open,
+    valid_pixels,
+)
 from lsafnet_cli.types import Grid
 
 WHOLE_PIXEL_TOLERANCE_PX = 0.01  # below what any resampling could mend
@@ -151,9 +158,10 @@ class ImageReader:
             placed = self._placed(window)
             dataset.read(scene.bands, window=placed, out=numbers)
             valid[:] = self._valid(dataset, placed, numbers)
-        except (RasterioError, OSError) as error:
-            reason = one_line(error.__cause__ or error)
-            raise InputError(f"{scene.path}: reading failed, the file is damaged ({reason})") from error
+        except RASTER_ERRORS as error:
+            raise InputError(
+                f"{scene.path}: reading failed, the file is damaged ({reason_of(error)})"
+            ) from error
 
     def _placed(self, window: Window) -> Window:
         row, col = self.image.offset or (0, 0)

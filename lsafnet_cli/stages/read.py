@@ -14,15 +14,17 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from lsafnet_cli.errors import InputError, OptionError, PairError, one_line
+from lsafnet_cli.errors import InputError, OptionError, PairError, reason_of
 from lsafnet_cli.types import Grid, ReadOptions, Stretch, StretchRule
 
 NumberArray = NDArray[Any]
 BoolArray = NDArray[np.bool_]
 
+RASTER_ERRORS = (RasterioError, CPLE_BaseError, OSError)  # rasterio lets some of GDAL's own errors through
 READABLE_DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 SAMPLE_PX = 1024  # longest side of the decimated read behind a stretch
 TALLEST_BLOCK_ROW = 2048  # taller blocks (a file of one strip) are left to GDAL's cache
@@ -115,7 +117,7 @@ def open_raster(path: str | Path) -> Iterator[Any]:
     try:
         with rasterio_open(path) as dataset:
             yield dataset
-    except (RasterioError, OSError) as error:
+    except RASTER_ERRORS as error:
         raise InputError(_unreadable(str(path), error)) from error
 
 
@@ -133,8 +135,7 @@ def _unreadable(path: str, error: Exception) -> str:
             return f"{path}: no such file"
         if local.is_dir():
             return f"{path}: is a folder; name one image"
-    reason = one_line(error.__cause__ or error)
-    return f"{path}: cannot be read as an image ({reason})"
+    return f"{path}: cannot be read as an image ({reason_of(error)})"
 
 
 def grid_of(dataset: Any) -> Grid:

@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from lsafnet_cli.classes import Transition
 from lsafnet_cli.components import ComponentFinder, Components, Runs, find_runs
-from lsafnet_cli.errors import OutputError, one_line
+from lsafnet_cli.errors import OutputError, reason_of
 from lsafnet_cli.ground import PixelAreas
 from lsafnet_cli.provenance import Provenance
 from lsafnet_cli.stages.read import grid_of, rasterio_open
@@ -59,19 +59,19 @@ class ChangeMap:
     scene: str
 
 
-def vectorize_map(change_map: ChangeMap, targets: dict[Path, Path]) -> int:
-    """Write the polygons of a map; `targets` maps each final name to the name to write under.
+def vectorize_map(change_map: ChangeMap, targets: list[Path]) -> int:
+    """Write the polygons of a map to each of some files, and return how many there are.
 
-    Returns how many polygons there are. Memory follows their number, not the number of pixels.
+    Memory follows their number, not the number of pixels. Raises OutputError.
     """
-    work = next(iter(targets.values())).parent
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), rasterio_open(change_map.codes) as codes:
         grid = grid_of(codes)
-        mask = work / "changed.tif"
+        mask = targets[0].with_name("changed.mask.tif")
         components = find_components(change_map, mask)
-        for final, target in targets.items():
+        for target in targets:
             features = make_features(change_map, codes, mask, components)
-            write_features(features, target, DRIVERS[final.suffix.lower()], grid)
+            count = write_features(features, target, DRIVERS[target.suffix.lower()], grid)
+            check_features(target, count)
     return len(components.first_pixel)
 
 
@@ -166,15 +166,33 @@ def describe(
     }
 
 
-def write_features(features: Iterator[Feature], target: Path, driver: str, grid: Grid) -> None:
-    """Write features to a new file. Raises OutputError."""
+def write_features(features: Iterator[Feature], target: Path, driver: str, grid: Grid) -> int:
+    """Write features to a new file and return how many there were. Raises OutputError."""
     crs = grid.crs.to_wkt() if grid.crs is not None else ""
     options = DRIVER_OPTIONS[driver] if grid.crs is not None else {}
-    try:
-        with fiona.open(
+    count = 0
+    with (
+        _output_errors(target),
+        fiona.open(
             target, "w", driver=driver, layer=LAYER_NAME, schema=SCHEMA, crs_wkt=crs, **options
-        ) as sink:
-            while batch := list(islice(features, BATCH)):
-                sink.writerecords(batch)
-    except (FionaError, OSError) as error:
-        raise OutputError(f"{target.name}: polygons cannot be written ({one_line(error)})") from error
+        ) as sink,
+    ):
+        while batch := list(islice(features, BATCH)):
+            sink.writerecords(batch)
+            count += len(batch)
+    return count
+
+
+def check_features(target: Path, count: int) -> None:
+    """Raise OutputError unless a file holds `count` features: not every driver tells of a full disk."""
+    with _output_errors(target), fiona.open(target) as written:
+        if len(written) != count:
+            raise OSError(f"{len(written)} of {count} polygons arrived")
+
+
+@contextmanager
+def _output_errors(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except (FionaError, OSError, RuntimeError) as error:  # fiona raises plain RuntimeErrors too
+        raise OutputError(f"{target.name}: polygons cannot be written ({reason_of(error)})") from error

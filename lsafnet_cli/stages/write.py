@@ -7,7 +7,8 @@ final name only when complete; the output gets its name when all of it is there.
 import os
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -16,13 +17,14 @@ from typing import Any
 import numpy as np
 import rasterio
 import rasterio.shutil
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 
 from lsafnet_cli.classes import Legend
-from lsafnet_cli.errors import OutputError, one_line
+from lsafnet_cli.errors import OutputError, reason_of
 from lsafnet_cli.mosaic import BLOCK_PX, Part, RasterMeta, vrt_xml
 from lsafnet_cli.provenance import Provenance
 from lsafnet_cli.resume import LOCK
+from lsafnet_cli.stages.read import RASTER_ERRORS
 from lsafnet_cli.stages.stitch import PERCENT_NODATA, Decision, Layers, Patch
 from lsafnet_cli.styles import Category, class_categories, pam_xml, qml, transition_categories
 from lsafnet_cli.types import Grid
@@ -164,12 +166,12 @@ def write_part(part: Part, pixels: np.ndarray[Any, Any], nodata: int) -> None:
         "sparse_ok": True,
     }
     try:
-        with _no_georeference_needed(), rasterio.open(temporary, "w", **profile) as dataset:
+        with _quiet_gdal(), rasterio.open(temporary, "w", **profile) as dataset:
             dataset.write(pixels, 1)
         _to_disk(temporary)
         temporary.replace(part.path)
-    except (RasterioError, OSError) as error:
-        raise OutputError(f"{part.path.parent}: writing failed ({one_line(error)})") from error
+    except RASTER_ERRORS as error:
+        raise OutputError(f"{part.path.parent}: writing failed ({reason_of(error)})") from error
 
 
 def _to_disk(path: Path) -> None:
@@ -178,10 +180,12 @@ def _to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-class _no_georeference_needed(warnings.catch_warnings):  # noqa: N801 - reads as the context it is
-    def __enter__(self) -> None:
-        super().__enter__()
+@contextmanager
+def _quiet_gdal() -> Iterator[None]:
+    """Let GDAL's errors become exceptions only, in any thread, and a missing georeference no warning."""
+    with rasterio.Env(), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,21 +218,19 @@ class MapWriter:
         path.write_text(vrt_xml(self._meta(layer), self._parts(layer)), encoding="utf-8")
         return path
 
-    def write_layer(self, layer: str, output: Path) -> None:
-        """Write one layer with its side files; all appear under their names when complete."""
+    def write_layer(self, layer: str, output: Path) -> list[Path]:
+        """Write one layer and its side files to the work folder, under their final names; return these."""
         style = layer_style(layer, self._provenance.legend)
-        finished = self._store.path(output.name)
-        write_cog(self.mosaic(layer), finished, style.overviews)
-        sides: Mapping[str, str] = {}
-        if style.categories:
-            sides = {
-                f"{output.name}.aux.xml": pam_xml(style.categories),
-                f"{output.stem}.qml": qml(style.categories),
-            }
-        for name, text in sides.items():
-            self._store.path(name).write_text(text, encoding="utf-8")
-        for name in (*sides, output.name):
-            publish(self._store.path(name), output.with_name(name))
+        write_cog(self.mosaic(layer), self._store.path(output.name), style.overviews)
+        if not style.categories:
+            return [output]
+        sides = {
+            output.with_name(f"{output.name}.aux.xml"): pam_xml(style.categories),
+            output.with_suffix(".qml"): qml(style.categories),
+        }
+        for path, text in sides.items():
+            self._store.path(path.name).write_text(text, encoding="utf-8")
+        return [*sides, output]
 
     def _meta(self, layer: str) -> RasterMeta:
         legend = self._provenance.legend
@@ -259,15 +261,16 @@ def write_cog(source: Path, target: Path, overviews: str) -> None:
         "num_threads": "all_cpus",
     }
     try:
-        with _no_georeference_needed():
+        with _quiet_gdal():
             rasterio.shutil.copy(source, target, driver="COG", **options)
-    except (RasterioError, OSError) as error:
-        raise OutputError(f"{target.name}: writing failed ({one_line(error)})") from error
+    except RASTER_ERRORS as error:
+        raise OutputError(f"{target.name}: writing failed ({reason_of(error)})") from error
 
 
-def publish(finished: Path, final: Path) -> None:
-    """Give a finished file its final name, in one step. Raises OutputError."""
-    try:
-        finished.replace(final)
-    except OSError as error:
-        raise OutputError(f"{final}: cannot be written ({error.strerror})") from error
+def publish(store: PartStore, finals: Iterable[Path]) -> None:
+    """Give finished files in the work folder their final names, one after the other. Raises OutputError."""
+    for final in finals:
+        try:
+            store.path(final.name).replace(final)
+        except OSError as error:
+            raise OutputError(f"{final}: cannot be written ({error.strerror})") from error

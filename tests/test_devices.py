@@ -1,0 +1,100 @@
+import pytest
+import torch
+
+from lsafnet_cli import PredictOptions, predict_change
+from lsafnet_cli.devices import BatchSize, Device, choose_device, is_out_of_memory
+from lsafnet_cli.errors import DeviceError
+from lsafnet_cli.stages import infer
+from lsafnet_cli.types import DeviceOptions
+
+from .test_predict import codes_of
+
+CPU = Device(torch.device("cpu"), "fp32")
+CUDA = Device(torch.device("cuda"), "fp32")
+
+
+def tuned(seconds_of_batch, device=CUDA):
+    """Return the sizes tried, and the one settled on, where a batch of n tiles takes seconds_of_batch(n)."""
+    size, tried = BatchSize(None, device), []
+    for _ in range(100):
+        tried.append(size.size)
+        size.worked(size.size, seconds_of_batch(size.size))
+    assert not size.tuning
+    return tried, size.size
+
+
+def test_the_batch_grows_while_tiles_get_cheaper():
+    assert tuned(lambda n: 8 + n if n <= 16 else 3 * n)[1] == 16
+    assert tuned(lambda n: n)[1] == 1
+
+
+def test_each_size_is_warmed_up_before_it_is_timed():
+    tried, _ = tuned(lambda n: 8 + n if n <= 4 else 9 * n)
+    assert tried[:8] == [1, 1, 2, 2, 4, 4, 8, 8]
+
+
+def test_a_batch_that_is_not_full_tells_nothing():
+    size = BatchSize(None, CUDA)
+    for _ in range(4):
+        size.worked(size.size, 1.0)
+    assert size.size == 4
+    for _ in range(10):
+        size.worked(3, 1e-6)
+    assert size.size == 4
+
+
+def test_the_search_ends_at_the_largest_batch():
+    assert tuned(lambda _: 1.0, CPU)[1] == 4
+
+
+def test_out_of_memory_halves_the_batch_and_ends_the_search():
+    size = BatchSize(None, CUDA)
+    for _ in range(6):
+        size.worked(size.size, 1.0)
+    assert size.size == 8
+    size.ran_out_of_memory(512)
+    assert (size.size, size.tuning) == (4, False)
+
+
+def test_out_of_memory_is_known_in_all_its_forms():
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"))
+    assert not is_out_of_memory(RuntimeError("shapes do not fit"))
+
+
+def fail_above(limit, monkeypatch):
+    """Let the network run out of memory for more than `limit` tiles; return the batch sizes that went well."""
+    sizes = []
+    original = infer.Scorer.forward
+
+    def forward(self, batch):
+        if len(batch.before) > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        sizes.append(len(batch.before))
+        return original(self, batch)
+
+    monkeypatch.setattr(infer.Scorer, "forward", forward)
+    return sizes
+
+
+def test_a_run_out_of_memory_goes_on_with_smaller_batches(pair, tiny_checkpoint, tmp_path, monkeypatch):
+    usual = codes_of(pair, tiny_checkpoint, tmp_path)
+    sizes = fail_above(2, monkeypatch)
+    found = codes_of(pair, tiny_checkpoint, tmp_path, device=DeviceOptions(batch_size=7))
+    assert max(sizes) <= 2
+    assert (found == usual).mean() >= 0.9999
+
+
+def test_a_single_tile_too_large_says_what_to_lower(pair, tiny_checkpoint, tmp_path, monkeypatch):
+    fail_above(0, monkeypatch)
+    with pytest.raises(DeviceError, match=r"single tile of 64 pixels; lower --tile"):
+        predict_change(*pair, tmp_path / "changes.tif", PredictOptions(checkpoint=tiny_checkpoint))
+    assert {path.name for path in tmp_path.iterdir()} == {"before.tif", "after.tif"}
+
+
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(DeviceError, match="no such device"):
+        choose_device(DeviceOptions(device="cuda:99"))
+    with pytest.raises(DeviceError, match="fp16"):
+        choose_device(DeviceOptions(device="cpu", precision="fp16"))
