@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint types unit wheel clean
+.PHONY: demo test check lint types unit wheel bench clean
 
 demo: $(READY)
 	$(BIN)/python sample_data/demo.py
@@ -25,6 +25,12 @@ unit: $(READY)
 
 wheel: $(READY)
 	$(BIN)/python tests/wheel/try_wheel.py
+
+# MONAI, one of the peers that are measured beside lsafnet, gets an environment of its own.
+bench:
+	$(PYTHON) -m venv .bench || python3 -m venv .bench
+	.bench/bin/pip install --quiet --constraint constraints.txt --editable . -r benchmarks/requirements.txt
+	.bench/bin/python benchmarks/run.py $(SECTIONS)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)

@@ -20,14 +20,19 @@ CodeArray = NDArray[np.uint16]
 class Runs:
     """Runs of a row band, in reading order: code, row and first column on the grid, length in pixels.
 
-    `of_pixel` (rows, cols) holds each pixel's run.
+    `begins` (rows, cols) is True where a run begins.
     """
 
     code: CodeArray
     row: IntArray
     col: IntArray
     length: IntArray
-    of_pixel: IntArray
+    begins: NDArray[np.bool_]
+
+    @property
+    def of_pixel(self) -> IntArray:
+        """Each pixel's run, (rows, cols)."""
+        return (np.cumsum(self.begins.ravel()) - 1).reshape(self.begins.shape)
 
     @property
     def centre_col(self) -> FloatArray:
@@ -51,7 +56,7 @@ def find_runs(codes: NDArray[np.unsignedinteger], top: int) -> Runs:
         row=starts // width + top,
         col=starts % width,
         length=np.diff(starts, append=codes.size),
-        of_pixel=(np.cumsum(begins.ravel()) - 1).reshape(codes.shape),
+        begins=begins,
     )
 
 
@@ -89,9 +94,10 @@ class ComponentFinder:
         area_m2: FloatArray, score: FloatArray,
     ) -> None:  # fmt: skip
         """Take the next row band: its runs, (rows, cols) codes and wish, and each run's area and summed score."""
-        labels = _label(_links_within(runs.of_pixel, codes, wanted), len(runs.code))
+        of_pixel = runs.of_pixel
+        labels = _label(_links_within(of_pixel, codes, wanted), len(runs.code))
         kept = np.zeros(len(runs.code), bool)
-        kept[runs.of_pixel[wanted]] = True
+        kept[of_pixel[wanted]] = True
         piece_of_run = np.full(len(runs.code), -1, np.int64)
         found, first, piece_of_run[kept] = np.unique(labels[kept], return_index=True, return_inverse=True)
         piece = piece_of_run[kept]
@@ -101,9 +107,9 @@ class ComponentFinder:
                 runs.code[kept], runs.length[kept], area_m2[kept], score[kept],
             )
         )  # fmt: skip
-        self._link_bands(codes[0], wanted[0], piece_of_run[runs.of_pixel[0]] + self._count)
+        self._link_bands(codes[0], wanted[0], piece_of_run[of_pixel[0]] + self._count)
         self._last_codes = np.where(wanted[-1], codes[-1], 0)
-        self._last_pieces = piece_of_run[runs.of_pixel[-1]] + self._count
+        self._last_pieces = piece_of_run[of_pixel[-1]] + self._count
         self._count += len(found)
 
     def _link_bands(

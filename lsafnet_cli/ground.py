@@ -10,6 +10,7 @@ from scipy.interpolate import RectBivariateSpline
 
 from lsafnet_cli.types import Grid
 
+_NODES_ALONG_ROW = 129
 _NODES = 33  # along each axis; a cubic through them follows any map projection's scale to better than 1e-6
 
 
@@ -36,6 +37,20 @@ class PixelAreas:
     def at(self, rows: ArrayLike, cols: ArrayLike) -> NDArray[np.float64]:
         """Return the area of pixels whose centres lie at these rows and columns (0.5 is the first pixel's)."""
         return np.asarray(self._spline.ev(rows, cols))
+
+    def in_rows(
+        self, first: int, count: int, rows: NDArray[np.int64], cols: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the same for many pixels of a few whole rows, [first, first + count); `cols` are centres.
+
+        Along a row the area is interpolated linearly between nodes that lie close together.
+        """
+        nodes = np.linspace(0, self._grid.width, _NODES_ALONG_ROW)
+        table = self._spline(np.arange(first, first + count) + 0.5, nodes)
+        place = np.asarray(cols) * ((_NODES_ALONG_ROW - 1) / self._grid.width)
+        left = np.minimum(place.astype(np.int64), _NODES_ALONG_ROW - 2)
+        share, row = place - left, rows - first
+        return np.asarray(table[row, left] * (1 - share) + table[row, left + 1] * share)
 
     @cached_property
     def _spline(self) -> Any:

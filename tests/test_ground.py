@@ -42,6 +42,10 @@ def test_interpolated_areas_equal_exact_ones(epsg):
     rows, cols = np.random.default_rng(0).uniform(0, 2500, (2, 200))
     areas = PixelAreas(grid)
     np.testing.assert_allclose(areas.at(rows, cols), areas.exactly_at(rows, cols), rtol=2e-6)
+    row = np.arange(100, 150)
+    np.testing.assert_allclose(
+        areas.in_rows(100, 50, row, cols[:50]), areas.exactly_at(row + 0.5, cols[:50]), rtol=2e-6
+    )
 
 
 def test_the_antimeridian_is_no_edge():

@@ -74,8 +74,8 @@ class DateScaling(nn.Module):
         self.gain, self.offset = nn.Buffer(gain.float()), nn.Buffer(offset.float())
 
     def forward(self, numbers: Tensor) -> Tensor:
-        """Return float32 (batch, bands, rows, cols), channels last."""
-        values = numbers.to(torch.float32, memory_format=torch.channels_last)
+        """Return float32 (batch, bands, rows, cols)."""
+        values = numbers.to(torch.float32)
         values = torch.addcmul(self.offset, values, self.gain)
         if self.clamped:
             values = torch.minimum(torch.maximum(values, self.lowest), self.highest)

@@ -199,9 +199,14 @@ def valid_pixels(numbers: NumberArray, nodata: tuple[float | None, ...]) -> Bool
     As GDAL's own masks have it, a pixel is without data where every band holds its nodata number; besides,
     a pixel with a number that is not finite in any band is never valid.
     """
-    valid = np.zeros(numbers.shape[1:], bool)
-    for band, missing in zip(numbers, nodata, strict=True):
-        valid |= (band != band.dtype.type(missing)) if _fits(missing, band.dtype) else True
+    known = [
+        (band, numbers.dtype.type(missing))
+        for band, missing in zip(numbers, nodata, strict=True)
+        if _fits(missing, numbers.dtype)
+    ]
+    valid = np.ones(numbers.shape[1:], bool)
+    if len(known) == len(nodata):
+        valid = np.logical_or.reduce([band != missing for band, missing in known])
     if numbers.dtype.kind == "f":
         valid &= np.isfinite(numbers).all(axis=0)
     return valid

@@ -101,7 +101,8 @@ def run_areas(runs: Runs, areas: PixelAreas | None) -> NDArray[np.float64]:
     """Return the ground area of each run in m2; NaN where the map has no CRS."""
     if areas is None:
         return np.full(len(runs.code), np.nan)
-    return areas.at(runs.row + 0.5, runs.centre_col) * runs.length
+    first, end = int(runs.row[0]), int(runs.row[-1]) + 1
+    return areas.in_rows(first, end - first, runs.row, runs.centre_col) * runs.length
 
 
 def _read_probability(path: Path | None, window: Window, shape: tuple[int, ...]) -> NDArray[np.floating]:

@@ -64,7 +64,15 @@ _SPECS = (
     _lsafnet("lsafnet-tiny", backbone="resnet10-narrow", width=24),
 )
 
-NETWORKS: Mapping[str, NetworkSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})
+_REGISTERED = {spec.name: spec for spec in _SPECS}
+NETWORKS: Mapping[str, NetworkSpec] = MappingProxyType(_REGISTERED)
+
+
+def register_network(spec: NetworkSpec) -> None:
+    """Add a network of one's own to `NETWORKS`, so that its checkpoints load. ValueError where the name is taken."""
+    if spec.name in _REGISTERED:
+        raise ValueError(f"a network called {spec.name!r} exists already")
+    _REGISTERED[spec.name] = spec
 
 
 def network_spec(name: str) -> NetworkSpec:

@@ -1,0 +1,199 @@
+"""Measure what the README claims, side by side in one run, and print tables for benchmarks/README.md.
+
+    python benchmarks/run.py [efficiency] [pipeline] [growth] [forms] [cuda] [--work FOLDER] [--largest PX]
+
+Without names all that this machine can do is run. Each measurement is a process of its own; seconds count
+from after the imports. `pipeline` needs MONAI (benchmarks/requirements.txt).
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+
+import one_conv
+import torch
+from scenes import make_pair
+
+HERE = Path(__file__).parent
+Row = tuple[object, ...]
+
+
+class Bench:
+    """The folder that scenes and checkpoints are kept in, and one measurement at a time."""
+
+    def __init__(self, folder: Path, largest_px: int) -> None:
+        self.folder, self.largest_px = folder, largest_px
+        folder.mkdir(parents=True, exist_ok=True)
+        one_conv.register()
+
+    def checkpoint(self, network: str, tile_px: int) -> Path:
+        """Return an untrained checkpoint."""
+        path = self.folder / f"{network}-{tile_px}.safetensors"
+        return path if path.exists() else one_conv.save_untrained(path, network, tile_px)
+
+    def measure(
+        self, what: str, checkpoint: Path, size_px: int, *options: str, runs: int = 1
+    ) -> dict[str, float]:
+        """Return the run of median time among some."""
+        before, after = make_pair(self.folder, size_px)
+        files = [str(path) for path in (checkpoint, before, after, self.folder / "map.tif")]
+        command = [sys.executable, str(HERE / "one_run.py"), what, *files, *options]
+        found = []
+        for _ in range(runs):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise RuntimeError(done.stderr)
+            found.append(json.loads(done.stdout.splitlines()[-1]))
+        return sorted(found, key=lambda run: run["seconds"])[len(found) // 2]
+
+
+def efficiency(bench: Bench) -> Iterator[Row]:
+    """Time of the same forward passes alone, divided by that of the whole command."""
+    yield "network", "scene", "batch", "forward passes alone, s", "whole command, s", "efficiency"
+    for network, tile, size in (("lsafnet", 512, 1408), ("lsafnet-tiny", 256, 2048)):
+        checkpoint, ratios, last = bench.checkpoint(network, tile), [], (0.0, 0.0)
+        for _ in range(3):
+            alone = bench.measure("bare", checkpoint, size, "--batch", "1")["seconds"]
+            whole = bench.measure("predict", checkpoint, size, "--batch", "1")["seconds"]
+            ratios.append(alone / whole)
+            last = (alone, whole)
+        yield network, f"{size} px", 1, f"{last[0]:.2f}", f"{last[1]:.2f}", f"{median(ratios):.3f}"
+
+
+def pipeline(bench: Bench) -> Iterator[Row]:
+    """What everything but the network costs, against a plain loop and MONAI."""
+    checkpoint = bench.checkpoint(one_conv.NAME, 512)
+    yield "4096 px, 1x1 network, fp32", "whole, s", "overhead, s", "of the loop's", "peak MB"
+    names = {"lsafnet": "predict", "plain loop": "loop"} | ({"MONAI": "monai"} if find_spec("monai") else {})
+    fp32 = ("--precision", "fp32")
+    rounds = [
+        {
+            name: bench.measure(what, checkpoint, 4096, *fp32)
+            for name, what in {"bare": "bare", **names}.items()
+        }
+        for _ in range(3)
+    ]
+    forward = median(one["bare"]["seconds"] for one in rounds)
+    yield "forward passes alone", f"{forward:.2f}", "", "", ""
+    loop = median(one["plain loop"]["seconds"] for one in rounds) - forward
+    for name in names:
+        whole = median(one[name]["seconds"] for one in rounds)
+        peak = max(one[name]["peak_mb"] for one in rounds)
+        yield name, f"{whole:.2f}", f"{whole - forward:.2f}", f"{(whole - forward) / loop:.2f}", f"{peak:.0f}"
+
+
+def growth(bench: Bench) -> Iterator[Row]:
+    """Time for each pixel, and peak memory, raster to vectors, from small scenes to large ones."""
+    checkpoint = bench.checkpoint(one_conv.NAME, 512)
+    yield "scene", "map, s", "Mpx/s", "with polygons, s", "peak MB with polygons"
+    for size in (2048, 4096, 8192, 16384, 32768):
+        if size <= bench.largest_px:
+            plain = bench.measure("predict", checkpoint, size)
+            whole = bench.measure("polygons", checkpoint, size)
+            rate = size * size / plain["seconds"] / 1e6
+            yield (
+                f"{size} px",
+                f"{plain['seconds']:.1f}",
+                f"{rate:.2f}",
+                f"{whole['seconds']:.1f}",
+                f"{whole['peak_mb']:.0f}",
+            )
+
+
+def forms(bench: Bench, device: str = "cpu") -> Iterator[Row]:
+    """Forms of one network with the same answers."""
+    yield "lsafnet, 512 px tiles", "ms for each pair", "times as fast as plain fp32"
+    checkpoint = bench.checkpoint("lsafnet", 512)
+    command = [sys.executable, str(HERE / "forms.py"), str(checkpoint), device]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    for name, milliseconds in found.items():
+        yield name, f"{milliseconds:.0f}", f"{found['plain fp32'] / milliseconds:.2f}"
+
+
+def cuda(bench: Bench) -> Iterator[Row]:
+    """The whole command on a CUDA device: tiles and batches, efficiency, rate, share of the card's matrix rate."""
+    peak = _matrix_rate()
+    yield (
+        torch.cuda.get_device_name(),
+        "batch",
+        "Mpx/s",
+        "efficiency",
+        f"share of {peak / 1e12:.0f} TFLOP/s (bf16)",
+    )
+    flop_512 = 720.9e9
+    for tile in (512, 1024):
+        checkpoint = bench.checkpoint("lsafnet", tile)
+        for batch in (1, 4, 16, 32):
+            options = ("--batch", str(batch), "--precision", "bf16", "--device", "cuda")
+            alone = bench.measure("bare", checkpoint, 16384, *options)["seconds"]
+            whole = bench.measure("predict", checkpoint, 16384, *options)["seconds"]
+            tiles = (-(-(16384 - tile) // (tile - tile // 4)) + 1) ** 2
+            share = tiles * flop_512 * (tile / 512) ** 2 / whole / peak
+            yield (
+                f"tile {tile}",
+                batch,
+                f"{16384**2 / whole / 1e6:.1f}",
+                f"{alone / whole:.3f}",
+                f"{share:.2f}",
+            )
+
+
+def _matrix_rate() -> float:
+    """Return the FLOP/s of a large bf16 matrix product."""
+    side, rounds = 8192, 20
+    matrix = torch.randn(side, side, device="cuda", dtype=torch.bfloat16)
+    for _ in range(3):
+        matrix @ matrix
+    begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    begin.record()
+    for _ in range(rounds):
+        matrix @ matrix
+    end.record()
+    torch.cuda.synchronize()
+    return 2 * side**3 * rounds / (begin.elapsed_time(end) / 1000)
+
+
+SECTIONS: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "efficiency": efficiency, "pipeline": pipeline, "growth": growth, "forms": forms, "cuda": cuda,
+}  # fmt: skip
+
+
+def machine() -> str:
+    """Return what the figures were measured on."""
+    info = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    model = next((line.split(":")[1].strip() for line in info.splitlines() if "model name" in line), "?")
+    wide = [flag for flag in ("avx512_bf16", "avx512f", "avx2") if flag in info]
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}: {model}, {torch.get_num_threads()} threads, {wide[0] if wide else 'no AVX'}, "
+        f"torch {torch.__version__}, Python {platform.python_version()}"
+    )
+
+
+def main() -> None:
+    """Run the sections that were named, or all that can run here."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []])
+    parser.add_argument("--work", type=Path, default=HERE / "work")
+    parser.add_argument("--largest", type=int, default=32768, help="side of the largest scene, px")
+    options = parser.parse_args()
+    names = options.sections or [name for name in SECTIONS if name != "cuda" or torch.cuda.is_available()]
+    bench = Bench(options.work, options.largest)
+    print(machine(), flush=True)
+    for name in names:
+        print(f"\n{name}: {SECTIONS[name].__doc__}\n", flush=True)
+        for number, row in enumerate(SECTIONS[name](bench)):
+            print("| " + " | ".join(map(str, row)) + " |", flush=True)
+            if number == 0:
+                print("|" + "---|" * len(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
