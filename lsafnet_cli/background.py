@@ -5,11 +5,14 @@ import queue
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Generic, Self, TypeVar
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 _POLL_SECONDS = 0.1  # how soon a waiting thread sees that the other side has gone
 
 
@@ -61,6 +64,27 @@ def _put(waiting: "queue.Queue[Item | _End]", item: Item | _End, gone: threading
             waiting.put(item, timeout=_POLL_SECONDS)
             return True
     return False
+
+
+def run_in_lanes(
+    work: Callable[[Item], Result], items: Iterable[Item], lanes: int
+) -> Generator[Result, None, None]:
+    """Yield `work(item)` of each item, in order, worked out in `lanes` threads; one lane is this thread itself."""
+    if lanes == 1:
+        yield from map(work, items)
+        return
+    coming: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(lanes, thread_name_prefix="lane") as pool:
+        try:
+            for item in items:
+                coming.append(pool.submit(work, item))
+                if len(coming) > lanes:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            for future in coming:
+                future.cancel()
 
 
 class Background(Generic[Item]):

@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing, contextmanager
 
 from lsafnet_cli.background import Background, run_ahead
 from lsafnet_cli.devices import BatchSize
+from lsafnet_cli.memory import freed_memory_kept
 from lsafnet_cli.run import Run
 from lsafnet_cli.stages.infer import Scorer, infer_tiles, make_batches
 from lsafnet_cli.stages.stitch import stitch_tiles
@@ -20,7 +21,7 @@ def compute_parts(run: Run, store: PartStore, observer: Observer) -> None:
     """Compute every part that is not in the store yet."""
     scorer: Scorer | None = None
     size = BatchSize(run.options.device.batch_size, run.device)
-    with run.timed("map"), watched(observer, "map", run.pair.grid):
+    with run.timed("map"), watched(observer, "map", run.pair.grid), freed_memory_kept():
         for swath in run.swaths:
             done = run.layout.finished_rows(store, (CODES, *run.decision.layers), swath.owned)
             observer.advance(done * (swath.owned[1] - swath.owned[0]))

@@ -1,6 +1,8 @@
 """Where the network runs: which device, in which number type, how many tiles at once."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,14 @@ class Device:
     torch_device: torch.device
     precision: str
     compiled: bool = False
+
+    @property
+    def lanes(self) -> int:
+        """How many batches are computed at the same time.
+
+        On a processor two: while one batch is at a step that keeps one core busy, the other uses the rest.
+        """
+        return 1 if self.is_cuda else min(2, torch.get_num_threads())
 
     @property
     def is_cuda(self) -> bool:
@@ -74,6 +84,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(word in str(error) for word in OUT_OF_MEMORY_WORDS)
 
 
+@contextmanager
+def divided_threads(lanes: int) -> Iterator[None]:
+    """Share the processor's threads out among lanes that compute at the same time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before // lanes))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class BatchSize:
     """How many tiles to run at once: a fixed number, or the best one, found on the first tiles of the run.
 
@@ -111,11 +132,11 @@ class BatchSize:
     def _settle(self, size: int) -> None:
         self.size, self.tuning = size, False
 
-    def ran_out_of_memory(self, tile_px: int) -> None:
-        """Halve the size for the rest of the run. Raises DeviceError where one tile is too much."""
-        if self.size == 1:
+    def ran_out_of_memory(self, tiles: int, tile_px: int) -> None:
+        """Halve the size that `tiles` was too many for. Raises DeviceError where one tile is too much."""
+        if tiles == 1:
             raise DeviceError(
                 f"memory ran out with a single tile of {tile_px} pixels; lower --tile, or take "
                 "--precision bf16 or another --device"
             )
-        self._settle(self.size // 2)
+        self._settle(min(self.size, tiles // 2))

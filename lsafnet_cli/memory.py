@@ -1,5 +1,8 @@
 """How a budget of host memory is spent: queue lengths, swath width, GDAL's cache."""
 
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +11,38 @@ from lsafnet_cli.stages.align import AlignedImage, AlignedPair
 from lsafnet_cli.stages.stitch import Decision
 from lsafnet_cli.stages.tile import TilePlan
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
+KEEPING = {
+    M_MMAP_THRESHOLD: 1 << 30,
+    M_TRIM_THRESHOLD: (1 << 31) - 1,
+    M_ARENA_MAX: 1,
+}  # threads share what is kept
+USUAL = {M_MMAP_THRESHOLD: 128 << 10, M_TRIM_THRESHOLD: 128 << 10, M_ARENA_MAX: 0}
 ROWS_SHARE = 0.5  # of the budget, for rows of the scene; the rest is for batches, parts and polygons
 CACHE_SHARE = 1 / 16
 MOST_ROWS_AHEAD = 4
 SMALLEST_CACHE, LARGEST_CACHE = 32 << 20, 256 << 20
+
+
+@contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """Let the C library keep what is freed for the next large array, and give it back at the end.
+
+    By default glibc returns every large array to the system, which then hands out zeroed pages again: on the
+    processor that took longer than the small networks themselves. Does nothing with other C libraries.
+    """
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mallopt") or not hasattr(library, "malloc_trim"):
+        yield
+        return
+    for parameter, value in KEEPING.items():
+        library.mallopt(parameter, value)
+    try:
+        yield
+    finally:
+        for parameter, value in USUAL.items():
+            library.mallopt(parameter, value)
+        library.malloc_trim(0)
 
 
 @dataclass(frozen=True, slots=True)

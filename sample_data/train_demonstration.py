@@ -38,6 +38,7 @@ CLASSES = (
     ClassEntry("building", "#800000"),
 )
 BUILDING = 4
+CLASS_WEIGHTS = (0.0, 1.0, 1.0, 1.0, 4.0)  # buildings are rare, and easily taken for ground
 SCENE_PX = 512  # larger than a tile, so that tiles cut through things as they do in real use
 TILE_PX = 256
 FIRST_TRAINING_SEED = 1_000_000
@@ -208,6 +209,7 @@ def training_options(options: argparse.Namespace) -> TrainingOptions:
         weight_decay=0.02,
         power=1.0,
         warmup_steps=min(50, options.steps // 10),
+        class_weights=CLASS_WEIGHTS,
     )
 
 

@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from lsafnet_cli.background import Background, run_ahead
+from lsafnet_cli.background import Background, run_ahead, run_apart, run_beside, run_in_lanes
 
 
 def threads() -> int:
@@ -86,3 +86,30 @@ def test_leaving_by_an_error_drops_what_waits():
             background.put(number)
         raise KeyboardInterrupt
     assert len(done) < 20
+
+
+def fail_for_three(number):
+    if number == 3:
+        raise OSError("three")
+    return number * 10
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 5])
+def test_lanes_give_results_in_order_and_the_first_error(lanes):
+    assert list(run_in_lanes(lambda n: n * 10, range(20), lanes)) == list(range(0, 200, 10))
+    results = run_in_lanes(fail_for_three, range(20), lanes)
+    assert [next(results) for _ in range(3)] == [0, 10, 20]
+    with pytest.raises(OSError, match="three"):
+        next(results)
+
+
+def test_lanes_work_at_the_same_time():
+    together = threading.Barrier(2, timeout=10)
+    assert len(list(run_in_lanes(lambda _: together.wait(), range(4), 2))) == 4
+
+
+@pytest.mark.parametrize("run", [run_beside, run_apart])
+def test_work_elsewhere_returns_its_result_or_raises_its_error(run):
+    assert run(divmod, 17, 5) == (3, 2)
+    with pytest.raises(ZeroDivisionError):
+        run(divmod, 17, 0)

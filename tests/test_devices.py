@@ -52,7 +52,7 @@ def test_out_of_memory_halves_the_batch_and_ends_the_search():
     for _ in range(6):
         size.worked(size.size, 1.0)
     assert size.size == 8
-    size.ran_out_of_memory(512)
+    size.ran_out_of_memory(8, 512)
     assert (size.size, size.tuning) == (4, False)
 
 

@@ -66,6 +66,13 @@ def test_land_cover_labels_teach_every_pixel_and_change_comes_from_the_mask() ->
     assert float(unchanged["total"]) == pytest.approx(0, abs=1e-3)
 
 
+def test_class_weights_make_a_class_count_for_more() -> None:
+    logits = flat_logits(0.0, [0.0, 0.0, math.log(2)], [0.0, 0.0, 0.0])
+    label = torch.tensor([[[0, 1], [0, 2]]])
+    weighted = ChangeLoss(class_weights=(9.0, 1.0, 3.0))(logits, label, label)["ce_before"]
+    assert float(weighted) == pytest.approx((math.log(4) + 3 * math.log(2)) / 4)
+
+
 def test_invalid_pixels_count_nowhere() -> None:
     label = torch.tensor([[[0, 1], [2, 2]]])
     valid = torch.tensor([[[True, True], [False, False]]])

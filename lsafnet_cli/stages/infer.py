@@ -5,7 +5,7 @@ pinned memory on a stream of its own, while the current one is computed.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -17,7 +17,8 @@ from lsafnet.checkpoint import Checkpoint
 from lsafnet.checkpoint_info import BandStatistics
 from lsafnet.logits import ChangeLogits
 from lsafnet.prepare import prepare
-from lsafnet_cli.devices import BatchSize, Device, is_out_of_memory
+from lsafnet_cli.background import run_in_lanes
+from lsafnet_cli.devices import BatchSize, Device, divided_threads, is_out_of_memory
 from lsafnet_cli.stages.read import BoolArray
 from lsafnet_cli.stages.tile import TilePixels
 from lsafnet_cli.types import Stretch, Tile
@@ -120,8 +121,8 @@ def probabilities(logits: ChangeLogits) -> Tensor:
     classes = before.shape[1] - 1
     scores = change.new_empty((len(change), 1 + 2 * classes, rows, cols))
     torch.sigmoid(change, out=scores[:, :1])
-    scores[:, 1 : 1 + classes] = before[:, 1:].softmax(dim=1)
-    scores[:, 1 + classes :] = after[:, 1:].softmax(dim=1)
+    torch.softmax(before[:, 1:], 1, out=scores[:, 1 : 1 + classes])
+    torch.softmax(after[:, 1:], 1, out=scores[:, 1 + classes :])
     return scores
 
 
@@ -166,38 +167,58 @@ def _send(batch: TileBatch, device: Device, stream: torch.cuda.Stream) -> TileBa
     return TileBatch(batch.tiles, *sent)  # type: ignore[arg-type]  # only `valid` may be None
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch: (batch, scores, size, size), or None where memory ran out, and the seconds it took."""
+
+    batch: TileBatch
+    scores: Tensor | None
+    seconds: float
+
+
 def infer_tiles(scorer: Scorer, batches: Iterator[TileBatch], size: BatchSize) -> Iterator[TileScores]:
     """Yield the scores of each tile, in order. Memory that runs out halves the batch, and the work goes on.
 
     Raises DeviceError where a single tile is too much.
     """
-    for batch in upload(batches, scorer.device):
-        done = 0
-        while done < len(batch.tiles):
-            part = batch.part(done, done + size.size)
-            scores = score_batch(scorer, part, size)
-            if scores is None:
-                size.ran_out_of_memory(part.before.shape[-1])
-                continue
-            for pixels, score in zip(part.tiles, scores, strict=True):
-                yield TileScores(pixels.tile, score, pixels.valid)
-            done += len(part.tiles)
+
+    def score(batch: TileBatch) -> Outcome:
+        return score_batch(scorer, batch, size)
+
+    lanes = scorer.device.lanes
+    with divided_threads(lanes):
+        for outcome in run_in_lanes(score, upload(batches, scorer.device), lanes):
+            yield from _tiles_of(outcome, score, size)
 
 
-def score_batch(scorer: Scorer, batch: TileBatch, size: BatchSize) -> Tensor | None:
-    """Return (batch, scores, size, size), or None where memory ran out."""
+def _tiles_of(
+    outcome: Outcome, score: Callable[[TileBatch], Outcome], size: BatchSize
+) -> Iterator[TileScores]:
+    batch = outcome.batch
+    if outcome.scores is not None:
+        size.worked(len(batch.tiles), outcome.seconds)
+        for pixels, scores in zip(batch.tiles, outcome.scores, strict=True):
+            yield TileScores(pixels.tile, scores, pixels.valid)
+        return
+    size.ran_out_of_memory(len(batch.tiles), batch.before.shape[-1])
+    smaller = size.size
+    for first in range(0, len(batch.tiles), smaller):
+        yield from _tiles_of(score(batch.part(first, first + smaller)), score, size)
+
+
+def score_batch(scorer: Scorer, batch: TileBatch, size: BatchSize) -> Outcome:
+    """Return the scores of a batch, None where memory ran out."""
     try:
         start = _clock(scorer.device, size.tuning)
         with torch.inference_mode():
             scores: Tensor = scorer(batch)
-        size.worked(len(batch.tiles), _clock(scorer.device, size.tuning) - start)
-        return scores
+        return Outcome(batch, scores, _clock(scorer.device, size.tuning) - start)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
     if scorer.device.is_cuda:
         torch.cuda.empty_cache()
-    return None
+    return Outcome(batch, None, 0.0)
 
 
 def _clock(device: Device, exact: bool) -> float:

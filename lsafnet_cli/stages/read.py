@@ -24,6 +24,9 @@ from lsafnet_cli.types import Grid, ReadOptions, Stretch, StretchRule
 NumberArray = NDArray[Any]
 BoolArray = NDArray[np.bool_]
 
+# `ScenePair` speaks of a missing georeference itself. For good, since catch_warnings is not safe in threads.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+
 RASTER_ERRORS = (RasterioError, CPLE_BaseError, OSError)  # rasterio lets some of GDAL's own errors through
 READABLE_DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 SAMPLE_PX = 1024  # longest side of the decimated read behind a stretch
@@ -122,10 +125,8 @@ def open_raster(path: str | Path) -> Iterator[Any]:
 
 
 def rasterio_open(path: str | Path) -> Any:
-    """Open a raster without a warning where it has no georeference: `ScenePair` speaks of that."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(path)
+    """Open a raster for reading; the caller turns errors into words and closes it."""
+    return rasterio.open(path)
 
 
 def _unreadable(path: str, error: Exception) -> str:

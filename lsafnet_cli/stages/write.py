@@ -6,9 +6,7 @@ final name only when complete; the output gets its name when all of it is there.
 
 import os
 import shutil
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -17,7 +15,6 @@ from typing import Any
 import numpy as np
 import rasterio
 import rasterio.shutil
-from rasterio.errors import NotGeoreferencedWarning
 
 from lsafnet_cli.classes import Legend
 from lsafnet_cli.errors import OutputError, reason_of
@@ -166,7 +163,7 @@ def write_part(part: Part, pixels: np.ndarray[Any, Any], nodata: int) -> None:
         "sparse_ok": True,
     }
     try:
-        with _quiet_gdal(), rasterio.open(temporary, "w", **profile) as dataset:
+        with rasterio.Env(), rasterio.open(temporary, "w", **profile) as dataset:
             dataset.write(pixels, 1)
         _to_disk(temporary)
         temporary.replace(part.path)
@@ -178,14 +175,6 @@ def _to_disk(path: Path) -> None:
     """Wait until a file is safe from a loss of power."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-
-
-@contextmanager
-def _quiet_gdal() -> Iterator[None]:
-    """Let GDAL's errors become exceptions only, in any thread, and a missing georeference no warning."""
-    with rasterio.Env(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +251,7 @@ def write_cog(source: Path, target: Path, style: RasterStyle) -> None:
         "num_threads": "all_cpus",
     }
     try:
-        with _quiet_gdal():
+        with rasterio.Env():  # in any thread, GDAL's errors become exceptions and nothing else
             rasterio.shutil.copy(source, target, driver="COG", **options)
     except RASTER_ERRORS as error:
         raise OutputError(f"{target.name}: writing failed ({reason_of(error)})") from error

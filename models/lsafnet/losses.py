@@ -1,5 +1,6 @@
 """The training loss (Zhou et al., IEEE GRSL 2025, eq. 15-18)."""
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
@@ -16,12 +17,14 @@ class ChangeLoss:
 
     `bce="plain"` is the paper's mean over pixels; "balanced" is the authors' released code, which averages
     changed and unchanged pixels apart: a quarter of the one mean plus three quarters of the other.
+    `class_weights`, K numbers, make rare classes count for more in CE; the paper has none.
     """
 
-    def __init__(self, bce: Bce = "plain") -> None:
+    def __init__(self, bce: Bce = "plain", class_weights: Sequence[float] | None = None) -> None:
         if bce not in get_args(Bce):
             raise ValueError(f"bce must be one of {', '.join(get_args(Bce))}, not {bce!r}")
         self.bce = bce
+        self.class_weights = None if class_weights is None else torch.tensor(class_weights)
 
     def __call__(
         self,
@@ -44,8 +47,8 @@ class ChangeLoss:
         terms = {"bce": self._bce(logits.change[:, 0], changed, valid)}
         total = terms["bce"]
         if logits.before is not None and logits.after is not None:
-            terms["ce_before"] = cross_entropy(logits.before, label_before, valid)
-            terms["ce_after"] = cross_entropy(logits.after, label_after, valid)
+            terms["ce_before"] = self._cross_entropy(logits.before, label_before, valid)
+            terms["ce_after"] = self._cross_entropy(logits.after, label_after, valid)
             terms["consistency"] = semantic_consistency(logits.before, logits.after, changed, valid)
             total = total + 0.5 * (terms["ce_before"] + terms["ce_after"]) + terms["consistency"]
         return {**terms, "total": total}
@@ -56,11 +59,13 @@ class ChangeLoss:
             return _mean_where(bce, valid)
         return 0.25 * _mean_where(bce, valid & changed) + 0.75 * _mean_where(bce, valid & ~changed)
 
-
-def cross_entropy(logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
-    """Return the mean cross entropy of (batch, K, rows, cols) logits where a valid pixel has a label."""
-    entropy = F.cross_entropy(logits, label.long(), ignore_index=0, reduction="none")
-    return _mean_where(entropy, valid & (label > 0))
+    def _cross_entropy(self, logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
+        """Return the mean over valid pixels with a label above 0, each weighted by its class."""
+        weights = (valid & (label > 0)).to(logits.dtype)
+        if self.class_weights is not None:
+            weights = weights * self.class_weights.to(logits)[label.long()]
+        entropy = F.cross_entropy(logits, label.long(), reduction="none")
+        return (entropy * weights).sum() / weights.sum().clamp(min=1e-6)
 
 
 def semantic_consistency(before: Tensor, after: Tensor, changed: Tensor, valid: Tensor) -> Tensor:

@@ -47,6 +47,7 @@ class TrainingOptions:
     power: float = 1.5
     warmup_steps: int = 0
     bce: Bce = "plain"
+    class_weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.learning_rate <= 0:
@@ -79,7 +80,7 @@ class Trainer:
         self.options = options
         self.device = device
         self.optimizer = build_optimizer(network, options)
-        self.loss = ChangeLoss(options.bce)
+        self.loss = ChangeLoss(options.bce, options.class_weights)
         self.step = 0
 
     def train_step(self, batch: LabelledBatch) -> dict[str, float]:
