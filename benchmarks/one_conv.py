@@ -14,12 +14,18 @@ COLORS = ("#ffffff", "#0000ff", "#808080", "#008000", "#00ff00", "#800000", "#ff
 
 
 class OneConv(nn.Module):
-    """(batch, bands, rows, cols) of both dates to `ChangeLogits` by one pointwise convolution."""
+    """(batch, bands, rows, cols) of both dates to `ChangeLogits` by one pointwise convolution.
+
+    Untrained it says "changed" where a pixel has brightened much.
+    """
 
     def __init__(self, num_classes: int, bands: int) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.conv = nn.Conv2d(2 * bands, 1 + 2 * num_classes, 1)
+        nn.init.constant_(self.conv.weight[:1, :bands], -1.0)
+        nn.init.constant_(self.conv.weight[:1, bands:], 1.0)
+        nn.init.constant_(self.conv.bias[:1], -6.0)
 
     def forward(self, before: Tensor, after: Tensor) -> ChangeLogits:
         """Return the logits."""

@@ -39,19 +39,17 @@ class Bench:
         return path if path.exists() else one_conv.save_untrained(path, network, tile_px)
 
     def measure(
-        self, what: str, checkpoint: Path, size_px: int, *options: str, runs: int = 1
+        self, what: str, checkpoint: Path, size_px: int, *options: str, flat: bool = False
     ) -> dict[str, float]:
-        """Return the run of median time among some."""
-        before, after = make_pair(self.folder, size_px)
+        """Run one measurement; return its seconds and its peak memory in MB."""
+        before, after = make_pair(self.folder, size_px, flat=flat)
         files = [str(path) for path in (checkpoint, before, after, self.folder / "map.tif")]
         command = [sys.executable, str(HERE / "one_run.py"), what, *files, *options]
-        found = []
-        for _ in range(runs):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise RuntimeError(done.stderr)
-            found.append(json.loads(done.stdout.splitlines()[-1]))
-        return sorted(found, key=lambda run: run["seconds"])[len(found) // 2]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        return found
 
 
 def efficiency(bench: Bench) -> Iterator[Row]:
@@ -95,8 +93,8 @@ def growth(bench: Bench) -> Iterator[Row]:
     yield "scene", "map, s", "Mpx/s", "with polygons, s", "peak MB with polygons"
     for size in (2048, 4096, 8192, 16384, 32768):
         if size <= bench.largest_px:
-            plain = bench.measure("predict", checkpoint, size)
-            whole = bench.measure("polygons", checkpoint, size)
+            plain = bench.measure("predict", checkpoint, size, flat=True)
+            whole = bench.measure("polygons", checkpoint, size, flat=True)
             rate = size * size / plain["seconds"] / 1e6
             yield (
                 f"{size} px",

@@ -13,22 +13,35 @@ SAMPLE = Path(__file__).parents[1] / "sample_data"
 BLOCK_PX = 512
 
 
-def make_pair(folder: Path, size_px: int) -> tuple[Path, Path]:
-    """Return a pair of `size_px` squares, made once and kept in `folder`; like the sample's texture throughout."""
-    made = tuple(folder / f"{date}-{size_px}.tif" for date in ("before", "after"))
+def make_pair(folder: Path, size_px: int, *, flat: bool = False) -> tuple[Path, Path]:
+    """Return a pair of `size_px` squares, made once and kept in `folder`.
+
+    It repeats the sample pair, or where `flat` a plain of which a square in five hundred pixels has brightened.
+    """
+    kind = "flat" if flat else "sample"
+    made = tuple(folder / f"{kind}-{date}-{size_px}.tif" for date in ("before", "after"))
     for path, date in zip(made, ("before", "after"), strict=True):
         if not path.exists():
-            _repeat(SAMPLE / f"{date}.tif", path, size_px)
+            _repeat(_flat(date) if flat else _sample(date), path, size_px)
     return made[0], made[1]
 
 
-def _repeat(source: Path, target: Path, size_px: int) -> None:
-    with rasterio.open(source) as dataset:
-        pixels, crs = dataset.read(), dataset.crs
-    pixels = np.where(pixels.max(axis=0) == 0, np.uint8(90), pixels)
+def _sample(date: str) -> NDArray[np.uint8]:
+    with rasterio.open(SAMPLE / f"{date}.tif") as dataset:
+        pixels = dataset.read()
+    return np.where(pixels.max(axis=0) == 0, np.uint8(90), pixels)
+
+
+def _flat(date: str) -> NDArray[np.uint8]:
+    pixels = np.full((3, 500, 500), 90, np.uint8)
+    pixels[:, 100:220, 60:200] = 90 if date == "before" else 240
+    return pixels
+
+
+def _repeat(pixels: NDArray[np.uint8], target: Path, size_px: int) -> None:
     temporary = target.with_suffix(".tmp")
     profile: dict[str, Any] = {
-        "driver": "GTiff", "width": size_px, "height": size_px, "count": 3, "dtype": "uint8", "crs": crs,
+        "driver": "GTiff", "width": size_px, "height": size_px, "count": 3, "dtype": "uint8", "crs": "EPSG:32632",
         "transform": Affine(0.5, 0, 600000, 0, -0.5, 5335000), "tiled": True, "blockxsize": BLOCK_PX,
         "blockysize": BLOCK_PX, "compress": "deflate", "zlevel": 1, "interleave": "pixel", "bigtiff": "if_safer",
         "num_threads": "all_cpus",

@@ -24,46 +24,58 @@ class _End:
 
 
 def run_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
-    """Yield `items`, made by a thread of their own that is at most `depth` items ahead.
+    """Yield `items`, made by a thread of their own; at most `depth` of them are made or being made ahead.
 
     An error raised by `items` is raised here, at the place of the item it took. Closing this generator
     ends the thread.
     """
-    waiting: queue.Queue[Item | _End] = queue.Queue(depth)
-    gone = threading.Event()
-    thread = threading.Thread(target=_produce, args=(items, waiting, gone), name="run-ahead", daemon=True)
+    line = _Line[Item](depth)
+    thread = threading.Thread(target=line.fill, args=(items,), name="run-ahead", daemon=True)
     thread.start()
     try:
-        while not isinstance(item := waiting.get(), _End):
+        while not isinstance(item := line.take(), _End):
             yield item
+            del item  # or it would live on while the next one is awaited
         if item.error is not None:
             raise item.error
     finally:
-        gone.set()
+        line.gone.set()
         thread.join()
 
 
-def _produce(items: Iterable[Item], waiting: "queue.Queue[Item | _End]", gone: threading.Event) -> None:
-    end = _End()
-    iterator = iter(items)
-    try:
-        for item in iterator:
-            if not _put(waiting, item, gone):
-                break
-    except BaseException as error:  # whatever it is, the waiting thread must not wait for ever
-        end = _End(error)
-    finally:
-        if close := getattr(iterator, "close", None):
-            close()
-        _put(waiting, end, gone)
+class _Line(Generic[Item]):
+    """Items on their way from the thread that makes them; a place is taken before an item is begun."""
 
+    def __init__(self, depth: int) -> None:
+        self.gone = threading.Event()
+        self._waiting: queue.SimpleQueue[Item | _End] = queue.SimpleQueue()
+        self._places = threading.Semaphore(depth)
 
-def _put(waiting: "queue.Queue[Item | _End]", item: Item | _End, gone: threading.Event) -> bool:
-    while not gone.is_set():
-        with suppress(queue.Full):
-            waiting.put(item, timeout=_POLL_SECONDS)
-            return True
-    return False
+    def take(self) -> Item | _End:
+        item = self._waiting.get()
+        self._places.release()
+        return item
+
+    def fill(self, items: Iterable[Item]) -> None:
+        end = _End()
+        iterator = iter(items)
+        try:
+            while self._place_taken():
+                self._waiting.put(next(iterator))
+        except StopIteration:
+            pass
+        except BaseException as error:  # whatever it is, the waiting thread must not wait for ever
+            end = _End(error)
+        finally:
+            if close := getattr(iterator, "close", None):
+                close()
+            self._waiting.put(end)
+
+    def _place_taken(self) -> bool:
+        while not self.gone.is_set():
+            if self._places.acquire(timeout=_POLL_SECONDS):
+                return True
+        return False
 
 
 def run_in_lanes(

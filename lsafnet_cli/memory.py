@@ -13,15 +13,15 @@ from lsafnet_cli.stages.tile import TilePlan
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
 KEEPING = {
-    M_MMAP_THRESHOLD: 1 << 30,
+    M_MMAP_THRESHOLD: 32 << 20,
     M_TRIM_THRESHOLD: (1 << 31) - 1,
     M_ARENA_MAX: 1,
 }  # threads share what is kept
 USUAL = {M_MMAP_THRESHOLD: 128 << 10, M_TRIM_THRESHOLD: 128 << 10, M_ARENA_MAX: 0}
-ROWS_SHARE = 0.5  # of the budget, for rows of the scene; the rest is for batches, parts and polygons
-CACHE_SHARE = 1 / 16
-MOST_ROWS_AHEAD = 4
-SMALLEST_CACHE, LARGEST_CACHE = 32 << 20, 256 << 20
+ROWS_SHARE = 0.25  # of the budget, for rows of the scene; the rest is for batches, parts and polygons
+CACHE_SHARE = 1 / 32
+MOST_ROWS_AHEAD = 8
+SMALLEST_CACHE, LARGEST_CACHE = 32 << 20, 128 << 20
 
 
 @contextmanager
@@ -75,8 +75,9 @@ def tile_row_bytes(pair: AlignedPair, size_px: int) -> int:
     total = 0
     for image in (pair.before, pair.after):
         rows = size_px + image.block_shape[0] - 1
-        total += rows * (len(image.scene.bands) * np.dtype(image.scene.dtype).itemsize + 1)
-    return total + size_px
+        numbers = len(image.scene.bands) * np.dtype(image.scene.dtype).itemsize
+        total += rows * (numbers + (0 if image.all_valid else 2))
+    return total
 
 
 def waiting_bytes(plan: TilePlan, decision: Decision) -> int:

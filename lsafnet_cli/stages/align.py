@@ -42,6 +42,11 @@ class AlignedImage:
         """(rows, cols) of the unit that reads should respect; a warp has none of its own."""
         return self.scene.block_shape if self.offset is not None else (1, self.grid.width)
 
+    @property
+    def all_valid(self) -> bool:
+        """Whether no pixel of the grid can be without data; a warp may reach beyond its image."""
+        return self.offset is not None and self.scene.all_valid
+
     def cut(self, window: Window, grid: Grid) -> "AlignedImage":
         """Return the image over a window of its grid, which makes the grid `grid`."""
         if self.offset is None:
@@ -151,13 +156,14 @@ class ImageReader:
             close()
 
     def read(self, window: Window, numbers: NumberArray, valid: BoolArray) -> None:
-        """Fill `numbers` (bands, rows, cols) and `valid` (rows, cols). Raises InputError."""
+        """Fill `numbers` (bands, rows, cols), and `valid` (rows, cols) where it can be False. Raises InputError."""
         scene = self.image.scene
         try:
             dataset = self._dataset()
             placed = self._placed(window)
             dataset.read(scene.bands, window=placed, out=numbers)
-            valid[:] = self._valid(dataset, placed, numbers)
+            if not self.image.all_valid:
+                valid[:] = self._valid(dataset, placed, numbers)
         except RASTER_ERRORS as error:
             raise InputError(
                 f"{scene.path}: reading failed, the file is damaged ({reason_of(error)})"

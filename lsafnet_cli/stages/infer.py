@@ -19,7 +19,7 @@ from lsafnet.logits import ChangeLogits
 from lsafnet.prepare import prepare
 from lsafnet_cli.background import run_in_lanes
 from lsafnet_cli.devices import BatchSize, Device, divided_threads, is_out_of_memory
-from lsafnet_cli.stages.read import BoolArray
+from lsafnet_cli.stages.read import BoolArray, NumberArray
 from lsafnet_cli.stages.tile import TilePixels
 from lsafnet_cli.types import Stretch, Tile
 
@@ -28,30 +28,34 @@ from lsafnet_cli.types import Stretch, Tile
 class TileScores:
     """Probabilities under one tile, (scores, size, size) on the device, and `valid` (size, size) on the host.
 
-    Scores are change first, then the land cover 1..K-1 of before, then that of after.
+    Scores are change first, then the land cover 1..K-1 of before, then that of after. `valid` is None where
+    every pixel is.
     """
 
     tile: Tile
     scores: Tensor
-    valid: BoolArray
+    valid: BoolArray | None
 
 
 @dataclass(frozen=True, slots=True)
 class TileBatch:
-    """Raw pixels of several tiles, stacked: (batch, bands, size, size), `valid` (batch, 1, size, size).
+    """Raw pixels of several tiles, stacked: (batch, bands, size, size).
 
-    `valid` is None where every pixel is.
+    `valid` (batch, 1, size, size) is on the device, `host_valid` (batch, size, size) on the host; both are
+    None where every pixel is valid.
     """
 
-    tiles: list[TilePixels]
+    tiles: list[Tile]
     before: Tensor
     after: Tensor
-    valid: Tensor | None
+    valid: Tensor | None = None
+    host_valid: BoolArray | None = None
 
     def part(self, first: int, end: int) -> "TileBatch":
         """Return tiles [first, end) of the batch."""
-        valid = None if self.valid is None else self.valid[first:end]
-        return TileBatch(self.tiles[first:end], self.before[first:end], self.after[first:end], valid)
+        some = slice(first, end)
+        valid, host = (None if array is None else array[some] for array in (self.valid, self.host_valid))
+        return TileBatch(self.tiles[some], self.before[some], self.after[some], valid, host)  # type: ignore[arg-type]
 
 
 class DateScaling(nn.Module):
@@ -129,13 +133,22 @@ def probabilities(logits: ChangeLogits) -> Tensor:
 def make_batches(tiles: Iterator[TilePixels], size: BatchSize, device: Device) -> Iterator[TileBatch]:
     """Yield the tiles in stacks on the host, pinned where they are to be copied to CUDA."""
     while batch := list(islice(tiles, size.size)):
-        arrays = [np.stack([tile.before for tile in batch]), np.stack([tile.after for tile in batch])]
-        if not all(tile.valid.all() for tile in batch):
-            arrays.append(np.stack([tile.valid[None] for tile in batch]))
-        tensors = [torch.from_numpy(array) for array in arrays]
-        if device.is_cuda:
-            tensors = [tensor.pin_memory() for tensor in tensors]
-        yield TileBatch(batch, tensors[0], tensors[1], tensors[2] if len(tensors) == 3 else None)
+        before, after = (
+            _to_tensor(np.stack(arrays), device)
+            for arrays in ([tile.before for tile in batch], [tile.after for tile in batch])
+        )
+        places = [tile.tile for tile in batch]
+        if all(tile.valid.all() for tile in batch):
+            yield TileBatch(places, before, after)
+        else:
+            valid = np.stack([tile.valid for tile in batch])
+            yield TileBatch(places, before, after, _to_tensor(valid[:, None], device), valid)
+        del batch  # its views would keep whole rows of the scene
+
+
+def _to_tensor(array: NumberArray | BoolArray, device: Device) -> Tensor:
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory() if device.is_cuda else tensor
 
 
 def upload(batches: Iterator[TileBatch], device: Device) -> Iterator[TileBatch]:
@@ -156,15 +169,14 @@ def upload(batches: Iterator[TileBatch], device: Device) -> Iterator[TileBatch]:
 
 
 def _send(batch: TileBatch, device: Device, stream: torch.cuda.Stream) -> TileBatch:
-    with torch.cuda.stream(stream):
-        sent = [
-            None if tensor is None else tensor.to(device.torch_device, non_blocking=True)
-            for tensor in (batch.before, batch.after, batch.valid)
-        ]
-    for tensor in sent:
-        if tensor is not None:
-            tensor.record_stream(torch.cuda.current_stream(device.torch_device))
-    return TileBatch(batch.tiles, *sent)  # type: ignore[arg-type]  # only `valid` may be None
+    def send(tensor: Tensor) -> Tensor:
+        with torch.cuda.stream(stream):
+            sent = tensor.to(device.torch_device, non_blocking=True)
+        sent.record_stream(torch.cuda.current_stream(device.torch_device))
+        return sent
+
+    valid = None if batch.valid is None else send(batch.valid)
+    return TileBatch(batch.tiles, send(batch.before), send(batch.after), valid, batch.host_valid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +209,8 @@ def _tiles_of(
     batch = outcome.batch
     if outcome.scores is not None:
         size.worked(len(batch.tiles), outcome.seconds)
-        for pixels, scores in zip(batch.tiles, outcome.scores, strict=True):
-            yield TileScores(pixels.tile, scores, pixels.valid)
+        for number, (tile, scores) in enumerate(zip(batch.tiles, outcome.scores, strict=True)):
+            yield TileScores(tile, scores, None if batch.host_valid is None else batch.host_valid[number])
         return
     size.ran_out_of_memory(len(batch.tiles), batch.before.shape[-1])
     smaller = size.size

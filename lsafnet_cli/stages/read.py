@@ -51,6 +51,11 @@ class Scene:
     acquired: date | None
 
     @property
+    def all_valid(self) -> bool:
+        """Whether no pixel can be without data."""
+        return self.validity == "all" and not self.dtype.startswith("float")
+
+    @property
     def georeferenced(self) -> bool:
         """Whether its pixels have a place on the ground."""
         return self.grid.crs is not None or self.grid.transform != Affine.identity()

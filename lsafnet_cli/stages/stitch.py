@@ -142,7 +142,7 @@ class ComingPatch:
     top: int
     left: int
     layers: dict[str, Tensor]
-    valid: NDArray[np.bool_]
+    valid: NDArray[np.bool_] | None
     arrived: torch.cuda.Event | None
 
     def wait(self, decision: Decision) -> Patch:
@@ -153,7 +153,7 @@ class ComingPatch:
             name: tensor.numpy().astype(decision.dtype(name), copy=False)
             for name, tensor in self.layers.items()
         }
-        if not self.valid.all():
+        if self.valid is not None:
             for name, layer in layers.items():
                 layer[~self.valid] = decision.nodata(name)
         return Patch(self.top, self.left, layers)
@@ -169,7 +169,8 @@ def send_patch(scored: TileScores, finished: Tensor, decision: Decision) -> Comi
         arrived.record()
     rows, cols = finished.shape[1:]
     tile = scored.tile
-    return ComingPatch(tile.top, tile.left, layers, scored.valid[:rows, :cols], arrived)
+    valid = None if scored.valid is None else scored.valid[:rows, :cols]
+    return ComingPatch(tile.top, tile.left, layers, valid, arrived)
 
 
 def _start_copy(layer: Tensor) -> Tensor:

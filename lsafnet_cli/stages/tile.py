@@ -170,7 +170,13 @@ def read_tile_rows(pair: AlignedPair, plan: TilePlan, threads: int, first_row: i
             (numbers_before, valid_before), (numbers_after, valid_after) = (
                 buffer.rows(bottom - top) for buffer in (before, after)
             )
-            yield TileRow(row, numbers_before, numbers_after, valid_before & valid_after)
+            yield TileRow(row, numbers_before, numbers_after, _both(valid_before, valid_after))
+
+
+def _both(before: BoolArray, after: BoolArray) -> BoolArray:
+    if before.flags.writeable and after.flags.writeable:
+        return before & after
+    return before if before.flags.writeable else after
 
 
 def cut_tiles(tile_rows: Iterable[TileRow], plan: TilePlan) -> Iterator[TilePixels]:
@@ -216,12 +222,18 @@ class RowBuffer:
         end = max(self._end, self._block_end(bottom))
         start = max(self._end, top)
         numbers = np.empty((len(self._numbers), end - top, self._grid.width), self._numbers.dtype)
-        valid = np.empty((end - top, self._grid.width), bool)
+        valid = self._blank_validity(end - top)
         if self._end > top:
             numbers[:, : start - top] = self._numbers[:, top - self._first :]
-            valid[: start - top] = self._valid[top - self._first :]
+            if valid.flags.writeable:
+                valid[: start - top] = self._valid[top - self._first :]
         self._first, self._end, self._numbers, self._valid = top, end, numbers, valid
         return [self._submit(window, top) for window in self._windows(start, end)]
+
+    def _blank_validity(self, rows: int) -> BoolArray:
+        """Return (rows, width) to be filled; True throughout, and no memory, where nothing can be invalid."""
+        shape = (rows, self._grid.width)
+        return np.broadcast_to(True, shape) if self._reader.image.all_valid else np.empty(shape, bool)
 
     def _block_end(self, bottom: int) -> int:
         block_rows = self._reader.image.block_shape[0]
