@@ -11,7 +11,8 @@ import torch
 from lsafnet_cli.errors import DeviceError
 from lsafnet_cli.types import DeviceOptions
 
-LARGEST_CPU_BATCH, LARGEST_CUDA_BATCH = 4, 256
+LARGEST_CPU_BATCH_PX = 512 * 512  # beyond it a processor gains nothing and its caches lose
+LARGEST_CUDA_BATCH = 256
 WORTHWHILE_GAIN = 1.05  # a larger batch must be this much faster per tile to be kept
 OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -102,10 +103,11 @@ class BatchSize:
     and once on the clock, and doubles while a tile gets cheaper. Out of memory halves any size.
     """
 
-    def __init__(self, fixed: int | None, device: Device) -> None:
+    def __init__(self, fixed: int | None, device: Device, tile_px: int) -> None:
         self.size = fixed or 1
         self.tuning = fixed is None
-        self._largest = LARGEST_CUDA_BATCH if device.is_cuda else LARGEST_CPU_BATCH
+        self._tile_px = tile_px
+        self._largest = LARGEST_CUDA_BATCH if device.is_cuda else max(1, LARGEST_CPU_BATCH_PX // tile_px**2)
         self._best_size, self._best_rate = self.size, 0.0
         self._warm = False
 
@@ -132,11 +134,11 @@ class BatchSize:
     def _settle(self, size: int) -> None:
         self.size, self.tuning = size, False
 
-    def ran_out_of_memory(self, tiles: int, tile_px: int) -> None:
+    def ran_out_of_memory(self, tiles: int) -> None:
         """Halve the size that `tiles` was too many for. Raises DeviceError where one tile is too much."""
         if tiles == 1:
             raise DeviceError(
-                f"memory ran out with a single tile of {tile_px} pixels; lower --tile, or take "
+                f"memory ran out with a single tile of {self._tile_px} pixels; lower --tile, or take "
                 "--precision bf16 or another --device"
             )
         self._settle(min(self.size, tiles // 2))

@@ -1,9 +1,9 @@
 """How a budget of host memory is spent: queue lengths, swath width, GDAL's cache."""
 
 import ctypes
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -18,31 +18,48 @@ KEEPING = {
     M_ARENA_MAX: 1,
 }  # threads share what is kept
 USUAL = {M_MMAP_THRESHOLD: 128 << 10, M_TRIM_THRESHOLD: 128 << 10, M_ARENA_MAX: 0}
+TILES_BETWEEN = 64  # seldom enough to cost nothing, often enough to bound what lies idle
 ROWS_SHARE = 0.25  # of the budget, for rows of the scene; the rest is for batches, parts and polygons
 CACHE_SHARE = 1 / 32
 MOST_ROWS_AHEAD = 8
 SMALLEST_CACHE, LARGEST_CACHE = 32 << 20, 128 << 20
 
 
-@contextmanager
-def freed_memory_kept() -> Iterator[None]:
-    """Let the C library keep what is freed for the next large array, and give it back at the end.
+class FreedMemory:
+    """Lets glibc keep what is freed for the next large array, giving it back now and then, and at the end.
 
     By default glibc returns every large array to the system, which then hands out zeroed pages again: on the
-    processor that took longer than the small networks themselves. Does nothing with other C libraries.
+    processor that takes longer than the small networks themselves. With other C libraries nothing is done.
     """
-    library = ctypes.CDLL(None)
-    if not hasattr(library, "mallopt") or not hasattr(library, "malloc_trim"):
-        yield
-        return
-    for parameter, value in KEEPING.items():
-        library.mallopt(parameter, value)
-    try:
-        yield
-    finally:
-        for parameter, value in USUAL.items():
-            library.mallopt(parameter, value)
-        library.malloc_trim(0)
+
+    def __init__(self) -> None:
+        library = ctypes.CDLL(None)
+        usable = hasattr(library, "mallopt") and hasattr(library, "malloc_trim")
+        self._library = library if usable else None
+        self._used = 0
+
+    def __enter__(self) -> Self:
+        self._set(KEEPING)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._set(USUAL)
+        self._give_back()
+
+    def used_once(self) -> None:
+        """Count one more tile; what lies between arrays in use is given back every TILES_BETWEEN tiles."""
+        self._used += 1
+        if self._used % TILES_BETWEEN == 0:
+            self._give_back()
+
+    def _set(self, parameters: Mapping[int, int]) -> None:
+        for parameter, value in parameters.items():
+            if self._library is not None:
+                self._library.mallopt(parameter, value)
+
+    def _give_back(self) -> None:
+        if self._library is not None:
+            self._library.malloc_trim(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ CPU = Device(torch.device("cpu"), "fp32")
 CUDA = Device(torch.device("cuda"), "fp32")
 
 
-def tuned(seconds_of_batch, device=CUDA):
+def tuned(seconds_of_batch, device=CUDA, tile_px=512):
     """Return the sizes tried, and the one settled on, where a batch of n tiles takes seconds_of_batch(n)."""
-    size, tried = BatchSize(None, device), []
+    size, tried = BatchSize(None, device, tile_px), []
     for _ in range(100):
         tried.append(size.size)
         size.worked(size.size, seconds_of_batch(size.size))
@@ -34,7 +34,7 @@ def test_each_size_is_warmed_up_before_it_is_timed():
 
 
 def test_a_batch_that_is_not_full_tells_nothing():
-    size = BatchSize(None, CUDA)
+    size = BatchSize(None, CUDA, 512)
     for _ in range(4):
         size.worked(size.size, 1.0)
     assert size.size == 4
@@ -44,15 +44,17 @@ def test_a_batch_that_is_not_full_tells_nothing():
 
 
 def test_the_search_ends_at_the_largest_batch():
-    assert tuned(lambda _: 1.0, CPU)[1] == 4
+    assert tuned(lambda _: 1.0)[1] == 256
+    assert tuned(lambda _: 1.0, CPU, tile_px=256)[1] == 4
+    assert tuned(lambda _: 1.0, CPU, tile_px=512)[1] == 1
 
 
 def test_out_of_memory_halves_the_batch_and_ends_the_search():
-    size = BatchSize(None, CUDA)
+    size = BatchSize(None, CUDA, 512)
     for _ in range(6):
         size.worked(size.size, 1.0)
     assert size.size == 8
-    size.ran_out_of_memory(8, 512)
+    size.ran_out_of_memory(8)
     assert (size.size, size.tuning) == (4, False)
 
 

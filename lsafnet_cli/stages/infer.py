@@ -212,7 +212,7 @@ def _tiles_of(
         for number, (tile, scores) in enumerate(zip(batch.tiles, outcome.scores, strict=True)):
             yield TileScores(tile, scores, None if batch.host_valid is None else batch.host_valid[number])
         return
-    size.ran_out_of_memory(len(batch.tiles), batch.before.shape[-1])
+    size.ran_out_of_memory(len(batch.tiles))
     smaller = size.size
     for first in range(0, len(batch.tiles), smaller):
         yield from _tiles_of(score(batch.part(first, first + smaller)), score, size)

@@ -1,9 +1,12 @@
 """Tile: a grid becomes `Tile`s, and an aligned pair becomes the pixels under them, tile row by tile row."""
 
+import math
+import mmap
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
+from typing import Any
 
 import numpy as np
 from rasterio.windows import Window
@@ -221,7 +224,7 @@ class RowBuffer:
         """Keep the rows from `top` on and start reading those down to `bottom` that are not here yet."""
         end = max(self._end, self._block_end(bottom))
         start = max(self._end, top)
-        numbers = np.empty((len(self._numbers), end - top, self._grid.width), self._numbers.dtype)
+        numbers = rows_of_memory((len(self._numbers), end - top, self._grid.width), self._numbers.dtype)
         valid = self._blank_validity(end - top)
         if self._end > top:
             numbers[:, : start - top] = self._numbers[:, top - self._first :]
@@ -233,7 +236,11 @@ class RowBuffer:
     def _blank_validity(self, rows: int) -> BoolArray:
         """Return (rows, width) to be filled; True throughout, and no memory, where nothing can be invalid."""
         shape = (rows, self._grid.width)
-        return np.broadcast_to(True, shape) if self._reader.image.all_valid else np.empty(shape, bool)
+        return (
+            np.broadcast_to(True, shape)
+            if self._reader.image.all_valid
+            else rows_of_memory(shape, np.dtype(bool))
+        )
 
     def _block_end(self, bottom: int) -> int:
         block_rows = self._reader.image.block_shape[0]
@@ -259,6 +266,15 @@ class RowBuffer:
         return self._pool.submit(
             self._reader.read, window, self._numbers[:, rows, cols], self._valid[rows, cols]
         )
+
+
+def rows_of_memory(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NumberArray:
+    """Return an array whose memory goes back to the system as soon as it is dropped.
+
+    Whole rows of a scene, coming and going among smaller arrays, would tear holes into the heap.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    return np.frombuffer(mmap.mmap(-1, max(size, 1)), dtype, count=math.prod(shape)).reshape(shape)
 
 
 def _shared_out(first: int, end: int, block: int, threads: int) -> list[tuple[int, int]]:
