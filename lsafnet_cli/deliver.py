@@ -9,7 +9,7 @@ from lsafnet_cli.stages.align import pixel_size_m
 from lsafnet_cli.stages.quicklook import draw_quicklook
 from lsafnet_cli.stages.report import ChangeTable, RunReport, change_table
 from lsafnet_cli.stages.vectorize import ChangeMap, vectorize_map
-from lsafnet_cli.stages.write import CODES, MapWriter, PartStore, publish
+from lsafnet_cli.stages.write import CODES, MapWriter, PartStore, output_errors, publish
 
 POLYGONS_APART_PX = 1 << 24  # from here on polygonizing may take seconds in which no Ctrl-C would be heard
 
@@ -18,7 +18,13 @@ def write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[Chang
     """Make the finished files, then give them their names; return the map's table and how many polygons there are.
 
     The table is counted from the finished map, which so has been read to its last pixel before it is named.
+    Raises OutputError.
     """
+    with output_errors(paths.map):
+        return _write_outputs(run, store, paths)
+
+
+def _write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[ChangeTable, int | None]:
     writer = MapWriter(store, run.layout, run.provenance)
     finished: list[Path] = []
     with run.timed("write"):

@@ -1,6 +1,5 @@
 """Where the network runs: which device, in which number type, how many tiles at once."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,11 +70,9 @@ def processor_has_bf16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def free_memory_bytes(device: Device) -> int:
-    """Return how much memory the device has left."""
-    if device.is_cuda:
-        return torch.cuda.mem_get_info(device.torch_device)[0]
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def free_device_bytes(device: Device) -> int | None:
+    """Return how much memory a device of its own has left; None where the device is the host."""
+    return torch.cuda.mem_get_info(device.torch_device)[0] if device.is_cuda else None
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -20,6 +20,7 @@ KEEPING = {
 USUAL = {M_MMAP_THRESHOLD: 128 << 10, M_TRIM_THRESHOLD: 128 << 10, M_ARENA_MAX: 0}
 TILES_BETWEEN = 64  # seldom enough to cost nothing, often enough to bound what lies idle
 ROWS_SHARE = 0.25  # of the budget, for rows of the scene; the rest is for batches, parts and polygons
+DEVICE_SHARE = 0.25  # of a device's free memory, for probabilities that wait; the rest is for batches
 CACHE_SHARE = 1 / 32
 MOST_ROWS_AHEAD = 8
 SMALLEST_CACHE, LARGEST_CACHE = 32 << 20, 128 << 20
@@ -71,16 +72,22 @@ class MemoryPlan:
     cache_bytes: int
 
 
-def plan_memory(pair: AlignedPair, plan: TilePlan, decision: Decision, budget_bytes: int) -> MemoryPlan:
+def plan_memory(
+    pair: AlignedPair, plan: TilePlan, decision: Decision, budget_bytes: int, device_bytes: int | None = None
+) -> MemoryPlan:
     """Share a budget out. Narrow scenes read further ahead, wide ones are cut into swaths.
 
-    A file stored in full-width strips is never cut, for each strip would be decoded once for each swath.
+    `device_bytes` is what a device of its own has left; the probabilities that wait for the next tile row
+    lie there. A file stored in full-width strips is never cut for the host's sake, for each strip would be
+    decoded once for each swath.
     """
     row_bytes = tile_row_bytes(pair, plan.size)
     fixed = row_bytes + waiting_bytes(plan, decision)
     allowed = int(budget_bytes * ROWS_SHARE)
     striped = any(_is_striped(image) for image in (pair.before, pair.after))
     widest = plan.width if striped else max(1, allowed // (fixed + row_bytes))
+    if device_bytes is not None:
+        widest = min(widest, max(1, int(device_bytes * DEVICE_SHARE) // below_bytes(plan, decision)))
     width = min(widest, plan.width)
     ahead = (allowed - fixed * width) // (row_bytes * width)
     cache = int(np.clip(budget_bytes * CACHE_SHARE, SMALLEST_CACHE, LARGEST_CACHE))
@@ -100,7 +107,12 @@ def tile_row_bytes(pair: AlignedPair, size_px: int) -> int:
 def waiting_bytes(plan: TilePlan, decision: Decision) -> int:
     """Return what waits for the next tile row and in open parts, for each column of the scene."""
     layers = np.dtype(decision.dtype("codes")).itemsize + len(decision.layers)
-    return plan.rows_below * decision.score_count * 4 + 3 * plan.size * layers
+    return below_bytes(plan, decision) + 3 * plan.size * layers
+
+
+def below_bytes(plan: TilePlan, decision: Decision) -> int:
+    """Return what the probabilities take that wait for the next tile row, for each column of the scene."""
+    return max(1, plan.rows_below * decision.score_count * 4)
 
 
 def _is_striped(image: AlignedImage) -> bool:

@@ -15,7 +15,7 @@ from lsafnet_cli.resume import differences, locked, read_fingerprint, write_fing
 from lsafnet_cli.run import Run, prepare_run
 from lsafnet_cli.stages.read import read_pair
 from lsafnet_cli.stages.report import RunReport
-from lsafnet_cli.stages.write import PartStore
+from lsafnet_cli.stages.write import PartStore, output_errors
 from lsafnet_cli.types import Observer, PredictOptions, SilentObserver
 
 
@@ -53,7 +53,7 @@ def work_folder(output: Path, run: Run, observer: Observer) -> Iterator[PartStor
     store = PartStore(output)
     store.create()
     with locked(store.folder):
-        keep_what_fits(store, run, observer)
+        keep_what_fits(store, output, run, observer)
         try:
             yield store
         except BaseException:
@@ -65,7 +65,7 @@ def work_folder(output: Path, run: Run, observer: Observer) -> Iterator[PartStor
         store.remove()
 
 
-def keep_what_fits(store: PartStore, run: Run, observer: Observer) -> None:
+def keep_what_fits(store: PartStore, output: Path, run: Run, observer: Observer) -> None:
     """Empty the folder of parts that this run cannot go on with, and say why."""
     fingerprint, found = run.fingerprint(), read_fingerprint(store.folder)
     if run.options.output.resume and found is not None:
@@ -73,5 +73,6 @@ def keep_what_fits(store: PartStore, run: Run, observer: Observer) -> None:
         if not changed:
             return
         observer.notice(f"starting afresh: {', '.join(changed)} changed since the run that was broken off")
-    store.empty()
-    write_fingerprint(store.folder, fingerprint)
+    with output_errors(output):
+        store.empty()
+        write_fingerprint(store.folder, fingerprint)

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from lsafnet_cli.checkpoints import NamedCheckpoint
-from lsafnet_cli.devices import Device, choose_device
+from lsafnet_cli.devices import Device, choose_device, free_device_bytes
 from lsafnet_cli.memory import MemoryPlan, plan_memory
 from lsafnet_cli.notices import grid_notices, resolution_notices, stretch_notices
 from lsafnet_cli.provenance import Provenance
@@ -94,7 +94,7 @@ def prepare_run(
         checkpoint=checkpoint,
         decision=decision,
         device=device,
-        memory=plan_memory(aligned, plan, decision, options.device.memory_bytes),
+        memory=plan_memory(aligned, plan, decision, options.device.memory_bytes, free_device_bytes(device)),
         stretches=(before, after),
         options=options,
         provenance=describe_run(pair, checkpoint, options, device, (before, after)),

@@ -53,20 +53,20 @@ def test_a_scene_cut_into_swaths_gives_the_same_map(tmp_path, tiny_checkpoint, b
         assert (cut["before"] == whole["before"]).mean() >= 0.9999
 
 
-def planned(tmp_path, width, budget, **profile):
+def planned(tmp_path, width, budget, device_bytes=None, **profile):
     """Return the memory plan of a pair as wide as `width`; its pixels are never read."""
     layout = {"tiled": True, "blockxsize": 512, "blockysize": 512, "sparse_ok": True} | profile
     images = []
     for name in ("before", "after"):
         path = tmp_path / f"{name}-{width}.tif"
-        with rasterio.open(path, "w", driver="GTiff", width=width, height=64, count=3, dtype="uint8",
+        with rasterio.open(path, "w", driver="GTiff", width=width, height=2000, count=3, dtype="uint8",
                            crs=UTM, transform=PLACE, **layout):  # fmt: skip
             pass
         images.append(path)
     pair = align_pair(read_pair(*images, ReadOptions()))
     decision = Decision(reading_checkpoint(7).legend, 0.5, ("probability",))
     plan = plan_tiles(pair.grid, 512, TileOptions())
-    return plan_memory(pair, plan, decision, budget)
+    return plan_memory(pair, plan, decision, budget, device_bytes)
 
 
 def test_narrow_scenes_read_further_ahead_and_wide_ones_are_cut(tmp_path):
@@ -80,6 +80,10 @@ def test_a_smaller_budget_gives_narrower_swaths(tmp_path):
     widths = [planned(tmp_path, 500_000, budget).widest_px for budget in (1 << 28, 1 << 30, 1 << 32)]
     assert widths == sorted(widths)
     assert widths[0] < widths[2]
+
+
+def test_a_small_device_gives_narrower_swaths(tmp_path):
+    assert planned(tmp_path, 500_000, 2 << 30, device_bytes=1 << 28).widest_px < 11_000
 
 
 def test_files_of_full_width_strips_are_not_cut(tmp_path):

@@ -4,9 +4,11 @@ A part holds full-width rows of the scene. Parts lie in a work folder beside the
 final name only when complete; the output gets its name when all of it is there.
 """
 
+import errno
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -37,10 +39,8 @@ class PartStore:
 
     def create(self) -> None:
         """Make the folder. Raises OutputError where that is not allowed."""
-        try:
+        with output_errors(self.folder):
             self.folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self.folder.parent}: cannot be written to ({error.strerror})") from error
 
     def remove(self) -> None:
         """Remove the folder and what it holds."""
@@ -162,13 +162,11 @@ def write_part(part: Part, pixels: np.ndarray[Any, Any], nodata: int) -> None:
         "zstd_level": 1,
         "sparse_ok": True,
     }
-    try:
+    with output_errors(part.path):
         with rasterio.Env(), rasterio.open(temporary, "w", **profile) as dataset:
             dataset.write(pixels, 1)
         _to_disk(temporary)
         temporary.replace(part.path)
-    except RASTER_ERRORS as error:
-        raise OutputError(f"{part.path.parent}: writing failed ({reason_of(error)})") from error
 
 
 def _to_disk(path: Path) -> None:
@@ -250,17 +248,37 @@ def write_cog(source: Path, target: Path, style: RasterStyle) -> None:
         "bigtiff": "if_safer",
         "num_threads": "all_cpus",
     }
-    try:
-        with rasterio.Env():  # in any thread, GDAL's errors become exceptions and nothing else
-            rasterio.shutil.copy(source, target, driver="COG", **options)
-    except RASTER_ERRORS as error:
-        raise OutputError(f"{target.name}: writing failed ({reason_of(error)})") from error
+    with (
+        output_errors(target),
+        rasterio.Env(),
+    ):  # in any thread, GDAL's errors become exceptions and nothing else
+        rasterio.shutil.copy(source, target, driver="COG", **options)
 
 
 def publish(store: PartStore, finals: Iterable[Path]) -> None:
     """Give finished files in the work folder their final names, one after the other. Raises OutputError."""
     for final in finals:
-        try:
-            store.path(final.name).replace(final)
-        except OSError as error:
-            raise OutputError(f"{final}: cannot be written ({error.strerror})") from error
+        with output_errors(final):
+            _move(store.path(final.name), final)
+
+
+def _move(finished: Path, final: Path) -> None:
+    try:
+        finished.replace(final)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        coming = final.with_name(
+            f".{final.name}.coming"
+        )  # another file system: copied, then named in one step
+        shutil.copyfile(finished, coming)
+        coming.replace(final)
+
+
+@contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Let whatever GDAL or the system says against writing become an OutputError naming a file."""
+    try:
+        yield
+    except RASTER_ERRORS as error:
+        raise OutputError(f"{path}: cannot be written ({reason_of(error)})") from error

@@ -1,0 +1,55 @@
+"""What the README promises, run as it stands there."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lsafnet_cli.app import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def sample(tmp_path, monkeypatch):
+    """Stand in a folder with the sample pair under the README's names."""
+    for date in ("before", "after"):
+        shutil.copy(ROOT / "sample_data" / f"{date}.tif", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_first_command_of_the_readme_works(sample):
+    command = next(line for line in blocks("sh")[0].splitlines() if line.startswith("lsafnet "))
+    with pytest.raises(SystemExit) as left:
+        main(shlex.split(command)[1:])
+    assert left.value.code == 0
+    assert (sample / "changes.tif").exists()
+    assert (sample / "changes.gpkg").exists()
+
+
+def test_the_python_of_the_readme_works(sample, capsys):
+    import torch
+
+    names = {"before": torch.zeros(2, 3, 64, 64), "after": torch.zeros(2, 3, 64, 64)}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), dict(names))
+    assert float(capsys.readouterr().out) > 0
+
+
+def test_every_make_target_and_option_of_the_readme_exists(capsys):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"\bmake (\w+)\b", "\n".join(blocks("sh"))):
+        assert f"\n{target}:" in makefile
+    with pytest.raises(SystemExit):
+        main(["predict", "--help"])
+    shown = capsys.readouterr().out
+    for option in set(re.findall(r"`(--[a-z-]+)", README)):
+        assert option in shown or option.replace("--no-", "--") in shown, option
