@@ -1,5 +1,6 @@
 """Faster forms of a trained network that give the same answers."""
 
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ class PreparedNetwork(nn.Module):
     def __init__(self, network: nn.Module, device: torch.device, precision: str, compiled: bool) -> None:
         super().__init__()
         self._device_type, self._dtype = device.type, AUTOCAST_DTYPES[precision]
-        folded = fold_batch_norms(network.eval())
+        folded = fold_batch_norms(deepcopy(network).eval())
         self.memory_format = best_memory_format(folded)
         folded.to(device, memory_format=self.memory_format)  # type: ignore[call-overload]
         self.network = torch.compile(folded, dynamic=False) if compiled else folded
@@ -59,9 +60,9 @@ def best_memory_format(network: nn.Module) -> torch.memory_format:
 
 
 def fold_batch_norms(network: nn.Module) -> nn.Module:
-    """Return a copy of a network in eval mode in which convolutions have taken in the batch norms behind them.
+    """Return a network in eval mode in which convolutions have taken in the batch norms behind them.
 
-    A network that torch.fx cannot trace is returned as it is.
+    It shares its other modules with the one given. A network that torch.fx cannot trace is returned as it is.
     """
     try:
         traced = fx.symbolic_trace(network)

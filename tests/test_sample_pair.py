@@ -1,0 +1,40 @@
+"""The shipped checkpoint on the committed pair, through the whole command, as `make demo` runs it."""
+
+from pathlib import Path
+
+import demo
+import pytest
+
+from lsafnet_cli import PredictOptions, predict_change
+from lsafnet_cli.checkpoints import shipped_checkpoint
+from lsafnet_cli.types import OutputOptions
+
+SAMPLE = Path(demo.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory):
+    """Return the agreement of the map with the labels."""
+    output = tmp_path_factory.mktemp("sample") / "changes.tif"
+    options = PredictOptions(checkpoint=shipped_checkpoint(), output=OutputOptions(also=("from", "to")))
+    predict_change(SAMPLE / "before.tif", SAMPLE / "after.tif", output, options)
+    return demo.agreement(output)
+
+
+def test_changes_and_their_classes_are_found(scores):
+    assert scores["f_scd"] >= 0.70
+
+
+def test_changed_and_unchanged_are_told_apart(scores):
+    assert scores["miou"] >= 0.80
+
+
+def test_the_shipped_checkpoint_says_that_it_saw_made_scenes_only(monkeypatch):
+    monkeypatch.delenv("LSAFNET_CHECKPOINT", raising=False)
+    from lsafnet_cli.checkpoints import load_named_checkpoint
+    from lsafnet_cli.types import SilentObserver
+
+    observer = SilentObserver()
+    checkpoint = load_named_checkpoint(None, observer)
+    assert "made scenes" in checkpoint.info.trained_on
+    assert any("made scenes" in notice for notice in observer.notices)
