@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test check lint types unit wheel bench clean
 
 demo: $(READY)
-	$(BIN)/python sample_data/demo.py
+	$(BIN)/python sample_data/run_demo.py
 
 test: check wheel
 

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import one_conv
 import rasterio
 import torch
 from rasterio.windows import Window
 
+import one_conv
 from lsafnet import load_checkpoint
 from lsafnet.logits import ChangeLogits
 from lsafnet.prepare import prepare

@@ -18,8 +18,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import one_conv
 import torch
+
+import one_conv
 from scenes import make_pair
 
 HERE = Path(__file__).parent

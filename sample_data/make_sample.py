@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from scene_canvas import Canvas, Noise, blank_canvas, draw_noise, draw_season, varied
 from scene_cars import paint_road_cars
 from scene_frame import Frame, draw_frame, everywhere

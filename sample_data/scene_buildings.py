@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
 from scene_canvas import BUILDING, Canvas, Colour, Grid, tinted, varied
 from scene_frame import Area, area_between
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scene_frame import Area, Frame
 from scipy import ndimage
+
+from scene_frame import Area, Frame
 
 WATER, GROUND, VEGETATION, BUILDING = 1, 2, 3, 4
 

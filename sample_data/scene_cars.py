@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from scene_buildings import Footprint, foot_at
 from scene_canvas import GROUND, Canvas, tinted, varied
 from scene_frame import Rect

@@ -10,6 +10,7 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
+
 from scene_frame import PIXEL_M
 
 if TYPE_CHECKING:

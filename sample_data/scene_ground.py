@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from scene_canvas import GROUND, VEGETATION, WATER, Bools, Canvas, Colour, Grid, tinted, varied
 from scene_frame import Area, Rect, everywhere
 

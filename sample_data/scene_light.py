@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
+
 from scene_canvas import Bools, Canvas, Grid
 from scene_frame import PIXEL_M
-from scipy import ndimage
 
 LONGEST_SHADOW_PX = 64.0
 

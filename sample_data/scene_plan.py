@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+
 from scene_canvas import Bools, Colour, varied
 from scene_frame import Frame, Rect
 from scene_ground import PAVINGS

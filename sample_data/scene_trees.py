@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from scene_canvas import VEGETATION, Canvas, Colour, Grid, smooth_noise, tinted, varied
 from scene_frame import area_between, everywhere
 

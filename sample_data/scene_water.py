@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
 from scene_canvas import Bools, Colour, Grid, Noise, varied
 from scene_frame import Frame
 

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from make_sample import COMMITTED_SEED, MadeScene, make_scene
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
@@ -28,6 +27,7 @@ from lsafnet import build_network
 from lsafnet.checkpoint import load_checkpoint, save_checkpoint
 from lsafnet.checkpoint_info import BandStatistics, CheckpointInfo, ClassEntry, Normalization
 from lsafnet.training import LabelledBatch, Trainer, TrainingOptions, evaluate
+from make_sample import COMMITTED_SEED, MadeScene, make_scene
 
 NETWORK = "lsafnet-tiny"
 CLASSES = (

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+
 from make_sample import COMMITTED_SEED, COMMITTED_SIZE, MadeScene, make_scene
 from scene_files import PALETTE, TAKEN, TRANSFORM, seen_after, write_scene
 

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-import demo
 import pytest
 
+import run_demo
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.checkpoints import shipped_checkpoint
 from lsafnet_cli.types import OutputOptions
 
-SAMPLE = Path(demo.__file__).parent
+SAMPLE = Path(run_demo.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def scores(tmp_path_factory):
     output = tmp_path_factory.mktemp("sample") / "changes.tif"
     options = PredictOptions(checkpoint=shipped_checkpoint(), output=OutputOptions(also=("from", "to")))
     predict_change(SAMPLE / "before.tif", SAMPLE / "after.tif", output, options)
-    return demo.agreement(output)
+    return run_demo.agreement(output)
 
 
 def test_changes_and_their_classes_are_found(scores):
