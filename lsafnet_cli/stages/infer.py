@@ -24,6 +24,9 @@ from lsafnet_cli.stages.tile import TilePixels
 from lsafnet_cli.types import Stretch, Tile
 
 
+LONG_BATCH_SECONDS = 1.0  # a batch this long keeps all cores busy by itself, and would leave a long last one
+
+
 @dataclass(frozen=True, slots=True)
 class TileScores:
     """Probabilities under one tile, (scores, size, size) on the device, and `valid` (size, size) on the host.
@@ -197,9 +200,15 @@ def infer_tiles(scorer: Scorer, batches: Iterator[TileBatch], size: BatchSize) -
     def score(batch: TileBatch) -> Outcome:
         return score_batch(scorer, batch, size)
 
-    lanes = scorer.device.lanes
+    coming = upload(batches, scorer.device)
+    seconds = 0.0
+    for first in islice(coming, 1):
+        outcome = score(first)
+        seconds = outcome.seconds
+        yield from _tiles_of(outcome, score, size)
+    lanes = scorer.device.lanes if seconds < LONG_BATCH_SECONDS else 1
     with divided_threads(lanes):
-        for outcome in run_in_lanes(score, upload(batches, scorer.device), lanes):
+        for outcome in run_in_lanes(score, coming, lanes):
             yield from _tiles_of(outcome, score, size)
 
 
