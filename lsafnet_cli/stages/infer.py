@@ -23,7 +23,6 @@ from lsafnet_cli.stages.read import BoolArray, NumberArray
 from lsafnet_cli.stages.tile import TilePixels
 from lsafnet_cli.types import Stretch, Tile
 
-
 LONG_BATCH_SECONDS = 1.0  # a batch this long keeps all cores busy by itself, and would leave a long last one
 
 
