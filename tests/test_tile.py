@@ -1,3 +1,4 @@
+import time
 from collections import Counter
 
 import numpy as np
@@ -138,3 +139,28 @@ def test_seams_cost_little_in_wide_scenes():
     computed = sum(len(swath.plan.col_starts) for swath in swaths)
     assert len(swaths) >= 5
     assert computed <= 1.03 * len(plan.col_starts)
+
+
+def test_no_thread_reads_on_when_the_files_are_closed(tmp_path, monkeypatch):
+    pair, _ = open_pair(tmp_path, 200, 220, tiled=True, blockxsize=16, blockysize=16)
+    reading, closed = [], []
+    original_read, original_exit = ImageReader.read, ImageReader.__exit__
+
+    def failing_or_slow(self, window: Window, *arrays):
+        reading.append(window)
+        if window.col_off == 0:
+            raise OSError("one thread fails at once")
+        time.sleep(0.2)
+        assert not closed
+        original_read(self, window, *arrays)
+        reading.remove(window)
+
+    def noting(self, *failure):
+        closed.append([window for window in reading if window.col_off != 0])
+        original_exit(self, *failure)
+
+    monkeypatch.setattr(ImageReader, "read", failing_or_slow)
+    monkeypatch.setattr(ImageReader, "__exit__", noting)
+    with pytest.raises(OSError, match="one thread fails"):
+        list(read_tiles(pair, plan_tiles(pair.grid, 96, TileOptions()), threads=4))
+    assert closed == [[], []]

@@ -160,9 +160,10 @@ def read_tile_rows(pair: AlignedPair, plan: TilePlan, threads: int, first_row: i
     Every block of both files is decoded once: rows that two tile rows share are read once and kept.
     """
     with (
-        ThreadPoolExecutor(threads, thread_name_prefix="read") as pool,
         ImageReader(pair.before) as before_reader,
         ImageReader(pair.after) as after_reader,
+        # innermost, so that no thread still reads when the readers close their files
+        ThreadPoolExecutor(threads, thread_name_prefix="read") as pool,
     ):
         before = RowBuffer(before_reader, pool, threads)
         after = RowBuffer(after_reader, pool, threads)
