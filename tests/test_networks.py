@@ -151,18 +151,30 @@ def deterministic() -> ModuleType:
     return module
 
 
+# The recording was made in float32, whose rounding the recorded weights magnify: moving each weight by half a
+# unit in its last place, all else exact, moves `change` by up to 5e-4 (lsafnet). Exact arithmetic therefore is what
+# a formula can be held against; lsafnet-lgce's recording itself lies 1.2e-4 from it.
+EXACT_TOLERANCE = {"lsafnet-lgce": 1.3e-4}
+TOLERANCE = 1e-4
+ROUNDING = 5e-4
+
+
 @pytest.mark.skipif(not RECORDED, reason="no recorded logits beside this checkout")
 @pytest.mark.parametrize("name", RECORDED)
-@pytest.mark.parametrize(
-    ("dtype", "tolerance"),
-    [
-        # The recorded weights give logits of 1e4 and nearly saturated context weights, which magnify
-        # float32 rounding: that of the recording itself to 1e-4, that of another CPU's kernels to 5e-4.
-        (torch.float64, 2e-4),
-        (torch.float32, 1e-3),
-    ],
-)
-def test_logits_equal_the_recorded_ones(name: str, dtype: torch.dtype, tolerance: float) -> None:
+def test_logits_equal_the_recorded_ones(name: str) -> None:
+    found = recorded_differences(name, torch.float64)
+    assert found.pop("change") <= EXACT_TOLERANCE.get(name, TOLERANCE)
+    assert max(found.values(), default=0) <= TOLERANCE
+
+
+@pytest.mark.skipif(not RECORDED, reason="no recorded logits beside this checkout")
+@pytest.mark.parametrize("name", RECORDED)
+def test_float32_logits_differ_from_the_recorded_ones_by_rounding_alone(name: str) -> None:
+    assert max(recorded_differences(name, torch.float32).values()) <= ROUNDING
+
+
+def recorded_differences(name: str, dtype: torch.dtype) -> dict[str, float]:
+    """Return max|out - ref| / max|ref| of each recorded map."""
     about = json.loads((REFERENCE / f"{name}.json").read_text())
     network = build_network(name, num_classes=about["num_classes"]).eval()
     assert {key: list(x.shape) for key, x in network.state_dict().items()} == about["state_dict"]
@@ -171,7 +183,9 @@ def test_logits_equal_the_recorded_ones(name: str, dtype: torch.dtype, tolerance
     pair = deterministic().input_pair(about["seed"], about["batch"], about["height"], about["width"])
     with torch.inference_mode():
         logits = network.to(dtype)(*(torch.from_numpy(x).to(dtype) for x in pair))
+    maps = dict(zip(("change", "semantic_before", "semantic_after"), logits, strict=True))
     with np.load(REFERENCE / f"{name}.npz") as recorded:
-        for key, found in zip(("change", "semantic_before", "semantic_after"), logits, strict=True):
-            if key in recorded:
-                assert np.abs(found.numpy() - recorded[key]).max() <= tolerance * np.abs(recorded[key]).max()
+        return {
+            key: float(np.abs(maps[key].numpy() - recorded[key]).max() / np.abs(recorded[key]).max())
+            for key in recorded
+        }
