@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
+from lsafnet_cli.commands.check import check
 from lsafnet_cli.commands.predict import predict
 from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, LsafnetError, one_line
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(predict)
+app.command()(check)
 
 
 def _show_version(wanted: bool) -> None:

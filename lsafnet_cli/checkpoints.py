@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lsafnet.checkpoint_info import CheckpointError, CheckpointInfo
+from lsafnet.checkpoint_info import CheckpointError, CheckpointInfo, read_checkpoint_info
 from lsafnet_cli.classes import Legend, parse_color
 from lsafnet_cli.errors import CheckpointFileError, one_line
 from lsafnet_cli.types import Observer
@@ -50,6 +50,19 @@ def shipped_checkpoint() -> Path:
     return Path(str(files("lsafnet_cli") / "data" / SHIPPED))
 
 
+def chosen_checkpoint(path: Path | None) -> Path:
+    """Return the checkpoint named, else $LSAFNET_CHECKPOINT, else the shipped one."""
+    return path or Path(os.environ.get(VARIABLE) or shipped_checkpoint())
+
+
+def read_info(path: Path) -> CheckpointInfo:
+    """Return what a checkpoint says about itself, without loading it. Raises CheckpointFileError."""
+    try:
+        return read_checkpoint_info(path)
+    except CheckpointError as error:
+        raise CheckpointFileError(one_line(error)) from error
+
+
 def load_named_checkpoint(path: Path | None, observer: Observer) -> NamedCheckpoint:
     """Load the checkpoint named, else $LSAFNET_CHECKPOINT, else the shipped one, which the user is told about.
 
@@ -57,7 +70,7 @@ def load_named_checkpoint(path: Path | None, observer: Observer) -> NamedCheckpo
     """
     from lsafnet.checkpoint import load_checkpoint
 
-    chosen = path or Path(os.environ.get(VARIABLE) or shipped_checkpoint())
+    chosen = chosen_checkpoint(path)
     try:
         checkpoint = load_checkpoint(chosen)
     except CheckpointError as error:

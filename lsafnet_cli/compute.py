@@ -9,6 +9,7 @@ from lsafnet_cli.devices import BatchSize
 from lsafnet_cli.memory import FreedMemory
 from lsafnet_cli.run import Run
 from lsafnet_cli.stages.infer import Scorer, infer_tiles, make_batches
+from lsafnet_cli.stages.registration import Registration, ShiftSampler
 from lsafnet_cli.stages.stitch import stitch_tiles
 from lsafnet_cli.stages.tile import Swath, cut_tiles, read_tile_rows
 from lsafnet_cli.stages.write import CODES, PartStore, PartWriter
@@ -18,8 +19,8 @@ BATCHES_AHEAD = 2
 PATCHES_WAITING = 8
 
 
-def compute_parts(run: Run, store: PartStore, observer: Observer) -> None:
-    """Compute every part that is not in the store yet."""
+def compute_parts(run: Run, store: PartStore, observer: Observer) -> Registration:
+    """Compute every part that is not in the store yet; return how well the dates lie on each other there."""
     with run.timed("map"), watched(observer, "map", run.pair.grid), FreedMemory() as freed:
         work = Computation(run, store, observer, freed)
         for swath in run.swaths:
@@ -27,6 +28,7 @@ def compute_parts(run: Run, store: PartStore, observer: Observer) -> None:
             observer.advance(done * (swath.owned[1] - swath.owned[0]))
             if done < run.plan.height:
                 work.compute(swath, done)
+        return work.shifts.summarize()
 
 
 class Computation:
@@ -34,6 +36,7 @@ class Computation:
 
     def __init__(self, run: Run, store: PartStore, observer: Observer, freed: FreedMemory) -> None:
         self._run, self._store, self._observer, self._freed = run, store, observer, freed
+        self.shifts = ShiftSampler(len(run.plan))
         self._size = BatchSize(run.options.device.batch_size, run.device, run.plan.size)
 
     @cached_property
@@ -50,7 +53,7 @@ class Computation:
         with ExitStack() as stack:
             tile_rows = read_tile_rows(pair, plan, run.options.read.threads, first_row)
             rows_ahead = stack.enter_context(closing(run_ahead(tile_rows, run.memory.rows_ahead)))
-            batches = make_batches(cut_tiles(rows_ahead, plan), self._size, run.device)
+            batches = make_batches(self.shifts.watch(cut_tiles(rows_ahead, plan)), self._size, run.device)
             batches_ahead = stack.enter_context(closing(run_ahead(batches, BATCHES_AHEAD)))
             background = stack.enter_context(Background(writer.put, PATCHES_WAITING))
             scores = infer_tiles(self._scorer, batches_ahead, self._size)

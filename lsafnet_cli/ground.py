@@ -35,8 +35,18 @@ class PixelAreas:
         self._semi_major_m, self._e2 = ellipsoid.semi_major_metre, flattening * (2 - flattening)
 
     def at(self, rows: ArrayLike, cols: ArrayLike) -> NDArray[np.float64]:
-        """Return the area of pixels whose centres lie at these rows and columns (0.5 is the first pixel's)."""
-        return np.asarray(self._spline.ev(rows, cols))
+        """Return the area of pixels whose centres lie at these rows and columns (0.5 is the first pixel's).
+
+        Pixels that look past the ellipsoid, as at the rim of a geostationary image, have none: NaN.
+        """
+        return np.asarray(self._spline.ev(rows, cols)) if self._smooth else self.exactly_at(rows, cols)
+
+    def total(self) -> float:
+        """Return the area of the whole grid, of which pixels that have no place on the ground are no part."""
+        rows = (np.arange(_NODES) + 0.5) * (self._grid.height / _NODES)
+        cols = (np.arange(_NODES) + 0.5) * (self._grid.width / _NODES)
+        areas = self.exactly_at(*np.meshgrid(rows, cols, indexing="ij"))
+        return float(np.nansum(areas)) * self._grid.width * self._grid.height / _NODES**2
 
     def in_rows(
         self, first: int, count: int, rows: NDArray[np.int64], cols: NDArray[np.float64]
@@ -45,6 +55,8 @@ class PixelAreas:
 
         Along a row the area is interpolated linearly between nodes that lie close together.
         """
+        if not self._smooth:
+            return np.nan_to_num(self.exactly_at(np.asarray(rows) + 0.5, cols))
         nodes = np.linspace(0, self._grid.width, _NODES_ALONG_ROW)
         table = self._spline(np.arange(first, first + count) + 0.5, nodes)
         place = np.asarray(cols) * ((_NODES_ALONG_ROW - 1) / self._grid.width)
@@ -53,18 +65,26 @@ class PixelAreas:
         return np.asarray(table[row, left] * (1 - share) + table[row, left + 1] * share)
 
     @cached_property
-    def _spline(self) -> Any:
+    def _nodes(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         rows = np.linspace(0, self._grid.height, _NODES)
         cols = np.linspace(0, self._grid.width, _NODES)
-        return RectBivariateSpline(rows, cols, self.exactly_at(*np.meshgrid(rows, cols, indexing="ij")))
+        return rows, cols, self.exactly_at(*np.meshgrid(rows, cols, indexing="ij"))
+
+    @property
+    def _smooth(self) -> bool:
+        return bool(np.isfinite(self._nodes[2]).all())
+
+    @cached_property
+    def _spline(self) -> Any:
+        return RectBivariateSpline(*self._nodes)
 
     def exactly_at(self, rows: ArrayLike, cols: ArrayLike) -> NDArray[np.float64]:
         """Return the same as `at`, computed for each pixel by itself."""
         row, col = np.asarray(rows, float), np.asarray(cols, float)
-        lon_up, lat_up = self._degrees(row - 0.5, col)
-        lon_down, lat_down = self._degrees(row + 0.5, col)
-        lon_left, lat_left = self._degrees(row, col - 0.5)
-        lon_right, lat_right = self._degrees(row, col + 0.5)
+        (lon_up, lat_up), (lon_down, lat_down), (lon_left, lat_left), (lon_right, lat_right) = (
+            self._degrees(row + down, col + right)
+            for down, right in ((-0.5, 0), (0.5, 0), (0, -0.5), (0, 0.5))
+        )
         turns = _wrapped(lon_down - lon_up) * (lat_right - lat_left)
         areas = np.abs(turns - _wrapped(lon_right - lon_left) * (lat_down - lat_up))
         return np.asarray(areas * np.radians(1) ** 2 * self._square_radian((lat_up + lat_down) / 2))
@@ -72,7 +92,8 @@ class PixelAreas:
     def _degrees(self, row: NDArray[np.float64], col: NDArray[np.float64]) -> tuple[Any, Any]:
         x, y = self._grid.to_ground(col, row)
         lon, lat = self._to_degrees.transform(x, y)
-        return lon, lat
+        seen = np.isfinite(lon) & np.isfinite(lat)
+        return np.where(seen, lon, np.nan), np.where(seen, lat, np.nan)
 
     def _square_radian(self, latitude: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return M N cos(latitude), m2."""

@@ -1,10 +1,16 @@
 """What a user should know about a run, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+import numpy as np
 
 from lsafnet_cli.stages.align import AlignedPair, pixel_size_m
 from lsafnet_cli.stages.read import Scene, ScenePair
-from lsafnet_cli.types import Observer, Stretch
+from lsafnet_cli.stages.registration import Registration
+from lsafnet_cli.stages.stretch import Sample
+from lsafnet_cli.types import GridOptions, Observer, Stretch
+
+TOLERABLE_SHIFT_PX = 1.0
 
 
 class Notebook:
@@ -21,16 +27,34 @@ class Notebook:
         self._observer.notice(text)
 
 
-def grid_notices(pair: ScenePair, aligned: AlignedPair) -> Iterator[str]:
+def grid_notices(pair: ScenePair, aligned: AlignedPair, options: GridOptions) -> Iterator[str]:
     """Yield how the images are brought onto one grid, where that is not plain."""
-    grid = aligned.grid
+    grid, owner = aligned.grid, pair.before if options.owner == "before" else pair.after
     if not pair.georeferenced:
         yield "the images have no georeference: they are compared pixel by pixel, and areas are not known"
-    elif aligned.after.offset is None:
-        yield f"{pair.after.path} lies on another grid: it is warped onto that of {pair.before.path}"
-    if grid.shape != pair.before.grid.shape:
-        share = grid.pixel_count / pair.before.grid.pixel_count
-        yield f"the images share {grid.width}x{grid.height} pixels, {share:.1%} of {pair.before.path}"
+        return
+    for image in (aligned.before, aligned.after):
+        if image.offset is None:
+            yield f"{image.scene.path} {_why_warped(image.scene)}: {_onto(owner, image.scene, options)}"
+    if options.resolution_m is None and grid.shape != owner.grid.shape:
+        share = grid.pixel_count / owner.grid.pixel_count
+        yield f"the images share {grid.width}x{grid.height} pixels, {share:.1%} of {owner.path}"
+
+
+def _why_warped(scene: Scene) -> str:
+    if scene.placement.gcps:
+        return f"is placed by {len(scene.placement.gcps)} ground control points"
+    return (
+        "is placed by rational polynomials (RPC), at height 0"
+        if scene.placement.rpcs
+        else "lies on another grid"
+    )
+
+
+def _onto(owner: Scene, scene: Scene, options: GridOptions) -> str:
+    if options.resolution_m is not None:
+        return f"it is warped to pixels of {options.resolution_m:g} m"
+    return "it is warped upright" if scene is owner else f"it is warped onto that of {owner.path}"
 
 
 def stretch_notices(pair: ScenePair, stretches: tuple[Stretch | None, Stretch | None]) -> Iterator[str]:
@@ -50,3 +74,29 @@ def resolution_notices(aligned: AlignedPair, trained_m: float | None) -> Iterato
     size = pixel_size_m(aligned.grid)
     if size and trained_m and not 1 / 3 <= size / trained_m <= 3:
         yield f"pixels are {size:.3g} m, but the checkpoint was trained on {trained_m:.3g} m: expect poor maps"
+
+
+def registration_notices(found: Registration) -> Iterator[str]:
+    """Yield a warning where the dates lie visibly off each other."""
+    if found.clear and (found.distance_px or 0) > TOLERABLE_SHIFT_PX:
+        yield (
+            f"the after image lies about {found.distance_px:.1f} pixels off the before image "
+            f"({found.rows_px:+.1f} rows, {found.cols_px:+.1f} cols; spread {found.spread_px:.1f}): "
+            "edges will look changed; --coregister takes back a plain shift"
+        )
+
+
+def date_notices(pair: ScenePair) -> Iterator[str]:
+    """Yield a warning where the files' own dates say that the images are swapped."""
+    before, after = pair.before.acquired, pair.after.acquired
+    if before is not None and after is not None and after < before:
+        yield f"{pair.after.path} was taken on {after}, before {pair.before.path} ({before}): swap them?"
+
+
+def blank_notices(samples: Mapping[str, Sample]) -> Iterator[str]:
+    """Yield a warning for each image that holds nothing, or one number only."""
+    for path, sample in samples.items():
+        if not sample.valid.any():
+            yield f"{path}: no pixel of a sample has data"
+        elif all(np.ptp(band[sample.valid]) == 0 for band in sample.numbers):
+            yield f"{path}: one number throughout; there is nothing to compare"

@@ -9,7 +9,7 @@ import rasterio
 from lsafnet_cli.checkpoints import load_named_checkpoint
 from lsafnet_cli.compute import compute_parts
 from lsafnet_cli.deliver import make_report, write_outputs
-from lsafnet_cli.notices import Notebook
+from lsafnet_cli.notices import Notebook, registration_notices
 from lsafnet_cli.outputs import OutputPaths
 from lsafnet_cli.resume import differences, locked, read_fingerprint, write_fingerprint
 from lsafnet_cli.run import Run, prepare_run
@@ -39,8 +39,11 @@ def predict_change(
     pair = read_pair(before, after, options.read, checkpoint.info.bands)
     run = prepare_run(pair, checkpoint, options, notes)
     with rasterio.Env(GDAL_CACHEMAX=run.memory.cache_bytes), work_folder(paths.map, run, notes) as store:
-        compute_parts(run, store, notes)
+        for text in registration_notices(compute_parts(run, store, notes)):
+            notes.notice(text)
         table, polygon_count = write_outputs(run, store, paths)
+        if table.valid_pixels == 0:
+            notes.notice("no pixel has data in both images: the map holds nothing but nodata")
     return make_report(run, paths, notes.notices, table, polygon_count)
 
 

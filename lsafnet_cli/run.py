@@ -11,15 +11,17 @@ from typing import Any
 from lsafnet_cli.checkpoints import NamedCheckpoint
 from lsafnet_cli.devices import Device, choose_device, free_device_bytes
 from lsafnet_cli.memory import MemoryPlan, plan_memory
-from lsafnet_cli.notices import grid_notices, resolution_notices, stretch_notices
+from lsafnet_cli.notices import date_notices, grid_notices, resolution_notices, stretch_notices
 from lsafnet_cli.provenance import Provenance
 from lsafnet_cli.resume import file_stamp
 from lsafnet_cli.stages.align import AlignedPair, align_pair
-from lsafnet_cli.stages.read import ScenePair, scene_stretch
+from lsafnet_cli.stages.read import ScenePair
+from lsafnet_cli.stages.registration import Registration, coregistered, register_pair
 from lsafnet_cli.stages.stitch import Decision
+from lsafnet_cli.stages.stretch import scene_stretch
 from lsafnet_cli.stages.tile import Swath, TilePlan, cut_swaths, overlap_of, plan_tiles
 from lsafnet_cli.stages.write import PartLayout
-from lsafnet_cli.types import LAYERS, Observer, PredictOptions, Stretch
+from lsafnet_cli.types import LAYERS, GridOptions, Observer, PredictOptions, Stretch
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,16 @@ def prepare_run(
     pair: ScenePair, checkpoint: NamedCheckpoint, options: PredictOptions, observer: Observer
 ) -> Run:
     """Align the pair, plan its tiles, find its stretch; say what the user should know."""
-    aligned = align_pair(pair)
+    pair, aligned, moved = place_pair(pair, options.grid, observer)
     info = checkpoint.info
     before, after = (
         scene_stretch(scene, options.read.stretch, info.value_range) for scene in (pair.before, pair.after)
     )
     notices = (
-        grid_notices(pair, aligned),
+        grid_notices(pair, aligned, options.grid),
         stretch_notices(pair, (before, after)),
         resolution_notices(aligned, info.gsd_m),
+        date_notices(pair),
     )
     for text in chain(*notices):
         observer.notice(text)
@@ -97,18 +100,41 @@ def prepare_run(
         memory=plan_memory(aligned, plan, decision, options.device.memory_bytes, free_device_bytes(device)),
         stretches=(before, after),
         options=options,
-        provenance=describe_run(pair, checkpoint, options, device, (before, after)),
+        provenance=describe_run(aligned, checkpoint, options, device, (before, after), moved),
     )
 
 
+def place_pair(
+    pair: ScenePair, options: GridOptions, observer: Observer
+) -> tuple[ScenePair, AlignedPair, Registration | None]:
+    """Return the pair on one grid, where asked for after its shift is taken back, and the shift that was."""
+    aligned = align_pair(pair, options)
+    if not options.coregister:
+        return pair, aligned, None
+    found = register_pair(aligned)
+    if not found.clear:
+        observer.notice(
+            "--coregister: no shift between the dates can be told; the images stay where they are"
+        )
+        return pair, aligned, None
+    observer.notice(
+        f"--coregister: the dates are brought together by {found.rows_px:+.2f} rows, {found.cols_px:+.2f} cols "
+        f"(spread {found.spread_px:.2f} pixels, {found.windows} of {found.tried} windows)"
+    )
+    pair = coregistered(pair, aligned, found, options.owner)
+    return pair, align_pair(pair, options), found
+
+
 def describe_run(
-    pair: ScenePair,
+    pair: AlignedPair,
     checkpoint: NamedCheckpoint,
     options: PredictOptions,
     device: Device,
     stretches: tuple[Stretch | None, Stretch | None],
+    moved: Registration | None,
 ) -> Provenance:
     """Return what the map will say about itself; the options are those that decide its pixels."""
+    before, after = pair.before.scene, pair.after.scene
     stretch = dict(zip(("before", "after"), (s and asdict(s) for s in stretches), strict=True))
     size = options.tile.size_px or checkpoint.info.tile_px
     return Provenance(
@@ -116,16 +142,20 @@ def describe_run(
         version=version("lsafnet"),
         checkpoint=checkpoint.name,
         checkpoint_sha256=checkpoint.sha256,
-        before=pair.before.path,
-        after=pair.after.path,
-        before_date=pair.before.acquired,
-        after_date=pair.after.acquired,
+        before=before.path,
+        after=after.path,
+        before_date=before.acquired,
+        after_date=after.acquired,
         options={
             "threshold": options.threshold,
             "tile_px": size,
             "overlap_px": overlap_of(size, options.tile),
             "blend": options.tile.blend,
-            "bands": list(pair.before.bands),
+            "bands": list(before.bands),
+            "bands_after": list(after.bands),
+            "grid": options.grid.owner,
+            "resolution_m": options.grid.resolution_m,
+            "shift_px": moved and [moved.rows_px, moved.cols_px],
             "stretch": stretch,
             "precision": device.precision,
         },

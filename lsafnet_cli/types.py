@@ -80,16 +80,16 @@ class Tile:
 class Stretch:
     """How numbers of a file become the values a checkpoint was trained on, band by band.
 
-    value = clip((number - low) / (high - low), 0, 1) * (value_high - value_low) + value_low; `None` in
-    place of a stretch takes the numbers as they are.
+    value = clip((number - low) / (high - low), 0, 1) * (value_high - value_low) + value_low, where high may be
+    the lower number; `None` in place of a stretch takes the numbers as they are.
     """
 
     low: tuple[float, ...]
     high: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if any(not low < high for low, high in zip(self.low, self.high, strict=True)):
-            raise ValueError(f"a stretch needs low < high in every band, not {self.low} and {self.high}")
+        if any(low == high for low, high in zip(self.low, self.high, strict=True)):
+            raise ValueError(f"a stretch needs two limits in every band, not {self.low} and {self.high}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +142,36 @@ class TileOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """Which bands are read and how their numbers become the checkpoint's values."""
+class GridOptions:
+    """The common grid: whose it is ("before", "after"), and the side of its pixels where that is to be another.
 
-    bands: tuple[int, ...] | None = None
+    `coregister` moves the after image by the shift measured between the dates.
+    """
+
+    owner: str = "before"
+    resolution_m: float | None = None
+    coregister: bool = False
+
+    def __post_init__(self) -> None:
+        if self.owner not in ("before", "after"):
+            raise OptionError(f"--grid {self.owner}: choose before or after")
+        if self.resolution_m is not None and not 0 < self.resolution_m < math.inf:
+            raise OptionError(f"--resolution {self.resolution_m}: give metres above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """Which bands are read, by number or name, and how their numbers become the checkpoint's values."""
+
+    bands: tuple[int | str, ...] | None = None
     stretch: StretchRule = StretchRule()
     threads: int = 2
 
     def __post_init__(self) -> None:
-        if self.bands is not None and (not self.bands or min(self.bands) < 1):
-            raise OptionError(f"--bands {self.bands}: bands count from 1")
+        if self.bands is not None and not self.bands:
+            raise OptionError("--bands: name at least one band")
+        if any(isinstance(band, int) and band < 1 for band in self.bands or ()):
+            raise OptionError(f"--bands {','.join(map(str, self.bands or ()))}: bands count from 1")
         if self.threads < 1:
             raise OptionError(f"--readers {self.threads}: at least one thread must read")
 
@@ -213,6 +233,7 @@ class PredictOptions:
     checkpoint: Path | None = None
     threshold: float = 0.5
     read: ReadOptions = ReadOptions()
+    grid: GridOptions = GridOptions()
     tile: TileOptions = TileOptions()
     device: DeviceOptions = DeviceOptions()
     output: OutputOptions = field(default_factory=OutputOptions)

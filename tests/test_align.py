@@ -9,7 +9,8 @@ from rasterio.warp import transform
 from rasterio.windows import Window
 
 from lsafnet_cli.errors import NoOverlapError, PairError
-from lsafnet_cli.stages.align import ImageReader, align_pair, pixel_size_m, whole_pixel_offset
+from lsafnet_cli.stages.align import align_pair, pixel_size_m, whole_pixel_offset
+from lsafnet_cli.stages.images import ImageReader
 from lsafnet_cli.stages.read import read_pair
 from lsafnet_cli.types import Grid, ReadOptions
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.windows import Window
 
-from lsafnet_cli.stages.align import ImageReader, align_pair
+from lsafnet_cli.stages.align import align_pair
+from lsafnet_cli.stages.images import ImageReader
 from lsafnet_cli.stages.read import read_pair
 from lsafnet_cli.stages.tile import cut_swaths, cut_tiles, plan_tiles, read_tile_rows
 from lsafnet_cli.types import Grid, ReadOptions, TileOptions

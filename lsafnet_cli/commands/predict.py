@@ -5,15 +5,23 @@ from typing import Annotated
 
 import typer
 
-FILES, TILES, DEVICE, OUTPUT = "Images", "Tiles", "Device", "Output"
+from lsafnet_cli.commands.options import (
+    DEVICE,
+    FILES,
+    OUTPUT,
+    TILES,
+    AfterArg,
+    BandsOpt,
+    BeforeArg,
+    CheckpointOpt,
+    GridOpt,
+    JsonOpt,
+    ResolutionOpt,
+    StretchOpt,
+    parse_bands,
+)
 
-BeforeArg = Annotated[str, typer.Argument(metavar="BEFORE", help="Image of the earlier date.")]
-AfterArg = Annotated[str, typer.Argument(metavar="AFTER", help="Image of the later date.")]
 MapOpt = Annotated[Path, typer.Option("--output", "-o", metavar="MAP.tif", help="The change map to write.")]
-CheckpointOpt = Annotated[
-    Path | None,
-    typer.Option(help="Trained network; else $LSAFNET_CHECKPOINT, else the small one shipped inside."),
-]
 PolygonsOpt = Annotated[
     list[Path] | None,
     typer.Option(help="Write polygons too: .gpkg or .geojson. Repeatable.", rich_help_panel=OUTPUT),
@@ -26,21 +34,17 @@ AlsoOpt = Annotated[
     ),
 ]
 OverwriteOpt = Annotated[bool, typer.Option(help="Replace outputs that exist.", rich_help_panel=OUTPUT)]
-JsonOpt = Annotated[bool, typer.Option("--json", help="Print the report as JSON.", rich_help_panel=OUTPUT)]
 QuietOpt = Annotated[
     bool, typer.Option("--quiet", "-q", help="No notices, no progress.", rich_help_panel=OUTPUT)
 ]
 VerboseOpt = Annotated[
     bool, typer.Option("--verbose", "-v", help="Say how long each stage took.", rich_help_panel=OUTPUT)
 ]
-BandsOpt = Annotated[
-    str | None,
-    typer.Option(help="Bands to read, such as 4,3,2. Default: the first ones.", rich_help_panel=FILES),
-]
-StretchOpt = Annotated[
-    str,
+CoregisterOpt = Annotated[
+    bool,
     typer.Option(
-        help="auto, none, percentile:LO,HI or range:LO,HI: how numbers become the checkpoint's values.",
+        "--coregister",
+        help="Measure how far the dates lie off each other, and take it back.",
         rich_help_panel=FILES,
     ),
 ]
@@ -89,6 +93,9 @@ def predict(
     verbose: VerboseOpt = False,
     bands: BandsOpt = None,
     stretch: StretchOpt = "auto",
+    grid: GridOpt = "before",
+    resolution: ResolutionOpt = None,
+    coregister: CoregisterOpt = False,
     readers: ReadersOpt = 2,
     tile: TileOpt = None,
     overlap: OverlapOpt = None,
@@ -103,6 +110,7 @@ def predict(
     """Write the change map of two images: what changed, from what to what, and where."""
     from lsafnet_cli.types import (
         DeviceOptions,
+        GridOptions,
         OutputOptions,
         PredictOptions,
         ReadOptions,
@@ -115,6 +123,7 @@ def predict(
         checkpoint=checkpoint,
         threshold=threshold,
         read=ReadOptions(parse_bands(bands), StretchRule.parse(stretch), readers),
+        grid=GridOptions(grid, resolution, coregister),
         tile=TileOptions(tile, overlap, blend),
         device=DeviceOptions(device, precision, parse_batch_size(batch_size), compiled, parse_bytes(memory)),
         output=OutputOptions(tuple(polygons or ()), parse_names(also), overwrite, resume),
@@ -124,16 +133,6 @@ def predict(
 
     report = predict_change(before, after, output, options, make_observer(quiet))
     show_report(report, as_json, verbose)
-
-
-def parse_bands(text: str | None) -> tuple[int, ...] | None:
-    """Read "4,3,2"."""
-    from lsafnet_cli.errors import OptionError
-
-    try:
-        return tuple(int(part) for part in text.split(",")) if text is not None else None
-    except ValueError:
-        raise OptionError(f"--bands {text}: write band numbers with commas, such as 4,3,2") from None
 
 
 def parse_batch_size(text: str) -> int | None:

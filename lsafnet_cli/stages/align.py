@@ -1,32 +1,22 @@
 """Align: a `ScenePair` becomes an `AlignedPair`, two images on one grid over the ground they share."""
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Self
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
-from rasterio.vrt import WarpedVRT
-from rasterio.warp import transform as transform_points
+from pyproj import Geod, Transformer
+from pyproj.exceptions import ProjError
+from rasterio.crs import CRS
 from rasterio.windows import Window
 
-from lsafnet_cli.errors import InputError, NoOverlapError, reason_of
-from lsafnet_cli.stages.read import (
-    RASTER_ERRORS,
-    BoolArray,
-    NumberArray,
-    Scene,
-    ScenePair,
-    rasterio_open,
-    valid_pixels,
-)
-from lsafnet_cli.types import Grid
+from lsafnet_cli.errors import NoOverlapError, OptionError, PairError, reason_of
+from lsafnet_cli.stages.read import Scene, ScenePair
+from lsafnet_cli.types import FloatArray, Grid, GridOptions
 
 WHOLE_PIXEL_TOLERANCE_PX = 0.01  # below what any resampling could mend
-EDGE_POINTS = 33  # along each side of a footprint, so that a curved edge is followed in another CRS
+FOOTPRINT_POINTS = 33  # along each side, so that edges that are curved in another CRS are followed
+LARGEST_SIDE_PX = 1 << 31  # of a common grid; GDAL counts no further
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,42 +59,95 @@ class AlignedPair:
         return AlignedPair(grid, self.before.cut(window, grid), self.after.cut(window, grid))
 
 
-def align_pair(pair: ScenePair) -> AlignedPair:
-    """Put the after image on the before image's grid, over the ground both cover.
+def align_pair(pair: ScenePair, options: GridOptions | None = None) -> AlignedPair:
+    """Put both images on one grid, over the ground both cover: by default that of the before image.
 
-    Raises NoOverlapError where they share none.
+    An image whose pixels coincide with the grid's is read as it is, any other is warped on read. Raises
+    NoOverlapError where they share no ground.
     """
-    window = shared_window(pair.before, pair.after)
-    grid = pair.before.grid.cut(window)
-    before = AlignedImage(pair.before, grid, (int(window.row_off), int(window.col_off)))
-    return AlignedPair(
-        grid, before, AlignedImage(pair.after, grid, whole_pixel_offset(grid, pair.after.grid))
+    options = options or GridOptions()
+    whole = common_grid(pair, options)
+    grid = whole.cut(shared_window(whole, pair))
+    before, after = (
+        AlignedImage(scene, grid, None if scene.placement else whole_pixel_offset(grid, scene.grid))
+        for scene in (pair.before, pair.after)
+    )
+    return AlignedPair(grid, before, after)
+
+
+def common_grid(pair: ScenePair, options: GridOptions) -> Grid:
+    """Return the grid of the image that `options` name, with pixels of their size where they name one."""
+    grid = (pair.before if options.owner == "before" else pair.after).grid
+    if options.resolution_m is None:
+        return grid
+    width_m, height_m = pixel_sides_m(grid) or (0.0, 0.0)
+    if not width_m:
+        raise OptionError("--resolution: images without a CRS have no ground size; leave it out")
+    scale = options.resolution_m / width_m, options.resolution_m / height_m
+    cols, rows = max(1, round(grid.width / scale[0])), max(1, round(grid.height / scale[1]))
+    if max(rows, cols) >= LARGEST_SIDE_PX:
+        raise OptionError(f"--resolution {options.resolution_m}: would make {cols:,} x {rows:,} pixels")
+    return Grid(grid.crs, grid.transform @ Affine.scale(*scale), cols, rows)
+
+
+def shared_window(grid: Grid, pair: ScenePair) -> Window:
+    """Return the window of `grid` whose pixel centres lie within the bounding boxes of both images."""
+    rows, cols = (0, grid.height), (0, grid.width)
+    for scene in (pair.before, pair.after):
+        seen_cols, seen_rows = footprint(scene.grid, grid, scene.path)
+        rows = _both(rows, _centres_between(seen_rows, grid.height))
+        cols = _both(cols, _centres_between(seen_cols, grid.width))
+    if rows[0] >= rows[1] or cols[0] >= cols[1]:
+        raise NoOverlapError(
+            f"{pair.before.path} and {pair.after.path} share no ground: {extent(pair.before.grid)} against "
+            f"{extent(pair.after.grid)}; check each file's CRS"
+        )
+    return Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0])
+
+
+def _both(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return max(one[0], other[0]), min(one[1], other[1])
+
+
+def footprint(grid: Grid, onto: Grid, path: str) -> tuple[FloatArray, FloatArray]:
+    """Return (cols, rows) on `onto` of points spread over `grid`; those that `onto`'s CRS lacks are left out.
+
+    Raises PairError, which names the file `path`, where the two CRS have nothing to do with each other.
+    """
+    share = np.linspace(0.0, 1.0, FOOTPRINT_POINTS)
+    across, along = (axis.ravel() for axis in np.meshgrid(share, share))
+    x, y = grid.to_ground(across * grid.width, along * grid.height)
+    if grid.crs is not None and onto.crs is not None and grid.crs != onto.crs:
+        x, y = _in_crs(grid.crs, onto.crs, (x, y), path)
+    seen = np.isfinite(x) & np.isfinite(y)
+    x, y = x[seen], y[seen]
+    if grid.crs != onto.crs and onto.crs is not None and onto.crs.is_geographic:
+        x = _near(x, onto)
+    cols, rows = onto.to_pixels(x, y)
+    if seen.all() or not seen.any():
+        return cols, rows
+    margin_cols, margin_rows = np.ptp(cols) / 8, np.ptp(rows) / 8  # what is seen may go on between the points
+    return (
+        np.append(cols, [cols.min() - margin_cols, cols.max() + margin_cols]),
+        np.append(rows, [rows.min() - margin_rows, rows.max() + margin_rows]),
     )
 
 
-def shared_window(before: Scene, after: Scene) -> Window:
-    """Return the window of before's grid whose pixel centres lie within the after image's bounding box."""
-    cols, rows = _footprint(after.grid, before.grid)
-    first_row, end_row = _centres_between(rows, before.grid.height)
-    first_col, end_col = _centres_between(cols, before.grid.width)
-    if first_row >= end_row or first_col >= end_col:
-        raise NoOverlapError(
-            f"{before.path} and {after.path} share no ground: {_extent(before.grid)} against "
-            f"{_extent(after.grid)}; check each file's CRS"
-        )
-    return Window(first_col, first_row, end_col - first_col, end_row - first_row)
+def _in_crs(
+    crs: CRS, other: CRS, points: tuple[FloatArray, FloatArray], path: str
+) -> tuple[FloatArray, FloatArray]:
+    try:
+        transformer = Transformer.from_crs(crs.to_wkt(), other.to_wkt(), always_xy=True)
+        x, y = transformer.transform(*points)  # infinite where there is no such place
+    except ProjError as error:
+        raise PairError(f"{path}: cannot be brought to the other image's CRS ({reason_of(error)})") from error
+    return np.asarray(x, np.float64), np.asarray(y, np.float64)
 
 
-def _footprint(grid: Grid, onto: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (cols, rows) on `onto` of points along the edge of `grid`."""
-    share = np.linspace(0.0, 1.0, EDGE_POINTS)
-    along = np.concatenate([share, share, 0 * share, 0 * share + 1])
-    across = np.concatenate([0 * share, 0 * share + 1, share, share])
-    x, y = grid.to_ground(along * grid.width, across * grid.height)
-    if grid.crs != onto.crs and grid.crs is not None and onto.crs is not None:
-        x, y = (np.asarray(axis) for axis in transform_points(grid.crs, onto.crs, x, y))
-    seen = np.isfinite(x) & np.isfinite(y)
-    return onto.to_pixels(x[seen], y[seen])
+def _near(longitude: FloatArray, grid: Grid) -> FloatArray:
+    """Return longitudes within half a turn of a grid's centre, which may lie beyond 180 degrees."""
+    centre = float(grid.to_ground(grid.width / 2, grid.height / 2)[0])
+    return np.asarray(centre + (longitude - centre + 180) % 360 - 180)
 
 
 def _centres_between(positions: NDArray[np.float64], length: int) -> tuple[int, int]:
@@ -116,12 +159,21 @@ def _centres_between(positions: NDArray[np.float64], length: int) -> tuple[int, 
     return int(np.clip(first, 0, length)), int(np.clip(end, 0, length))
 
 
-def _extent(grid: Grid) -> str:
+def extent(grid: Grid) -> str:
+    """Return a grid's bounds and CRS in words."""
     corners = [grid.transform @ corner for corner in ((0, 0), (grid.width, grid.height))]
     (left, top), (right, bottom) = corners
     name = grid.crs.to_string() if grid.crs is not None else "no CRS"
     name = name if len(name) <= 40 else f"{name[:37]}..."
     return f"{left:.9g} {bottom:.9g} {right:.9g} {top:.9g} ({name})"
+
+
+def offset_px(grid: Grid, other: Grid) -> tuple[float, float] | None:
+    """Return (row, col) of `grid`'s first corner in pixels of `other`, or None in another CRS."""
+    if grid.crs != other.crs:
+        return None
+    col, row = ~other.transform @ (grid.transform.c, grid.transform.f)
+    return round(float(row), 4), round(float(col), 4)
 
 
 def whole_pixel_offset(grid: Grid, other: Grid) -> tuple[int, int] | None:
@@ -139,94 +191,22 @@ def whole_pixel_offset(grid: Grid, other: Grid) -> tuple[int, int] | None:
     return (row, col) if inside else None
 
 
-class ImageReader:
-    """Reads one date by windows of the common grid, from any number of threads; each keeps its own handle."""
-
-    def __init__(self, image: AlignedImage) -> None:
-        self.image = image
-        self._local = threading.local()
-        self._close: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for close in self._close:
-            close()
-
-    def read(self, window: Window, numbers: NumberArray, valid: BoolArray) -> None:
-        """Fill `numbers` (bands, rows, cols), and `valid` (rows, cols) where it can be False. Raises InputError."""
-        scene = self.image.scene
-        try:
-            dataset = self._dataset()
-            placed = self._placed(window)
-            dataset.read(scene.bands, window=placed, out=numbers)
-            if not self.image.all_valid:
-                valid[:] = self._valid(dataset, placed, numbers)
-        except RASTER_ERRORS as error:
-            raise InputError(
-                f"{scene.path}: reading failed, the file is damaged ({reason_of(error)})"
-            ) from error
-
-    def _placed(self, window: Window) -> Window:
-        row, col = self.image.offset or (0, 0)
-        return Window(window.col_off + col, window.row_off + row, window.width, window.height)
-
-    def _valid(self, dataset: Any, window: Window, numbers: NumberArray) -> BoolArray:
-        scene = self.image.scene
-        valid = valid_pixels(numbers, scene.nodata)
-        if self.image.offset is None and alpha_band(dataset):
-            valid &= dataset.read(alpha_band(dataset), window=window) > 0
-        elif scene.validity == "mask":
-            valid &= dataset.read_masks(scene.bands[0], window=window) > 0
-        return valid
-
-    def _dataset(self) -> Any:
-        if not hasattr(self._local, "dataset"):
-            source = rasterio_open(self.image.scene.path)
-            dataset = source if self.image.offset is not None else warp_onto(source, self.image.grid)
-            with self._lock:
-                self._close += [dataset.close, source.close]
-            self._local.dataset = dataset
-        return self._local.dataset
-
-
-def warp_onto(dataset: Any, grid: Grid, resampling: Resampling = Resampling.bilinear) -> WarpedVRT:
-    """Return `dataset` as seen on `grid`; beyond its data it holds nodata, or 0 in an alpha band.
-
-    GDAL's masks do not tell of alpha in floating-point rasters, so the band itself must be read.
-    """
-    return WarpedVRT(
-        dataset,
-        crs=grid.crs,
-        transform=grid.transform,
-        width=grid.width,
-        height=grid.height,
-        resampling=resampling,
-        add_alpha=dataset.nodata is None and not alpha_band(dataset),
-        warp_mem_limit=64,
-    )
-
-
-def alpha_band(dataset: Any) -> int | None:
-    """Return the number of an open raster's alpha band, or None."""
-    meanings = [meaning.name for meaning in dataset.colorinterp]
-    return meanings.index("alpha") + 1 if "alpha" in meanings else None
-
-
 def pixel_size_m(grid: Grid) -> float | None:
     """Return the ground size of the grid's central pixel in metres, or None without a CRS."""
+    sides = pixel_sides_m(grid)
+    return None if sides is None else float(np.sqrt(sides[0] * sides[1]))
+
+
+def pixel_sides_m(grid: Grid) -> tuple[float, float] | None:
+    """Return the sides of the grid's central pixel, along cols and along rows, in metres; None without a CRS."""
     if grid.crs is None:
         return None
     centre = Affine.translation(grid.width / 2, grid.height / 2)
-    corners = [grid.transform @ centre @ point for point in ((0, 0), (1, 0), (0, 1))]
+    (x0, y0), *ends = (grid.transform @ centre @ point for point in ((0, 0), (1, 0), (0, 1)))
     if grid.crs.is_projected:
-        (x0, y0), (x1, y1), (x2, y2) = corners
         factor = grid.crs.linear_units_factor[1]
-        return float(np.sqrt(np.hypot(x1 - x0, y1 - y0) * np.hypot(x2 - x0, y2 - y0)) * factor)
-    from pyproj import Geod
-
-    (x0, y0), (x1, y1), (x2, y2) = corners
-    geod = Geod(ellps="WGS84")
-    return float(np.sqrt(geod.inv(x0, y0, x1, y1)[2] * geod.inv(x0, y0, x2, y2)[2]))
+        width_m, height_m = (float(np.hypot(x - x0, y - y0)) * factor for x, y in ends)
+    else:
+        geod = Geod(ellps="WGS84")
+        width_m, height_m = (float(geod.inv(x0, y0, x, y)[2]) for x, y in ends)
+    return width_m, height_m

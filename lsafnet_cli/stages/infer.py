@@ -19,8 +19,8 @@ from lsafnet.logits import ChangeLogits
 from lsafnet.prepare import prepare
 from lsafnet_cli.background import run_in_lanes
 from lsafnet_cli.devices import BatchSize, Device, divided_threads, is_out_of_memory
-from lsafnet_cli.stages.read import BoolArray, NumberArray
 from lsafnet_cli.stages.tile import TilePixels
+from lsafnet_cli.stages.validity import BoolArray, NumberArray
 from lsafnet_cli.types import Stretch, Tile
 
 LONG_BATCH_SECONDS = 1.0  # a batch this long keeps all cores busy by itself, and would leave a long last one

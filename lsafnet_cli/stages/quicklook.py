@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from rasterio.enums import Resampling
-from rasterio.windows import Window
 
 from lsafnet_cli.classes import Color, Legend
-from lsafnet_cli.stages.align import AlignedImage, AlignedPair, warp_onto
+from lsafnet_cli.stages.align import AlignedImage, AlignedPair
+from lsafnet_cli.stages.images import decimated
 from lsafnet_cli.stages.read import rasterio_open
 from lsafnet_cli.stages.report import ChangeTable
+from lsafnet_cli.stages.validity import BoolArray, NumberArray
 
 PANEL_PX = 560
 GAP_PX = 12
@@ -46,27 +46,17 @@ def panel_shape(scene_shape: tuple[int, int]) -> tuple[int, int]:
 
 def read_picture(image: AlignedImage, shape: tuple[int, int]) -> Picture:
     """Return (rows, cols, 3): the image's first three bands, stretched for the eye, grey where it has no data."""
-    scene, grid = image.scene, image.grid
-    bands = scene.bands[:3] if len(scene.bands) >= 3 else scene.bands[:1] * 3
-    options: dict[str, Any] = {"out_shape": (3, *shape), "resampling": Resampling.average}
-    with rasterio_open(scene.path) as source:
-        if image.offset is None:
-            with warp_onto(source, grid) as warped:
-                numbers = warped.read(bands, masked=True, **options)
-        else:
-            row, col = image.offset
-            window = Window(col, row, grid.width, grid.height)
-            numbers = source.read(bands, window=window, masked=True, **options)
-    return _for_the_eye(numbers)
+    numbers, valid = decimated(image, shape)
+    shown = numbers[:3] if len(numbers) >= 3 else np.repeat(numbers[:1], 3, axis=0)
+    return _for_the_eye(shown, valid)
 
 
-def _for_the_eye(numbers: Any) -> Picture:
-    values = np.ma.masked_invalid(numbers.astype(np.float32))
-    valid = np.logical_not(np.ma.getmaskarray(values).all(axis=0))
+def _for_the_eye(numbers: NumberArray, valid: BoolArray) -> Picture:
     if not valid.any():
         return np.full((*valid.shape, 3), NO_DATA, np.uint8)
-    low, high = np.percentile(values.compressed(), (1, 99))
-    scaled = np.clip((values.filled(low) - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
+    values = np.where(valid, numbers, 0).astype(np.float64)
+    low, high = np.percentile(values[:, valid], (1, 99))
+    scaled = np.clip((values - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
     picture = scaled.transpose(1, 2, 0).copy()
     picture[~valid] = NO_DATA
     return np.asarray(picture)

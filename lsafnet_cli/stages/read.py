@@ -5,40 +5,61 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
 import rasterio
 from affine import Affine
-from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio._path import _parse_path, _vsi_path
+from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.warp import calculate_default_transform
 
-from lsafnet_cli.errors import InputError, OptionError, PairError, reason_of
-from lsafnet_cli.types import Grid, ReadOptions, Stretch, StretchRule
-
-NumberArray = NDArray[Any]
-BoolArray = NDArray[np.bool_]
+from lsafnet_cli.errors import InputError, PairError, reason_of
+from lsafnet_cli.stages.bands import check_band_count, choose_bands, choose_colors, common_dtype, is_paletted
+from lsafnet_cli.stages.validity import alpha_band, validity_of
+from lsafnet_cli.types import Grid, ReadOptions
 
 # `ScenePair` speaks of a missing georeference itself. For good, since catch_warnings is not safe in threads.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 RASTER_ERRORS = (RasterioError, CPLE_BaseError, OSError)  # rasterio lets some of GDAL's own errors through
-READABLE_DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
-SAMPLE_PX = 1024  # longest side of the decimated read behind a stretch
 TALLEST_BLOCK_ROW = 2048  # taller blocks (a file of one strip) are left to GDAL's cache
+RPC_CRS = CRS.from_epsg(4326)  # what RPCs are defined in
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How a file that has no transform of its own lies on the ground; empty for the usual file that has one.
+
+    gcps: ground control points (row, col, x, y, z). rpcs: rational polynomial coefficients, as GDAL names them.
+    """
+
+    gcps: tuple[tuple[float, ...], ...] = ()
+    rpcs: tuple[tuple[str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.gcps or self.rpcs)
+
+    def moved(self, dx: float, dy: float) -> "Placement":
+        """Return it after a shift in the units of the scene's CRS."""
+        points = tuple((row, col, x + dx, y + dy, z) for row, col, x, y, z in self.gcps)
+        by = {"LONG_OFF": dx, "LAT_OFF": dy}
+        return Placement(points, tuple((k, str(float(v) + by[k]) if k in by else v) for k, v in self.rpcs))
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
     """One date's image as its file holds it.
 
-    `validity` says where invalid pixels are known from: "all" (nowhere), "nodata" (a number in the bands)
-    or "mask" (alpha, a mask band, a .msk file). `block_shape` is (rows, cols) of the unit it is stored in.
+    `validity` says where invalid pixels are known from: "all" (nowhere), "nodata" (a number in the bands) or
+    "mask" (a mask band, a .msk file); besides, they are invalid where the band `alpha` is 0. `block_shape` is
+    (rows, cols) of the unit it is stored in, `scaling` (scale, offset) of each band. `paletted` files are one
+    band of palette indices, read as red, green, blue. Where there is a `placement`, `grid` is that which the
+    file would be warped to, and `file_shape` (rows, cols) its own size.
     """
 
     path: str
@@ -49,16 +70,31 @@ class Scene:
     validity: str
     block_shape: tuple[int, int]
     acquired: date | None
+    file_shape: tuple[int, int]
+    scaling: tuple[tuple[float, float], ...]
+    alpha: int | None = None
+    paletted: bool = False
+    placement: Placement = field(default_factory=Placement)
 
     @property
     def all_valid(self) -> bool:
         """Whether no pixel can be without data."""
-        return self.validity == "all" and not self.dtype.startswith("float")
+        return (
+            self.validity == "all"
+            and self.alpha is None
+            and not self.paletted
+            and not self.dtype.startswith("float")
+        )
 
     @property
     def georeferenced(self) -> bool:
         """Whether its pixels have a place on the ground."""
         return self.grid.crs is not None or self.grid.transform != Affine.identity()
+
+    def moved(self, dx: float, dy: float) -> Self:
+        """Return the scene after a shift on the ground, in the units of its CRS."""
+        grid = replace(self.grid, transform=Affine.translation(dx, dy) @ self.grid.transform)
+        return replace(self, grid=grid, placement=self.placement.moved(dx, dy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +110,9 @@ class ScenePair:
             raise PairError(
                 f"{bare.path} has no georeference but {placed.path} has one; georeference both or neither"
             )
+        if (self.before.grid.crs is None) != (self.after.grid.crs is None):
+            bare, _ = sorted((self.before, self.after), key=lambda scene: scene.grid.crs is not None)
+            raise PairError(f"{bare.path} has no CRS but the other image has one; assign its CRS")
         if not self.georeferenced and self.before.grid.shape != self.after.grid.shape:
             raise PairError(
                 f"{self.before.path} is {_size(self.before)} and {self.after.path} is {_size(self.after)} pixels; "
@@ -102,21 +141,51 @@ def read_pair(
     )
 
 
-def read_scene(path: str | Path, bands: tuple[int, ...] | None, band_count: int | None) -> Scene:
+def read_scene(path: str | Path, bands: tuple[int | str, ...] | None, band_count: int | None) -> Scene:
     """Open one image and check it, without reading a pixel."""
     with open_raster(path) as dataset:
-        chosen = _choose_bands(dataset, str(path), bands, band_count)
-        dtype = _common_dtype(dataset, str(path), chosen)
+        check_band_count(dataset.count, str(path))
+        paletted = is_paletted(dataset) and band_count != 1
+        choose = choose_colors if paletted else choose_bands
+        chosen = choose(dataset, str(path), bands, band_count)
+        stored = (1,) * len(chosen) if paletted else chosen
+        placement = _placement(dataset)
         return Scene(
             path=str(path),
-            grid=grid_of(dataset),
+            grid=_placed_grid(dataset, placement) if placement else grid_of(dataset),
             bands=chosen,
-            dtype=dtype,
-            nodata=tuple(dataset.nodatavals[band - 1] for band in chosen),
-            validity=_validity(dataset, chosen),
+            dtype=common_dtype(dataset, str(path), stored),
+            nodata=tuple(None if paletted else dataset.nodatavals[band - 1] for band in stored),
+            validity=validity_of(dataset, stored),
             block_shape=_block_shape(dataset),
             acquired=_acquired(dataset),
+            file_shape=dataset.shape,
+            scaling=tuple((dataset.scales[band - 1] or 1.0, dataset.offsets[band - 1]) for band in stored),
+            alpha=alpha_band(dataset),
+            paletted=paletted,
+            placement=placement,
         )
+
+
+def _placement(dataset: Any) -> Placement:
+    """Return how a file without a transform lies on the ground, GCPs before RPCs."""
+    if not dataset.transform.is_identity:
+        return Placement()
+    gcps, crs = dataset.gcps
+    if gcps and crs is not None:
+        return Placement(gcps=tuple((p.row, p.col, p.x, p.y, p.z or 0.0) for p in gcps))
+    if dataset.rpcs is not None:
+        return Placement(rpcs=tuple(sorted(dataset.tags(ns="RPC").items())))
+    return Placement()
+
+
+def _placed_grid(dataset: Any, placement: Placement) -> Grid:
+    """Return the grid that GDAL would warp a file with GCPs or RPCs to, in the CRS of these."""
+    gcps, gcps_crs = dataset.gcps
+    crs = gcps_crs if placement.gcps else RPC_CRS
+    known = {"gcps": gcps} if placement.gcps else {"rpcs": dataset.rpcs}
+    transform, width, height = calculate_default_transform(crs, crs, dataset.width, dataset.height, **known)
+    return Grid(crs, transform, int(width), int(height))
 
 
 @contextmanager
@@ -134,6 +203,12 @@ def rasterio_open(path: str | Path) -> Any:
     return rasterio.open(path)
 
 
+def vsi_name(path: str) -> str:
+    """Return the name under which GDAL itself opens a path or URL, absolute where it is a local file."""
+    name = str(_vsi_path(_parse_path(path)))
+    return name if name.startswith("/vsi") or ":" in name.split("/")[0] else str(Path(name).absolute())
+
+
 def _unreadable(path: str, error: Exception) -> str:
     local = Path(path)
     if "://" not in path and not path.startswith("/vsi"):
@@ -149,42 +224,6 @@ def grid_of(dataset: Any) -> Grid:
     return Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
 
 
-def _choose_bands(
-    dataset: Any, path: str, bands: tuple[int, ...] | None, band_count: int | None
-) -> tuple[int, ...]:
-    colors = [
-        index
-        for index, meaning in zip(dataset.indexes, dataset.colorinterp, strict=True)
-        if meaning != ColorInterp.alpha
-    ]
-    wanted = band_count or len(colors)
-    if bands is None:
-        if len(colors) < wanted:
-            raise InputError(f"{path}: has {len(colors)} bands, but the checkpoint reads {wanted}")
-        return tuple(colors[:wanted])
-    if len(bands) != wanted:
-        raise OptionError(
-            f"--bands {','.join(map(str, bands))}: names {len(bands)} bands, but the checkpoint reads {wanted}"
-        )
-    if max(bands) > dataset.count:
-        raise InputError(f"{path}: has {dataset.count} bands; --bands asks for band {max(bands)}")
-    return bands
-
-
-def _common_dtype(dataset: Any, path: str, bands: tuple[int, ...]) -> str:
-    dtypes = {dataset.dtypes[band - 1] for band in bands}
-    if unreadable := dtypes - set(READABLE_DTYPES):
-        raise InputError(f"{path}: holds {', '.join(sorted(unreadable))} numbers; convert it to real ones")
-    return str(np.result_type(*dtypes))
-
-
-def _validity(dataset: Any, bands: tuple[int, ...]) -> str:
-    flags = {flag for band in bands for flag in dataset.mask_flag_enums[band - 1]}
-    if MaskFlags.per_dataset in flags or MaskFlags.alpha in flags:
-        return "mask"
-    return "nodata" if MaskFlags.nodata in flags else "all"
-
-
 def _block_shape(dataset: Any) -> tuple[int, int]:
     rows, cols = dataset.block_shapes[0]
     return (rows if rows <= TALLEST_BLOCK_ROW else 1), cols
@@ -197,67 +236,3 @@ def _acquired(dataset: Any) -> date | None:
         return date(*map(int, match.groups())) if match else None
     except ValueError:
         return None
-
-
-def valid_pixels(numbers: NumberArray, nodata: tuple[float | None, ...]) -> BoolArray:
-    """Return (rows, cols), True where (bands, rows, cols) numbers were measured.
-
-    As GDAL's own masks have it, a pixel is without data where every band holds its nodata number; besides,
-    a pixel with a number that is not finite in any band is never valid.
-    """
-    known = [
-        (band, numbers.dtype.type(missing))
-        for band, missing in zip(numbers, nodata, strict=True)
-        if _fits(missing, numbers.dtype)
-    ]
-    valid = np.ones(numbers.shape[1:], bool)
-    if len(known) == len(nodata):
-        valid = np.logical_or.reduce([band != missing for band, missing in known])
-    if numbers.dtype.kind == "f":
-        valid &= np.isfinite(numbers).all(axis=0)
-    return valid
-
-
-def _fits(missing: float | None, dtype: np.dtype[Any]) -> bool:
-    if missing is None or np.isnan(missing):
-        return False
-    if dtype.kind == "f":
-        return True
-    limits = np.iinfo(dtype)
-    return bool(limits.min <= missing <= limits.max and missing == int(missing))
-
-
-def scene_stretch(scene: Scene, rule: StretchRule, value_range: tuple[float, float]) -> Stretch | None:
-    """Return the stretch of a scene, from one decimated read of it; None where its numbers serve as they are."""
-    if rule.kind == "none" or (rule.kind == "auto" and _has_range(scene.dtype, value_range)):
-        return None
-    if rule.kind == "range":
-        return Stretch((rule.low,) * len(scene.bands), (rule.high,) * len(scene.bands))
-    bounds = [_percentiles(band, rule) for band in _sample(scene)]
-    return Stretch(tuple(low for low, _ in bounds), tuple(high for _, high in bounds))
-
-
-def _has_range(dtype: str, value_range: tuple[float, float]) -> bool:
-    high = value_range[1]
-    if high <= 1:
-        return dtype.startswith("float")
-    return dtype == "uint8" if high <= 255 else dtype in ("uint16", "int16")
-
-
-def _sample(scene: Scene) -> list[NumberArray]:
-    """Return the valid numbers of each band, from a read of at most SAMPLE_PX pixels a side."""
-    scale = max(1.0, max(scene.grid.shape) / SAMPLE_PX)
-    shape = tuple(max(1, round(side / scale)) for side in scene.grid.shape)
-    with open_raster(scene.path) as dataset:
-        numbers = dataset.read(scene.bands, out_shape=(len(scene.bands), *shape))
-        valid = valid_pixels(numbers, scene.nodata)
-        if scene.validity == "mask":
-            valid &= dataset.read_masks(scene.bands[0], out_shape=shape) > 0
-    return [band[valid] for band in numbers]
-
-
-def _percentiles(numbers: NumberArray, rule: StretchRule) -> tuple[float, float]:
-    if numbers.size == 0:
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(numbers, (rule.low, rule.high)))
-    return low, high if high > low else low + 1.0

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from rasterio.windows import Window
 
-from lsafnet_cli.stages.align import AlignedPair, ImageReader
-from lsafnet_cli.stages.read import BoolArray, NumberArray
+from lsafnet_cli.stages.align import AlignedPair
+from lsafnet_cli.stages.images import ImageReader
+from lsafnet_cli.stages.validity import BoolArray, NumberArray
 from lsafnet_cli.types import Grid, Tile, TileOptions
 from lsafnet_cli.windows import (
     FloatArray,

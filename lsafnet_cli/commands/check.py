@@ -1,0 +1,38 @@
+"""`lsafnet check`: does the pair fit?"""
+
+import typer
+
+from lsafnet_cli.commands.options import (
+    AfterArg,
+    BandsOpt,
+    BeforeArg,
+    CheckpointOpt,
+    GridOpt,
+    JsonOpt,
+    ResolutionOpt,
+    StretchOpt,
+    parse_bands,
+)
+
+
+def check(
+    before: BeforeArg,
+    after: AfterArg,
+    checkpoint: CheckpointOpt = None,
+    as_json: JsonOpt = False,
+    bands: BandsOpt = None,
+    stretch: StretchOpt = "auto",
+    grid: GridOpt = "before",
+    resolution: ResolutionOpt = None,
+) -> None:
+    """Say whether two images fit, where they lie, and what predict would make of them; exit code 0 or 4."""
+    from lsafnet_cli.check import check_pair
+    from lsafnet_cli.console import show_check
+    from lsafnet_cli.errors import PairError
+    from lsafnet_cli.types import GridOptions, ReadOptions, StretchRule
+
+    read = ReadOptions(parse_bands(bands), StretchRule.parse(stretch))
+    found = check_pair(before, after, checkpoint, read, GridOptions(grid, resolution))
+    show_check(found, as_json)
+    if not found.fits:
+        raise typer.Exit(PairError.exit_code)

@@ -1,0 +1,98 @@
+"""Bands: which of a file's bands are read, by number, by name, or by their colours."""
+
+from typing import Any
+
+import numpy as np
+from rasterio.enums import ColorInterp
+
+from lsafnet_cli.errors import InputError, OptionError
+
+READABLE_DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+MOST_BANDS = 4096  # hyperspectral sensors have hundreds; a header that declares more is broken
+COLORS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+NAMES_SHOWN = 20
+
+
+def choose_bands(
+    dataset: Any, path: str, bands: tuple[int | str, ...] | None, band_count: int | None
+) -> tuple[int, ...]:
+    """Return the numbers of the bands to read: those named, else the first `band_count` that are no alpha.
+
+    Where three are wanted and the file says which are red, green and blue, it is those, in that order. Names
+    are compared with the bands' descriptions, then with the colours, in any case. Raises InputError where
+    the file lacks one, OptionError where the checkpoint wants another number of bands.
+    """
+    meanings = list(dataset.colorinterp)
+    colors = [index for index, meaning in enumerate(meanings, 1) if meaning != ColorInterp.alpha]
+    wanted = band_count or len(colors)
+    if bands is not None:
+        if len(bands) != wanted:
+            shown = ",".join(map(str, bands))
+            raise OptionError(f"--bands {shown}: names {len(bands)} bands, but the checkpoint reads {wanted}")
+        return tuple(_band_number(dataset, path, band) for band in bands)
+    if wanted == len(COLORS) and all(meanings.count(color) == 1 for color in COLORS):
+        return tuple(meanings.index(color) + 1 for color in COLORS)
+    if len(colors) < wanted:
+        repeated = ",".join(["1"] * wanted)
+        hint = f"; --bands {repeated} repeats its only one" if len(colors) == 1 else ""
+        raise InputError(f"{path}: has {len(colors)} bands, but the checkpoint reads {wanted}{hint}")
+    return tuple(colors[:wanted])
+
+
+def choose_colors(
+    _dataset: Any, path: str, bands: tuple[int | str, ...] | None, band_count: int | None
+) -> tuple[int, ...]:
+    """Return what `choose_bands` does for a palette image, whose bands are 1 red, 2 green, 3 blue."""
+    names = [color.name for color in COLORS]
+    found = tuple(names.index(band) + 1 if band in names else band for band in bands or (1, 2, 3))
+    if wrong := [band for band in found if band not in (1, 2, 3)]:
+        raise InputError(f"{path}: a palette image has bands 1, 2, 3 (red, green, blue), not {wrong[0]}")
+    if band_count not in (None, len(found)):
+        raise InputError(
+            f"{path}: a palette image gives {len(found)} bands, but the checkpoint reads {band_count}"
+        )
+    return tuple(int(band) for band in found)
+
+
+def _band_number(dataset: Any, path: str, band: int | str) -> int:
+    if isinstance(band, int):
+        if band > dataset.count:
+            raise InputError(f"{path}: has {dataset.count} bands; --bands asks for band {band}")
+        return band
+    names = band_names(dataset)
+    for found in ([name for name, _ in names], [color for _, color in names]):
+        matches = [number for number, name in enumerate(found, 1) if name.casefold() == band.casefold()]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise InputError(f"{path}: bands {matches} are all called {band!r}; give --bands numbers")
+    shown = ", ".join(filter(None, (name or color for name, color in names[:NAMES_SHOWN]))) or "no names"
+    raise InputError(f"{path}: no band is called {band!r}; there are {shown}")
+
+
+def band_names(dataset: Any) -> list[tuple[str, str]]:
+    """Return (description, colour) of each band, "" where the file does not say."""
+    unsaid = (ColorInterp.undefined, ColorInterp.gray)
+    return [
+        (description or "", "" if meaning in unsaid else meaning.name)
+        for description, meaning in zip(dataset.descriptions, dataset.colorinterp, strict=True)
+    ]
+
+
+def is_paletted(dataset: Any) -> bool:
+    """Return whether an open raster is one band of palette indices, to be read as red, green and blue."""
+    return bool(dataset.colorinterp[0] == ColorInterp.palette and dataset.dtypes[0] == "uint8")
+
+
+def common_dtype(dataset: Any, path: str, bands: tuple[int, ...]) -> str:
+    """Return the dtype that holds the numbers of all `bands`. Raises InputError for complex ones."""
+    dtypes = {dataset.dtypes[band - 1] for band in bands}
+    if unreadable := dtypes - set(READABLE_DTYPES):
+        raise InputError(f"{path}: holds {', '.join(sorted(unreadable))} numbers; convert it to real ones")
+    return str(np.result_type(*dtypes))
+
+
+def check_band_count(count: int, path: str) -> None:
+    """Raise InputError for a file whose header declares an absurd number of bands."""
+    if count > MOST_BANDS:
+        raise InputError(f"{path}: declares {count:,} bands; more than {MOST_BANDS:,} are not believed")
