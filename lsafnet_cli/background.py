@@ -26,13 +26,20 @@ class _End:
 def run_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
     """Yield `items`, made by a thread of their own; at most `depth` of them are made or being made ahead.
 
-    An error raised by `items` is raised here, at the place of the item it took. Closing this generator
-    ends the thread.
+    The thread begins at once, not with the first item that is taken. An error raised by `items` is raised
+    here, at the place of the item it took. Closing this generator ends the thread.
     """
     line = _Line[Item](depth)
     thread = threading.Thread(target=line.fill, args=(items,), name="run-ahead", daemon=True)
     thread.start()
+    taken = _taken(line, thread)
+    next(taken)  # up to its first pause, or closing it would leave the thread behind
+    return taken
+
+
+def _taken(line: "_Line[Item]", thread: threading.Thread) -> Generator[Any, None, None]:
     try:
+        yield None
         while not isinstance(item := line.take(), _End):
             yield item
             del item  # or it would live on while the next one is awaited

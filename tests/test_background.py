@@ -55,6 +55,21 @@ def test_closing_ends_the_thread_and_closes_what_it_ran():
     assert threads() == before
 
 
+def test_the_thread_begins_before_anything_is_taken_and_ends_when_nothing_is():
+    begun = threading.Event()
+
+    def items():
+        begun.set()
+        yield 1
+        yield 2
+
+    before = threads()
+    ahead = run_ahead(items(), 1)
+    assert begun.wait(5)
+    ahead.close()
+    assert threads() == before
+
+
 def test_work_is_done_in_order_and_all_of_it():
     done = []
     with Background(done.append, 2) as background:
