@@ -113,7 +113,7 @@ def spread_windows(grid: Grid) -> Iterator[Window]:
 
 
 def _starts(length: int) -> list[int]:
-    count = min(WINDOWS_ALONG_SIDE, max(1, length // WINDOW_PX))
+    count = min(WINDOWS_ALONG_SIDE, -(-length // WINDOW_PX))
     return sorted({int(start) for start in np.linspace(0, max(length - WINDOW_PX, 0), count)})
 
 
