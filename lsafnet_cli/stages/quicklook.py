@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 from rasterio.enums import Resampling
 from rasterio.windows import Window
 
-from lsafnet_cli.classes import Color, Legend
+from lsafnet_cli.classes import Legend
+from lsafnet_cli.palettes import Color
 from lsafnet_cli.stages.align import AlignedImage, AlignedPair, warp_onto
 from lsafnet_cli.stages.read import rasterio_open
 from lsafnet_cli.stages.report import ChangeTable

@@ -25,7 +25,7 @@ from lsafnet_cli.provenance import Provenance
 from lsafnet_cli.resume import LOCK
 from lsafnet_cli.stages.read import RASTER_ERRORS
 from lsafnet_cli.stages.stitch import PERCENT_NODATA, Decision, Layers, Patch
-from lsafnet_cli.styles import Category, class_categories, pam_xml, qml, transition_categories
+from lsafnet_cli.styles import Category, class_categories, pam_xml, percent_qml, qml, transition_categories
 from lsafnet_cli.types import Grid
 
 CODES = "codes"
@@ -183,6 +183,15 @@ class RasterStyle:
     categories: tuple[Category, ...]
     overviews: str = "MODE"
     compression: str = "LZW"  # smaller than deflate on maps of classes, and faster
+    unit: str = ""
+
+    def side_files(self, raster: Path) -> dict[Path, str]:
+        """Return the files beside a raster that tell GDAL programs and QGIS how to show it, with their text."""
+        style = raster.with_suffix(".qml")
+        if not self.categories:
+            return {style: percent_qml()}
+        names = raster.with_name(f"{raster.name}.aux.xml")
+        return {names: pam_xml(self.categories), style: qml(self.categories)}
 
 
 def layer_style(layer: str, legend: Legend) -> RasterStyle:
@@ -190,7 +199,7 @@ def layer_style(layer: str, legend: Legend) -> RasterStyle:
     if layer == CODES:
         return RasterStyle("transition", tuple(transition_categories(legend)))
     if layer == "probability":
-        return RasterStyle("probability of change, percent", (), "AVERAGE", "DEFLATE")
+        return RasterStyle("probability of change, percent", (), "AVERAGE", "DEFLATE", unit="%")
     return RasterStyle(f"land cover, {layer}", tuple(class_categories(legend)))
 
 
@@ -210,12 +219,7 @@ class MapWriter:
         """Write one layer and its side files to the work folder, under their final names; return these."""
         style = layer_style(layer, self._provenance.legend)
         write_cog(self.mosaic(layer), self._store.path(output.name), style)
-        if not style.categories:
-            return [output]
-        sides = {
-            output.with_name(f"{output.name}.aux.xml"): pam_xml(style.categories),
-            output.with_suffix(".qml"): qml(style.categories),
-        }
+        sides = style.side_files(output)
         for path, text in sides.items():
             self._store.path(path.name).write_text(text, encoding="utf-8")
         return [*sides, output]
@@ -228,6 +232,7 @@ class MapWriter:
             dtype=legend.dtype if layer == CODES else "uint8",
             nodata=legend.nodata if layer == CODES else PERCENT_NODATA,
             description=style.description,
+            unit=style.unit,
             palette={entry.value: entry.color for entry in style.categories},
             tags=self._provenance.tags(),
         )
