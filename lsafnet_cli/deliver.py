@@ -9,7 +9,8 @@ from lsafnet_cli.stages.align import pixel_size_m
 from lsafnet_cli.stages.quicklook import draw_quicklook
 from lsafnet_cli.stages.report import ChangeTable, RunReport, change_table
 from lsafnet_cli.stages.vectorize import ChangeMap, vectorize_map
-from lsafnet_cli.stages.write import CODES, MapWriter, PartStore, output_errors, publish
+from lsafnet_cli.stages.write import MapWriter, PartStore, output_errors, publish
+from lsafnet_cli.types import CODES
 
 POLYGONS_APART_PX = 1 << 24  # from here on polygonizing may take seconds in which no Ctrl-C would be heard
 

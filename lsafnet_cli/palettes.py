@@ -154,7 +154,7 @@ def oklab(light: FloatArray) -> FloatArray:
 def _srgb(lab: FloatArray) -> tuple[NDArray[np.bool_], FloatArray]:
     """Return whether OKLab colours lie in sRGB, and their sRGB 0..255."""
     light = (lab @ np.linalg.inv(_LAB).T) ** 3 @ np.linalg.inv(_CONES).T
-    return ((light > -1e-3) & (light < 1 + 1e-3)).all(axis=1), from_linear(light)
+    return np.all((light > -1e-3) & (light < 1 + 1e-3), axis=1), from_linear(light)
 
 
 def _as_color(srgb: FloatArray) -> Color:

@@ -6,10 +6,12 @@ metadata" keeps them in is written here; its element names are those of GDAL's g
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from lsafnet_cli.classes import Legend, hex_color
 from lsafnet_cli.palettes import Color
+from lsafnet_cli.types import CODES
 
 _INTEGER, _STRING = 0, 2  # GDALRATFieldType
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
@@ -47,6 +49,34 @@ def class_categories(legend: Legend) -> list[Category]:
         Category(value, name, color)
         for value, (name, color) in enumerate(zip(legend.names, legend.colors, strict=True))
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class RasterStyle:
+    """What a layer's file is besides its pixels: description, categories, how its overviews are made."""
+
+    description: str
+    categories: tuple[Category, ...]
+    overviews: str = "MODE"
+    compression: str = "LZW"  # smaller than deflate on maps of classes, and faster
+    unit: str = ""
+
+    def side_files(self, raster: Path) -> dict[Path, str]:
+        """Return the files beside a raster that tell GDAL programs and QGIS how to show it, with their text."""
+        style = raster.with_suffix(".qml")
+        if not self.categories:
+            return {style: percent_qml()}
+        names = raster.with_name(f"{raster.name}.aux.xml")
+        return {names: pam_xml(self.categories), style: qml(self.categories)}
+
+
+def layer_style(layer: str, legend: Legend) -> RasterStyle:
+    """Return how a layer of the map is described and coloured."""
+    if layer == CODES:
+        return RasterStyle("transition", tuple(transition_categories(legend)))
+    if layer == "probability":
+        return RasterStyle("probability of change, percent", (), "AVERAGE", "DEFLATE", unit="%")
+    return RasterStyle(f"land cover, {layer}", tuple(class_categories(legend)))
 
 
 def pam_xml(categories: Iterable[Category]) -> str:

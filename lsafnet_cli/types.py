@@ -16,6 +16,7 @@ from lsafnet_cli.errors import OptionError
 
 FloatArray = NDArray[np.float64]
 
+CODES = "codes"  # the map itself, among its layers
 LAYERS = ("from", "to", "before", "after", "probability")
 PICTURES = ("quicklook",)
 LEAST_MEMORY_BYTES = 256 << 20

@@ -5,15 +5,18 @@ import subprocess
 from datetime import date
 from pathlib import Path
 
+import fiona
 import numpy as np
 import pytest
 from affine import Affine
+from fiona.transform import transform_geom
 from rasterio.crs import CRS
+from shapely.geometry import box, mapping
 
 from lsafnet_cli.classes import Color, Legend, parse_color
 from lsafnet_cli.provenance import Provenance
-from lsafnet_cli.stages.write import CODES, MapWriter, PartLayout, PartStore, publish, write_part
-from lsafnet_cli.types import Grid
+from lsafnet_cli.stages.write import MapWriter, PartLayout, PartStore, publish, write_part
+from lsafnet_cli.types import CODES, Grid
 
 from .conftest import PLACE, UTM
 
@@ -79,6 +82,25 @@ def blobs(seed: int, rows: int, cols: int, values: int, block: int = 24) -> np.n
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, values, (rows // block + 1, cols // block + 1))
     return np.kron(coarse, np.ones((block, block), int))[:rows, :cols]
+
+
+def ground(rows, cols):
+    """Return the rectangle of rows and columns of PLACE's pixels."""
+    (left, top), (right, bottom) = PLACE @ (cols[0], rows[0]), PLACE @ (cols[1], rows[1])
+    return box(left, bottom, right, top)
+
+
+def write_zones(path, shapes, crs=UTM, driver="GPKG", layer=None, **columns):
+    """Write polygons, given in UTM, with columns of attributes, in any CRS."""
+    kinds = {name: {str: "str", int: "int"}[type(values[0])] for name, values in columns.items()}
+    schema = {"geometry": "Polygon", "properties": kinds}
+    options = {"layer": layer} if layer else {}
+    with fiona.open(path, "w", driver=driver, crs=crs, schema=schema, **options) as sink:
+        for number, shape in enumerate(shapes):
+            values = {name: column[number] for name, column in columns.items()}
+            geometry = transform_geom(UTM, crs, mapping(shape)) if crs else mapping(shape)
+            sink.write({"type": "Feature", "geometry": geometry, "properties": values})
+    return str(path)
 
 
 def output_of(program: str, *words: object) -> str:

@@ -18,17 +18,14 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 
-from lsafnet_cli.classes import Legend
 from lsafnet_cli.errors import OutputError, reason_of
 from lsafnet_cli.mosaic import BLOCK_PX, Part, RasterMeta, vrt_xml
 from lsafnet_cli.provenance import Provenance
 from lsafnet_cli.resume import LOCK
 from lsafnet_cli.stages.read import RASTER_ERRORS
 from lsafnet_cli.stages.stitch import PERCENT_NODATA, Decision, Layers, Patch
-from lsafnet_cli.styles import Category, class_categories, pam_xml, percent_qml, qml, transition_categories
-from lsafnet_cli.types import Grid
-
-CODES = "codes"
+from lsafnet_cli.styles import RasterStyle, layer_style
+from lsafnet_cli.types import CODES, Grid
 
 
 class PartStore:
@@ -173,34 +170,6 @@ def _to_disk(path: Path) -> None:
     """Wait until a file is safe from a loss of power."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-
-
-@dataclass(frozen=True, slots=True)
-class RasterStyle:
-    """What a layer's file is besides its pixels: description, categories, how its overviews are made."""
-
-    description: str
-    categories: tuple[Category, ...]
-    overviews: str = "MODE"
-    compression: str = "LZW"  # smaller than deflate on maps of classes, and faster
-    unit: str = ""
-
-    def side_files(self, raster: Path) -> dict[Path, str]:
-        """Return the files beside a raster that tell GDAL programs and QGIS how to show it, with their text."""
-        style = raster.with_suffix(".qml")
-        if not self.categories:
-            return {style: percent_qml()}
-        names = raster.with_name(f"{raster.name}.aux.xml")
-        return {names: pam_xml(self.categories), style: qml(self.categories)}
-
-
-def layer_style(layer: str, legend: Legend) -> RasterStyle:
-    """Return how a layer of the map is described and coloured."""
-    if layer == CODES:
-        return RasterStyle("transition", tuple(transition_categories(legend)))
-    if layer == "probability":
-        return RasterStyle("probability of change, percent", (), "AVERAGE", "DEFLATE", unit="%")
-    return RasterStyle(f"land cover, {layer}", tuple(class_categories(legend)))
 
 
 class MapWriter:
