@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsafnet_cli.palettes import UNCHANGED_COLOR, Color, transition_colors
+from lsafnet_cli.palettes import UNCHANGED_COLOR, transition_colors
+from lsafnet_cli.palettes import Color as Color  # one of a legend's words
 
 ClassArray = NDArray[np.uint8]
 

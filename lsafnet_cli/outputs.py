@@ -43,7 +43,7 @@ class OutputPaths:
         if len({path.name for path in paths}) < len(paths):
             raise OptionError(f"{self.map}: two outputs have one name")
         for path in paths:
-            check_output(path, inputs, overwrite)
+            check_path(path, inputs, overwrite)
 
 
 def layer_path(output: Path, layer: str) -> Path:
@@ -51,7 +51,7 @@ def layer_path(output: Path, layer: str) -> Path:
     return output.with_name(f"{output.stem}.{layer}{output.suffix}")
 
 
-def check_output(path: Path, inputs: tuple[str, ...], overwrite: bool) -> None:
+def check_path(path: Path, inputs: tuple[str, ...], overwrite: bool) -> None:
     """Raise OutputError where a file may not be written."""
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lsafnet_cli.errors import InputError, OptionError, OutputError, reason_of
-from lsafnet_cli.outputs import check_output
+from lsafnet_cli.outputs import check_path
 from lsafnet_cli.stages.summarize import MapSummary
 
 PLOT_ENDINGS = (".png", ".svg")
@@ -28,7 +28,7 @@ def check_plot(target: Path, change_map: str, overwrite: bool) -> None:
         raise OptionError(f"--plot {target}: the ending must be .png or .svg")
     if find_spec("matplotlib") is None:
         raise OptionError("--plot: matplotlib is not installed; pip install 'lsafnet[plot]'")
-    check_output(target, (change_map,), overwrite)
+    check_path(target, (change_map,), overwrite)
 
 
 def plot_summary(summary: MapSummary, target: Path) -> None:

@@ -15,13 +15,13 @@ from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.app import main
 from lsafnet_cli.classes import Legend
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.stages import vectorize
 from lsafnet_cli.stages.report import change_table
 from lsafnet_cli.stages.summarize import summarize_map
 from lsafnet_cli.stages.zones import ZoneRequest
 from lsafnet_cli.summary_formats import CSV_COLUMNS, csv_text, markdown_text
+from lsafnet_cli.types import OutputOptions
 
-from .maps import blobs, ground, legend_of, output_of, provenance_of, write_map, write_zones
+from .maps import blobs, ground, legend_of, output_of, write_map, write_zones
 
 ROWS, COLS = 120, 90
 PIXEL_HA = 0.25 / 10_000
@@ -197,17 +197,18 @@ def test_numbers_need_neither_torch_nor_matplotlib(made):
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
 
 
-def test_gdal_and_ogr_count_the_same_pixels_polygons_and_area(made, tmp_path):
-    path, _, legend = made
-    change_map = vectorize.ChangeMap(path, None, provenance_of(legend), "scene")
-    vectorize.vectorize_map(change_map, [tmp_path / "changes.gpkg"])
-    total = summarize_map(path).whole.table
+def test_gdal_and_ogr_count_the_same_pixels_polygons_and_area(pair, tiny_checkpoint, tmp_path):
+    output = OutputOptions((tmp_path / "changes.gpkg",))
+    report = predict_change(*pair, tmp_path / "changes.tif", PredictOptions(tiny_checkpoint, output=output))
     query = "select transition, sum(pixels) as pixels, sum(area_ha) as ha from changes group by transition"
     told = output_of("ogrinfo", "-q", "-dialect", "SQLITE", "-sql", query, tmp_path / "changes.gpkg")
     lines = [line.split(" = ")[1] for line in told.splitlines() if " = " in line]
     found = {name: (int(pixels), float(ha)) for name, pixels, ha in zip(*[iter(lines)] * 3, strict=True)}
-    assert {row.name: row.pixels for row in total.transitions} == {name: n for name, (n, _) in found.items()}
-    for row in total.transitions:
-        assert found[row.name][1] == pytest.approx(row.area_ha, abs=1e-5)
+    rows = summarize_map(tmp_path / "changes.tif").whole.table.transitions
+    assert {row.name: row.pixels for row in rows} == {name: pixels for name, (pixels, _) in found.items()}
+    for row in rows:
+        assert found[row.name][1] == pytest.approx(row.area_ha, abs=1e-4)
     described = output_of("ogrinfo", "-so", tmp_path / "changes.gpkg", "changes")
+    assert f"Feature Count: {report.polygon_count}\n" in described
     assert 'ID["EPSG",32632]]' in described
+    assert 'ID["EPSG",32632]]' in output_of("gdalinfo", tmp_path / "changes.tif")

@@ -5,10 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from rasterio.windows import Window
 from shapely.geometry import box
 
 from lsafnet_cli.errors import InputError, NoOverlapError, OptionError
-from lsafnet_cli.stages import vectorize
+from lsafnet_cli.stages import summarize
 from lsafnet_cli.stages.summarize import summarize_map
 from lsafnet_cli.stages.zones import ZoneRequest
 
@@ -25,6 +26,12 @@ def made(tmp_path):
     codes = blobs(5, ROWS, COLS, legend.code_count, block=10)
     codes[:20, :30] = legend.nodata
     return write_map(tmp_path / "changes.tif", codes, legend), codes, legend
+
+
+def low_bands(grid):
+    """Yield row bands of 7 rows."""
+    for top in range(0, grid.height, 7):
+        yield Window(0, top, grid.width, min(7, grid.height - top))
 
 
 def counts_of(codes, legend):
@@ -63,7 +70,7 @@ def test_overlapping_zones_each_count_their_pixels(made, tmp_path):
 
 
 def test_neighbours_with_a_common_edge_never_share_or_lose_a_pixel(made, tmp_path, monkeypatch):
-    monkeypatch.setattr(vectorize, "PIXELS_AT_ONCE", 1)  # many row bands
+    monkeypatch.setattr(summarize, "row_windows", low_bands)
     path, codes, _ = made
     edges = [0, 20.5, 41, 60.5, 90]  # through centres of pixels as well
     shapes = [
@@ -82,7 +89,7 @@ def test_the_height_of_row_bands_changes_no_number(made, tmp_path, monkeypatch):
     path, _, _ = made
     zones = write_zones(tmp_path / "z.gpkg", [ground((10, 100), (5, 70)).buffer(3)], name=["a"])
     usual = summarize_map(path, ZoneRequest(zones))
-    monkeypatch.setattr(vectorize, "PIXELS_AT_ONCE", 1)
+    monkeypatch.setattr(summarize, "row_windows", low_bands)
     other = summarize_map(path, ZoneRequest(zones))
     assert [part.matrix_pixels for part in other.parts] == [part.matrix_pixels for part in usual.parts]
     np.testing.assert_allclose(other.zones[0].matrix_ha, usual.zones[0].matrix_ha, atol=2e-6)
