@@ -40,6 +40,12 @@ def _write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[Chan
         picture = store.path(paths.quicklook.name)
         draw_quicklook(picture, run.pair, store.path(paths.map.name), run.decision.legend, table)
         finished.insert(0, paths.quicklook)
+    if paths.stac:
+        from lsafnet_cli.stac import stac_text  # here, for its library takes a while and few runs want it
+
+        text = stac_text(paths, run.pair.grid, run.provenance, table)
+        store.path(paths.stac.name).write_text(text, encoding="utf-8")
+        finished.append(paths.stac)  # after the files that it names
     publish(store, (*paths.polygons, *finished))
     return table, polygon_count
 

@@ -18,6 +18,7 @@ class OutputPaths:
     layers: Mapping[str, Path]
     polygons: tuple[Path, ...]
     quicklook: Path | None
+    stac: Path | None = None
 
     @classmethod
     def of(cls, output: Path, options: OutputOptions) -> "OutputPaths":
@@ -26,7 +27,14 @@ class OutputPaths:
             raise OptionError(f"{output}: a change map is a GeoTIFF; end its name in .tif")
         layers = {layer: layer_path(output, layer) for layer in LAYERS if layer in options.also}
         picture = output.with_name(f"{output.stem}.quicklook.png")
-        return cls(output, layers, options.polygons, picture if "quicklook" in options.also else None)
+        item = output.with_name(f"{output.stem}.stac.json")
+        return cls(
+            map=output,
+            layers=layers,
+            polygons=options.polygons,
+            quicklook=picture if "quicklook" in options.also else None,
+            stac=item if "stac" in options.also else None,
+        )
 
     def named(self) -> Iterator[tuple[str, Path]]:
         """Yield each file with the name it has in a report."""
@@ -36,6 +44,8 @@ class OutputPaths:
             yield f"polygons ({path.suffix.removeprefix('.')})", path
         if self.quicklook:
             yield "quicklook", self.quicklook
+        if self.stac:
+            yield "stac", self.stac
 
     def check(self, inputs: tuple[str, ...], overwrite: bool) -> None:
         """Raise OutputError, before anything is computed, where a file may not be written."""
