@@ -50,7 +50,7 @@ HUE_REACH = np.radians([-18, -9, 0, 9, 18])
 CHROMA_SHARES = np.array([1, 0.8, 0.62, 0.46, 0.32])
 LEAST_CHROMA = 0.07  # of a transition into a class that has a hue
 GREY_CHROMA = 0.04  # a class below it has no hue
-GREY_TINTS = (0.03, 0.05)
+GREY_TINTS = (0.015, 0.03)
 
 
 @lru_cache(maxsize=64)

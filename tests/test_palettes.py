@@ -32,7 +32,7 @@ def distances(texts):
     return found
 
 
-@pytest.mark.parametrize(("texts", "least"), [(SAMPLE, 0.065), (LANDSAT_SCD, 0.07), (SECOND, 0.038)])
+@pytest.mark.parametrize(("texts", "least"), [(SAMPLE, 0.055), (LANDSAT_SCD, 0.07), (SECOND, 0.038)])
 def test_any_two_of_few_transitions_can_be_told_apart_in_every_vision(texts, least):
     found = distances(texts)
     for number, vision in enumerate(VISIONS):
@@ -56,7 +56,7 @@ def test_a_transition_has_the_hue_of_its_target(texts):
     for row in transition_colors(colors_of(texts)):
         for target, color in zip(targets, oklab(linear(row)), strict=True):
             if np.hypot(*target[1:]) < GREY_CHROMA:
-                assert np.hypot(*color[1:]) < 0.06
+                assert np.hypot(*color[1:]) < 0.04
             elif np.hypot(*color[1:]) > 0.03:  # too dark or light a colour has hardly a hue
                 turn = np.angle(complex(*color[1:]) / complex(*target[1:]), deg=True)
                 assert abs(turn) < 21
@@ -97,7 +97,7 @@ class TestIndependently:
         expected = colour.XYZ_to_Oklab(colour.sRGB_to_XYZ(colors / 255))
         np.testing.assert_allclose(oklab(linear(colors)), expected, atol=2e-4)
 
-    @pytest.mark.parametrize(("texts", "least"), [(SAMPLE, 4.5), (SECOND, 2.5)])
+    @pytest.mark.parametrize(("texts", "least"), [(SAMPLE, 6), (SECOND, 4)])
     def test_ciede2000_finds_the_colours_apart_too(self, texts, least):
         colors = np.array(transition_colors(colors_of(texts))).reshape(-1, 3)
         light = linear([*colors, UNCHANGED_COLOR])
