@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint types unit wheel bench clean
+.PHONY: demo test check lint types unit wheel test-qgis pictures bench clean
 
 demo: $(READY)
 	$(BIN)/python sample_data/run_demo.py
@@ -25,6 +25,14 @@ unit: $(READY)
 
 wheel: $(READY)
 	$(BIN)/python tests/wheel/try_wheel.py
+
+# Needs Debian's packages qgis and python3-qgis; `make unit` skips these tests where they are missing.
+test-qgis: $(READY)
+	LSAFNET_NEEDS_QGIS=1 $(BIN)/pytest tests/test_qgis.py
+
+# The pictures of docs/; needs QGIS as test-qgis does.
+pictures: $(READY)
+	$(BIN)/python docs/make_pictures.py
 
 # MONAI, one of the peers that are measured beside lsafnet, gets an environment of its own.
 bench:

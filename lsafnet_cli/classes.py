@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lsafnet_cli.palettes import UNCHANGED_COLOR, transition_colors
+from lsafnet_cli.palettes import Color as Color  # one of a legend's words
+
 ClassArray = NDArray[np.uint8]
 
 UNCHANGED = 0
 SMALL_NODATA, LARGE_NODATA = 255, 65535
 MOST_CLASSES_IN_UINT8 = 15  # 15 * 15 transitions and "unchanged" leave code 255 free for nodata
-SOURCE_SHARE = 0.35  # of the source class in a transition's colour
-Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +66,34 @@ class Legend:
         """All transitions in the order of their codes, which start at 1."""
         if not self.semantic:
             return (Transition(1, 1, 1, self.names[1], self.colors[1]),)
-        count = self.class_count
+        count, colors = self.class_count, transition_colors(self.colors[1:])
         return tuple(
-            Transition(code, before, after, self._transition_name(before, after), self._blend(before, after))
+            Transition(
+                code,
+                before,
+                after,
+                f"{self.names[before]} to {self.names[after]}",
+                colors[before - 1][after - 1],
+            )
             for before in range(1, count + 1)
             for after in range(1, count + 1)
             for code in [1 + (before - 1) * count + (after - 1)]
         )
 
     @property
+    def code_count(self) -> int:
+        """How many codes there are: "unchanged" and every transition."""
+        return 1 + (self.class_count**2 if self.semantic else 1)
+
+    @property
     def palette(self) -> dict[int, Color]:
         """Colour of each code, nodata left out."""
-        return {UNCHANGED: (255, 255, 255)} | {t.code: t.color for t in self.transitions}
+        return {UNCHANGED: UNCHANGED_COLOR} | {t.code: t.color for t in self.transitions}
 
     @property
     def labels(self) -> dict[int, str]:
         """Name of each code, nodata left out."""
         return {UNCHANGED: self.names[0]} | {t.code: t.name for t in self.transitions}
-
-    def _transition_name(self, before: int, after: int) -> str:
-        return f"{self.names[before]} to {self.names[after]}"
-
-    def _blend(self, before: int, after: int) -> Color:
-        return transition_color(self.colors[before], self.colors[after])
 
     def to_json(self) -> str:
         """Return the text that `from_json` reads; it goes into the map's tags."""
@@ -104,18 +110,6 @@ class Legend:
             return cls(tuple(entry["name"] for entry in classes), colors, content["semantic"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a legend: {text[:80]}") from error
-
-
-def transition_color(before: Color, after: Color) -> Color:
-    """Return the colour of a transition: the target class's with a share of the source's mixed in.
-
-    Transitions into one class so look related, and all of a legend's transitions differ.
-    """
-    red, green, blue = (
-        round((1 - SOURCE_SHARE) * target + SOURCE_SHARE * source)
-        for source, target in zip(before, after, strict=True)
-    )
-    return red, green, blue
 
 
 def parse_color(text: str) -> Color:

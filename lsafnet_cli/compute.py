@@ -12,8 +12,8 @@ from lsafnet_cli.stages.infer import Scorer, infer_tiles, make_batches
 from lsafnet_cli.stages.registration import Registration, ShiftSampler
 from lsafnet_cli.stages.stitch import stitch_tiles
 from lsafnet_cli.stages.tile import Swath, cut_tiles, read_tile_rows
-from lsafnet_cli.stages.write import CODES, PartStore, PartWriter
-from lsafnet_cli.types import Grid, Observer
+from lsafnet_cli.stages.write import PartStore, PartWriter
+from lsafnet_cli.types import CODES, Grid, Observer
 
 BATCHES_AHEAD = 2
 PATCHES_WAITING = 8

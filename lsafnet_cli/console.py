@@ -13,6 +13,8 @@ from tqdm import tqdm
 from lsafnet_cli.check import CommonFacts, PairCheck, SceneFacts
 from lsafnet_cli.stages.registration import Registration
 from lsafnet_cli.stages.report import ChangeTable, RunReport
+from lsafnet_cli.stages.summarize import MapSummary
+from lsafnet_cli.summary_formats import FromTo, csv_text, from_to_table, markdown_text
 from lsafnet_cli.types import Observer, SilentObserver
 
 BAR_FORMAT = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} px  {rate_fmt}  {remaining} left"
@@ -154,3 +156,25 @@ def _summary(table: ChangeTable) -> str:
     if table.changed_ha is not None:
         changed += f", {table.changed_ha:,.2f} of {table.valid_ha:,.2f} ha"
     return f"{changed}; {table.nodata_pixels:,} pixels without data"
+
+
+def show_summary(summary: MapSummary, form: str) -> None:
+    """Print the numbers of a map: "table", "csv", "json" or "markdown"."""
+    if form == "json":
+        show_json(summary.as_dict())
+    elif form == "table":
+        console = Console(soft_wrap=True)
+        for part in map(from_to_table, summary.parts):
+            shown = [_rich_table(part)] if part.rows else [Text(part.title)]
+            console.print(*shown, Text(part.note), "", sep="\n")
+    else:
+        print(csv_text(summary) if form == "csv" else markdown_text(summary), end="")
+
+
+def _rich_table(part: FromTo) -> Table:
+    shown = Table(title=Text(part.title), title_justify="left")
+    for index, heading in enumerate(part.headings):
+        shown.add_column(Text(heading), justify="left" if index == 0 else "right")
+    for row in part.rows:
+        shown.add_row(*map(Text, row))
+    return shown

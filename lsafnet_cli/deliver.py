@@ -9,7 +9,8 @@ from lsafnet_cli.stages.align import pixel_size_m
 from lsafnet_cli.stages.quicklook import draw_quicklook
 from lsafnet_cli.stages.report import ChangeTable, RunReport, change_table
 from lsafnet_cli.stages.vectorize import ChangeMap, vectorize_map
-from lsafnet_cli.stages.write import CODES, MapWriter, PartStore, output_errors, publish
+from lsafnet_cli.stages.write import MapWriter, PartStore, output_errors, publish
+from lsafnet_cli.types import CODES
 
 POLYGONS_APART_PX = 1 << 24  # from here on polygonizing may take seconds in which no Ctrl-C would be heard
 
@@ -39,6 +40,12 @@ def _write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[Chan
         picture = store.path(paths.quicklook.name)
         draw_quicklook(picture, run.pair, store.path(paths.map.name), run.decision.legend, table)
         finished.insert(0, paths.quicklook)
+    if paths.stac:
+        from lsafnet_cli.stac import stac_text  # here, for its library takes a while and few runs want it
+
+        text = stac_text(paths, run.pair.grid, run.provenance, table)
+        store.path(paths.stac.name).write_text(text, encoding="utf-8")
+        finished.append(paths.stac)  # after the files that it names
     publish(store, (*paths.polygons, *finished))
     return table, polygon_count
 

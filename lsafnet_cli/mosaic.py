@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from lsafnet_cli.classes import Color
+from lsafnet_cli.palettes import Color
 from lsafnet_cli.types import Grid
 
 GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16"}
@@ -31,6 +31,7 @@ class RasterMeta:
     dtype: str
     nodata: int
     description: str
+    unit: str = ""
     palette: Mapping[int, Color] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -61,6 +62,8 @@ def _band(root: ET.Element, meta: RasterMeta, parts: Sequence[Part]) -> None:
     )
     ET.SubElement(band, "Description").text = meta.description
     ET.SubElement(band, "NoDataValue").text = str(meta.nodata)
+    if meta.unit:
+        ET.SubElement(band, "UnitType").text = meta.unit
     if meta.palette:
         ET.SubElement(band, "ColorInterp").text = "Palette"
         _color_table(band, meta.palette)

@@ -18,6 +18,7 @@ class OutputPaths:
     layers: Mapping[str, Path]
     polygons: tuple[Path, ...]
     quicklook: Path | None
+    stac: Path | None = None
 
     @classmethod
     def of(cls, output: Path, options: OutputOptions) -> "OutputPaths":
@@ -26,7 +27,14 @@ class OutputPaths:
             raise OptionError(f"{output}: a change map is a GeoTIFF; end its name in .tif")
         layers = {layer: layer_path(output, layer) for layer in LAYERS if layer in options.also}
         picture = output.with_name(f"{output.stem}.quicklook.png")
-        return cls(output, layers, options.polygons, picture if "quicklook" in options.also else None)
+        item = output.with_name(f"{output.stem}.stac.json")
+        return cls(
+            map=output,
+            layers=layers,
+            polygons=options.polygons,
+            quicklook=picture if "quicklook" in options.also else None,
+            stac=item if "stac" in options.also else None,
+        )
 
     def named(self) -> Iterator[tuple[str, Path]]:
         """Yield each file with the name it has in a report."""
@@ -36,6 +44,8 @@ class OutputPaths:
             yield f"polygons ({path.suffix.removeprefix('.')})", path
         if self.quicklook:
             yield "quicklook", self.quicklook
+        if self.stac:
+            yield "stac", self.stac
 
     def check(self, inputs: tuple[str, ...], overwrite: bool) -> None:
         """Raise OutputError, before anything is computed, where a file may not be written."""
@@ -43,7 +53,7 @@ class OutputPaths:
         if len({path.name for path in paths}) < len(paths):
             raise OptionError(f"{self.map}: two outputs have one name")
         for path in paths:
-            _check_path(path, inputs, overwrite)
+            check_path(path, inputs, overwrite)
 
 
 def layer_path(output: Path, layer: str) -> Path:
@@ -51,7 +61,8 @@ def layer_path(output: Path, layer: str) -> Path:
     return output.with_name(f"{output.stem}.{layer}{output.suffix}")
 
 
-def _check_path(path: Path, inputs: tuple[str, ...], overwrite: bool) -> None:
+def check_path(path: Path, inputs: tuple[str, ...], overwrite: bool) -> None:
+    """Raise OutputError where a file may not be written."""
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path.is_dir():

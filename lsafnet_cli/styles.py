@@ -6,11 +6,17 @@ metadata" keeps them in is written here; its element names are those of GDAL's g
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from lsafnet_cli.classes import Color, Legend, hex_color
+from lsafnet_cli.classes import Legend, hex_color
+from lsafnet_cli.palettes import Color
+from lsafnet_cli.types import CODES
 
 _INTEGER, _STRING = 0, 2  # GDALRATFieldType
+_DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+# viridis (Smith and van der Walt, 2015), even in lightness and safe for colour-blind readers
+PERCENT_COLORS = {0: "#440154", 25: "#3b528b", 50: "#21918c", 75: "#5ec962", 100: "#fde725"}
 _GENERIC, _NAME, _MIN_MAX, _RED, _GREEN, _BLUE = 0, 2, 5, 6, 7, 8  # GDALRATFieldUsage
 
 
@@ -43,6 +49,34 @@ def class_categories(legend: Legend) -> list[Category]:
         Category(value, name, color)
         for value, (name, color) in enumerate(zip(legend.names, legend.colors, strict=True))
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class RasterStyle:
+    """What a layer's file is besides its pixels: description, categories, how its overviews are made."""
+
+    description: str
+    categories: tuple[Category, ...]
+    overviews: str = "MODE"
+    compression: str = "LZW"  # smaller than deflate on maps of classes, and faster
+    unit: str = ""
+
+    def side_files(self, raster: Path) -> dict[Path, str]:
+        """Return the files beside a raster that tell GDAL programs and QGIS how to show it, with their text."""
+        style = raster.with_suffix(".qml")
+        if not self.categories:
+            return {style: percent_qml()}
+        names = raster.with_name(f"{raster.name}.aux.xml")
+        return {names: pam_xml(self.categories), style: qml(self.categories)}
+
+
+def layer_style(layer: str, legend: Legend) -> RasterStyle:
+    """Return how a layer of the map is described and coloured."""
+    if layer == CODES:
+        return RasterStyle("transition", tuple(transition_categories(legend)))
+    if layer == "probability":
+        return RasterStyle("probability of change, percent", (), "AVERAGE", "DEFLATE", unit="%")
+    return RasterStyle(f"land cover, {layer}", tuple(class_categories(legend)))
 
 
 def pam_xml(categories: Iterable[Category]) -> str:
@@ -81,11 +115,7 @@ def _attribute_table(band: ET.Element, categories: list[Category]) -> None:
 
 def qml(categories: Iterable[Category]) -> str:
     """Return a QGIS layer style that draws each category in its colour; "unchanged" (0) is see-through."""
-    root = ET.Element("qgis", version="3.22", styleCategories="AllStyleCategories")
-    pipe = ET.SubElement(root, "pipe")
-    renderer = ET.SubElement(
-        pipe, "rasterrenderer", type="paletted", band="1", opacity="1", alphaBand="-1", nodataColor=""
-    )
+    root, renderer = _raster_style("paletted")
     palette = ET.SubElement(renderer, "colorPalette")
     for entry in categories:
         ET.SubElement(
@@ -96,7 +126,47 @@ def qml(categories: Iterable[Category]) -> str:
             color=hex_color(entry.color),
             alpha="0" if entry.value == 0 else "255",
         )
-    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + _document(root)
+    return _DOCTYPE + _document(root)
+
+
+def percent_qml() -> str:
+    """Return a QGIS layer style for percent, 0 to 100: from see-through violet over green to yellow."""
+    root, renderer = _raster_style("singlebandpseudocolor")
+    renderer.attrib |= {"classificationMin": "0", "classificationMax": "100"}
+    shader = ET.SubElement(
+        ET.SubElement(renderer, "rastershader"),
+        "colorrampshader",
+        colorRampType="INTERPOLATED",
+        classificationMode="1",
+        clip="0",
+        minimumValue="0",
+        maximumValue="100",
+    )
+    for percent, color in PERCENT_COLORS.items():
+        ET.SubElement(
+            shader,
+            "item",
+            value=str(percent),
+            label=f"{percent} %",
+            color=color,
+            alpha="0" if percent == 0 else "255",
+        )
+    return _DOCTYPE + _document(root)
+
+
+def _raster_style(kind: str) -> tuple[ET.Element, ET.Element]:
+    """Return an empty layer style and its raster renderer."""
+    root = ET.Element("qgis", version="3.22", styleCategories="AllStyleCategories")
+    renderer = ET.SubElement(
+        ET.SubElement(root, "pipe"),
+        "rasterrenderer",
+        type=kind,
+        band="1",
+        opacity="1",
+        alphaBand="-1",
+        nodataColor="",
+    )
+    return root, renderer
 
 
 def _document(root: ET.Element) -> str:

@@ -16,8 +16,11 @@ from lsafnet_cli.errors import OptionError
 
 FloatArray = NDArray[np.float64]
 
+CODES = "codes"  # the map itself, among its layers
 LAYERS = ("from", "to", "before", "after", "probability")
+PERCENT_NODATA = 255  # in the layer of probability
 PICTURES = ("quicklook",)
+DOCUMENTS = ("stac",)
 LEAST_MEMORY_BYTES = 256 << 20
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 POLYGON_ENDINGS = (".gpkg", ".geojson", ".json")
@@ -209,8 +212,8 @@ class OutputOptions:
 
     def __post_init__(self) -> None:
         for name in self.also:
-            if name not in LAYERS + PICTURES:
-                raise OptionError(f"--also {name}: choose from {', '.join(LAYERS + PICTURES)}")
+            if name not in (choices := LAYERS + PICTURES + DOCUMENTS):
+                raise OptionError(f"--also {name}: choose from {', '.join(choices)}")
         for path in self.polygons:
             if path.suffix.lower() not in POLYGON_ENDINGS:
                 raise OptionError(

@@ -18,8 +18,8 @@ from lsafnet_cli.compute import compute_parts
 from lsafnet_cli.provenance import LEGEND
 from lsafnet_cli.run import prepare_run
 from lsafnet_cli.stages.read import rasterio_open, read_pair
-from lsafnet_cli.stages.write import CODES, MapWriter, PartStore
-from lsafnet_cli.types import DeviceOptions, OutputOptions, ReadOptions, SilentObserver, TileOptions
+from lsafnet_cli.stages.write import MapWriter, PartStore
+from lsafnet_cli.types import CODES, DeviceOptions, OutputOptions, ReadOptions, SilentObserver, TileOptions
 
 from .conftest import PLACE, UTM, noise, reading_checkpoint, write_raster
 

@@ -9,6 +9,8 @@ import pytest
 
 from lsafnet_cli.app import main
 
+from .maps import blobs, ground, legend_of, write_map, write_zones
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -35,6 +37,20 @@ def test_the_first_command_of_the_readme_works(sample):
     assert (sample / "changes.gpkg").exists()
 
 
+def test_the_numbers_of_the_readme_are_printed(sample):
+    change_map = write_map(sample / "changes.tif", blobs(1, 120, 90, 17, block=10), legend_of())
+    write_zones(sample / "districts.gpkg", [ground((0, 50), (0, 50))], name=["Mitte"])
+    lines = [line for block in blocks("sh") for line in block.splitlines() if "lsafnet summarize" in line]
+    assert len(lines) == 4
+    for line in lines:
+        words = shlex.split(line.split(">")[0], comments=True)
+        assert words[2] == change_map.name
+        with pytest.raises(SystemExit) as left:
+            main(words[1:])
+        assert left.value.code == 0
+    assert (sample / "changes.svg").exists()
+
+
 def test_the_python_of_the_readme_works(sample, capsys):
     import torch
 
@@ -48,8 +64,9 @@ def test_every_make_target_and_option_of_the_readme_exists(capsys):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake (\w+)\b", "\n".join(blocks("sh"))):
         assert f"\n{target}:" in makefile
-    with pytest.raises(SystemExit):
-        main(["predict", "--help"])
+    for command in ("predict", "summarize"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
     shown = capsys.readouterr().out
     for option in set(re.findall(r"`(--[a-z-]+)", README)):
         assert option in shown or option.replace("--no-", "--") in shown, option

@@ -14,8 +14,8 @@ from lsafnet_cli.stages.align import align_pair
 from lsafnet_cli.stages.read import read_pair
 from lsafnet_cli.stages.stitch import Decision
 from lsafnet_cli.stages.tile import plan_tiles
-from lsafnet_cli.stages.write import CODES, MapWriter, PartStore
-from lsafnet_cli.types import OutputOptions, PredictOptions, ReadOptions, SilentObserver, TileOptions
+from lsafnet_cli.stages.write import MapWriter, PartStore
+from lsafnet_cli.types import CODES, OutputOptions, PredictOptions, ReadOptions, SilentObserver, TileOptions
 
 from .conftest import PLACE, UTM, noise, reading_checkpoint, write_raster
 

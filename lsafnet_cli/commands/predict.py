@@ -29,7 +29,7 @@ PolygonsOpt = Annotated[
 AlsoOpt = Annotated[
     str,
     typer.Option(
-        help="Further files beside the map, by comma: from, to, before, after, probability, quicklook.",
+        help="Further files beside the map, by comma: from, to, before, after, probability, quicklook, stac.",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from rasterio.enums import Resampling
 
-from lsafnet_cli.classes import Color, Legend
+from lsafnet_cli.classes import Legend
+from lsafnet_cli.palettes import Color
 from lsafnet_cli.stages.align import AlignedImage, AlignedPair
 from lsafnet_cli.stages.images import decimated
 from lsafnet_cli.stages.read import rasterio_open

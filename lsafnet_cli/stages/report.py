@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lsafnet_cli.classes import Legend
-from lsafnet_cli.components import find_runs
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.ground import PixelAreas
 from lsafnet_cli.provenance import LEGEND
+from lsafnet_cli.stages.count import CodeCounts
 from lsafnet_cli.stages.read import grid_of, open_raster
-from lsafnet_cli.stages.vectorize import row_windows, run_areas
+from lsafnet_cli.stages.vectorize import row_windows
 
 SQUARE_METRES_PER_HECTARE = 10_000
 
@@ -41,6 +40,7 @@ class ChangeTable:
     nodata_pixels: int
     changed_pixels: int
     valid_ha: float | None
+    nodata_ha: float | None
     changed_ha: float | None
 
 
@@ -78,15 +78,10 @@ def change_table(path: Path, legend: Legend | None = None) -> ChangeTable:
     with open_raster(path) as dataset:
         legend = legend or read_legend(path, dataset.tags())
         grid = grid_of(dataset)
-        areas = PixelAreas(grid) if grid.crs is not None else None
-        size = max(legend.palette) + 1
-        pixels, ground = np.zeros(size + 1, np.int64), np.zeros(size + 1)
+        counts = CodeCounts.start(str(path), legend, PixelAreas(grid) if grid.crs is not None else None)
         for window in row_windows(grid):
-            runs = find_runs(dataset.read(1, window=window), window.row_off)
-            slot = np.where(runs.code == legend.nodata, size, runs.code)
-            pixels += np.bincount(slot, runs.length, size + 1).astype(np.int64)
-            ground += np.bincount(slot, run_areas(runs, areas), size + 1)
-    return _table(legend, pixels, ground)
+            counts.add(dataset.read(1, window=window), window.row_off, window.col_off)
+    return table_of(counts)
 
 
 def read_legend(path: Path, tags: dict[str, str]) -> Legend:
@@ -97,24 +92,26 @@ def read_legend(path: Path, tags: dict[str, str]) -> Legend:
         raise InputError(f"{path}: is no change map of lsafnet (its tags name no classes)") from error
 
 
-def _table(legend: Legend, pixels: NDArray[np.int64], ground: NDArray[np.float64]) -> ChangeTable:
-    valid, nodata = int(pixels[:-1].sum()), int(pixels[-1])
-    rows = sorted(_rows(legend, pixels, ground, valid), key=lambda row: -row.pixels)
+def table_of(counts: CodeCounts) -> ChangeTable:
+    """Return the table of what has been counted."""
+    pixels, ground = counts.pixels, counts.ground
+    valid = int(pixels[:-1].sum())
+    rows = sorted(_rows(counts, valid), key=lambda row: -row.pixels)
     return ChangeTable(
         transitions=tuple(rows),
         valid_pixels=valid,
-        nodata_pixels=nodata,
+        nodata_pixels=int(pixels[-1]),
         changed_pixels=int(pixels[1:-1].sum()),
-        valid_ha=_hectares(ground[:-1].sum()),
-        changed_ha=_hectares(ground[1:-1].sum()),
+        valid_ha=hectares(ground[:-1].sum()),
+        nodata_ha=hectares(ground[-1]),
+        changed_ha=hectares(ground[1:-1].sum()),
     )
 
 
-def _rows(
-    legend: Legend, pixels: NDArray[np.int64], ground: NDArray[np.float64], valid: int
-) -> Iterator[TransitionRow]:
+def _rows(counts: CodeCounts, valid: int) -> Iterator[TransitionRow]:
+    legend = counts.legend
     for transition in legend.transitions:
-        if count := int(pixels[transition.code]):
+        if count := int(counts.pixels[transition.code]):
             yield TransitionRow(
                 code=transition.code,
                 from_class=legend.names[transition.from_class] if legend.semantic else None,
@@ -122,9 +119,10 @@ def _rows(
                 name=transition.name,
                 pixels=count,
                 share=count / valid,
-                area_ha=_hectares(ground[transition.code]),
+                area_ha=hectares(counts.ground[transition.code]),
             )
 
 
-def _hectares(square_metres: float) -> float | None:
+def hectares(square_metres: float) -> float | None:
+    """Return an area in ha, to 0.01 m2; None where it is not known (NaN)."""
     return None if np.isnan(square_metres) else round(float(square_metres) / SQUARE_METRES_PER_HECTARE, 6)

@@ -12,23 +12,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
 import rasterio.shutil
 
-from lsafnet_cli.classes import Legend
 from lsafnet_cli.errors import OutputError, reason_of
 from lsafnet_cli.mosaic import BLOCK_PX, Part, RasterMeta, vrt_xml
 from lsafnet_cli.provenance import Provenance
 from lsafnet_cli.resume import LOCK
 from lsafnet_cli.stages.read import RASTER_ERRORS
-from lsafnet_cli.stages.stitch import PERCENT_NODATA, Decision, Layers, Patch
-from lsafnet_cli.styles import Category, class_categories, pam_xml, qml, transition_categories
-from lsafnet_cli.types import Grid
+from lsafnet_cli.styles import RasterStyle, layer_style
+from lsafnet_cli.types import CODES, PERCENT_NODATA, Grid
 
-CODES = "codes"
+if TYPE_CHECKING:  # commands that write without a network do not wait for torch
+    from lsafnet_cli.stages.stitch import Decision, Layers, Patch
 
 
 class PartStore:
@@ -97,7 +96,7 @@ class PartWriter:
     """
 
     def __init__(
-        self, store: PartStore, layout: PartLayout, cols: tuple[int, int], left: int, decision: Decision,
+        self, store: PartStore, layout: PartLayout, cols: tuple[int, int], left: int, decision: "Decision",
         first_row: int = 0,
     ) -> None:  # fmt: skip
         self._store, self._decision = store, decision
@@ -105,7 +104,7 @@ class PartWriter:
         self._waiting = [rows for rows in layout.row_spans if rows[1] > first_row]
         self._open: dict[int, Layers] = {}
 
-    def put(self, patch: Patch) -> None:
+    def put(self, patch: "Patch") -> None:
         """Take one patch; parts that end above it are complete and written."""
         self.write_until(patch.top)
         rows, cols = patch.shape
@@ -129,7 +128,7 @@ class PartWriter:
                 write_part(part, layers[name], self._decision.nodata(name))
             del self._open[first]
 
-    def _part(self, first: int, end: int) -> Layers:
+    def _part(self, first: int, end: int) -> "Layers":
         if first not in self._open:
             shape, decision = (end - first, self._cols[1] - self._cols[0]), self._decision
             self._open[first] = {
@@ -175,25 +174,6 @@ def _to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-@dataclass(frozen=True, slots=True)
-class RasterStyle:
-    """What a layer's file is besides its pixels: description, categories, how its overviews are made."""
-
-    description: str
-    categories: tuple[Category, ...]
-    overviews: str = "MODE"
-    compression: str = "LZW"  # smaller than deflate on maps of classes, and faster
-
-
-def layer_style(layer: str, legend: Legend) -> RasterStyle:
-    """Return how a layer of the map is described and coloured."""
-    if layer == CODES:
-        return RasterStyle("transition", tuple(transition_categories(legend)))
-    if layer == "probability":
-        return RasterStyle("probability of change, percent", (), "AVERAGE", "DEFLATE")
-    return RasterStyle(f"land cover, {layer}", tuple(class_categories(legend)))
-
-
 class MapWriter:
     """Turns the parts of each layer into finished files beside each other."""
 
@@ -210,12 +190,7 @@ class MapWriter:
         """Write one layer and its side files to the work folder, under their final names; return these."""
         style = layer_style(layer, self._provenance.legend)
         write_cog(self.mosaic(layer), self._store.path(output.name), style)
-        if not style.categories:
-            return [output]
-        sides = {
-            output.with_name(f"{output.name}.aux.xml"): pam_xml(style.categories),
-            output.with_suffix(".qml"): qml(style.categories),
-        }
+        sides = style.side_files(output)
         for path, text in sides.items():
             self._store.path(path.name).write_text(text, encoding="utf-8")
         return [*sides, output]
@@ -228,6 +203,7 @@ class MapWriter:
             dtype=legend.dtype if layer == CODES else "uint8",
             nodata=legend.nodata if layer == CODES else PERCENT_NODATA,
             description=style.description,
+            unit=style.unit,
             palette={entry.value: entry.color for entry in style.categories},
             tags=self._provenance.tags(),
         )

@@ -1,0 +1,66 @@
+"""`lsafnet summarize`: the numbers of a change map."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class SummaryFormat(StrEnum):
+    """How a summary is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+MapArg = Annotated[str, typer.Argument(metavar="MAP.tif", help="A change map of lsafnet.")]
+ZonesOpt = Annotated[
+    str | None,
+    typer.Option(
+        help="Polygons to count in as well: any vector file, in any CRS. Pixels go by their centres."
+    ),
+]
+ZoneFieldOpt = Annotated[
+    str | None,
+    typer.Option(help="Field that names the zones. Default: the first text field, else the feature's id."),
+]
+ZoneLayerOpt = Annotated[str | None, typer.Option(help="Layer of the zones, where their file has several.")]
+FormatOpt = Annotated[SummaryFormat, typer.Option("--format", help="How the numbers are written.")]
+JsonOpt = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
+PlotOpt = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.png|svg", help="Draw the from-to table too (needs the extra lsafnet[plot])."),
+]
+OverwriteOpt = Annotated[bool, typer.Option(help="Replace a picture that exists.")]
+
+
+def summarize(
+    change_map: MapArg,
+    zones: ZonesOpt = None,
+    zone_field: ZoneFieldOpt = None,
+    zone_layer: ZoneLayerOpt = None,
+    form: FormatOpt = SummaryFormat.TABLE,
+    as_json: JsonOpt = False,
+    plot: PlotOpt = None,
+    overwrite: OverwriteOpt = False,
+) -> None:
+    """Say how much ground changed from what into what: hectares and percent, gains and losses, by zone."""
+    from lsafnet_cli.errors import OptionError
+
+    if zones is None and (zone_field or zone_layer):
+        raise OptionError("--zone-field and --zone-layer name a part of a file: give --zones too")
+    from lsafnet_cli.console import show_summary
+    from lsafnet_cli.plots import check_plot, plot_summary
+    from lsafnet_cli.stages.summarize import summarize_map
+    from lsafnet_cli.stages.zones import ZoneRequest
+
+    if plot is not None:
+        check_plot(plot, change_map, overwrite)
+    request = ZoneRequest(zones, zone_field, zone_layer) if zones is not None else None
+    summary = summarize_map(change_map, request)
+    if plot is not None:
+        plot_summary(summary, plot)
+    show_summary(summary, SummaryFormat.JSON if as_json else form)

@@ -1,0 +1,126 @@
+"""Outputs open in QGIS styled, with nothing to set by hand: a real QGIS loads them as if they were dropped on it.
+
+`make test-qgis` runs these tests and fails where Debian's QGIS (packages qgis and python3-qgis) is missing.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+import rasterio
+
+from lsafnet_cli import PredictOptions, predict_change
+from lsafnet_cli.classes import hex_color
+from lsafnet_cli.stages.report import read_legend
+from lsafnet_cli.types import OutputOptions
+
+from .maps import blobs, large_legend, write_map
+
+QGIS_PYTHON = "/usr/bin/python3"  # for which Debian builds QGIS's bindings
+LOOK = Path(__file__).parent / "qgis" / "look.py"
+CLASS_LAYERS = ("from", "to", "before", "after")
+
+
+def qgis_python(folder, *words):
+    """Run QGIS's own Python without a screen, apart from this environment and from anybody's settings."""
+    apart = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))
+    }
+    home = {"QT_QPA_PLATFORM": "offscreen", "XDG_RUNTIME_DIR": str(folder), "HOME": str(folder)}
+    command = [QGIS_PYTHON, *map(str, words)]
+    return subprocess.run(command, env=apart | home, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def qgis(tmp_path_factory):
+    """Return a function that loads layers in QGIS and tells how each looks, by its file's name."""
+    folder = tmp_path_factory.mktemp("qgis")
+    folder.chmod(0o700)
+    found = qgis_python(folder, "-c", "import qgis.core").returncode == 0
+    if not found and os.environ.get("LSAFNET_NEEDS_QGIS"):
+        pytest.fail("QGIS is not installed (Debian: qgis, python3-qgis)")
+    if not found:
+        pytest.skip("QGIS is not installed (Debian: qgis, python3-qgis)")
+
+    def look(*layers, **options):
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        told = qgis_python(folder, LOOK, *layers, *words)
+        assert told.returncode == 0, told.stderr
+        return {Path(name).name: seen for name, seen in json.loads(told.stdout).items()}
+
+    return look
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, tiny_checkpoint):
+    """Predict a pair with everything beside the map; return the map and its legend."""
+    from .conftest import noise, write_raster
+
+    folder = tmp_path_factory.mktemp("run")
+    pair = [write_raster(folder / f"{number}.tif", noise(number, 150, 203)) for number in (1, 2)]
+    output = OutputOptions((folder / "changes.gpkg",), (*CLASS_LAYERS, "probability"))
+    path = folder / "changes.tif"
+    predict_change(*pair, path, PredictOptions(tiny_checkpoint, output=output))
+    with rasterio.open(path) as dataset:
+        return path, read_legend(path, dataset.tags())
+
+
+def entries_of(seen):
+    return [(int(e["value"]), e["label"], e["color"], e["alpha"]) for e in seen["entries"]]
+
+
+def test_the_map_opens_with_every_transition_named_and_coloured(qgis, run):
+    path, legend = run
+    seen = qgis(path)["changes.tif"]
+    assert (seen["renderer"], seen["crs"], seen["size"]) == ("paletted", "EPSG:32632", [203, 150])
+    assert entries_of(seen) == [
+        (0, "unchanged", "#ffffff", 0),
+        *((t.code, t.name, hex_color(t.color), 255) for t in legend.transitions),
+    ]
+
+
+def test_layers_of_classes_open_with_every_class_named_and_coloured(qgis, run):
+    path, legend = run
+    seen = qgis(*(path.with_name(f"changes.{layer}.tif") for layer in CLASS_LAYERS))
+    assert len(seen) == 4
+    for look in seen.values():
+        assert look["renderer"] == "paletted"
+        assert entries_of(look) == [
+            (number, name, hex_color(color), 255 if number else 0)
+            for number, (name, color) in enumerate(zip(legend.names, legend.colors, strict=True))
+        ]
+
+
+def test_probability_opens_as_a_ramp_from_nothing_to_certain(qgis, run):
+    seen = qgis(run[0].with_name("changes.probability.tif"))["changes.probability.tif"]
+    assert seen["renderer"] == "singlebandpseudocolor"
+    entries = entries_of(seen)
+    assert [(value, label) for value, label, *_ in entries] == [(v, f"{v} %") for v in (0, 25, 50, 75, 100)]
+    assert [alpha for *_, alpha in entries] == [0, 255, 255, 255, 255]
+
+
+@pytest.mark.parametrize("count", [15, 16, 40])
+def test_maps_of_many_classes_open_with_every_name_in_any_script(qgis, tmp_path, count):
+    legend = large_legend(count)
+    codes = blobs(4, 60, 60, legend.code_count, block=3)
+    seen = qgis(write_map(tmp_path / "changes.tif", codes, legend))["changes.tif"]
+    assert seen["renderer"] == "paletted"
+    assert [(value, label) for value, label, *_ in entries_of(seen)] == list(legend.labels.items())
+
+
+def test_a_drawn_map_has_the_colours_of_its_legend_and_shows_nothing_elsewhere(qgis, run, tmp_path):
+    path, legend = run
+    qgis(path, picture=tmp_path / "map.png", width=203)
+    with PIL.Image.open(tmp_path / "map.png") as picture:
+        drawn = np.asarray(picture.convert("RGB"))
+    with rasterio.open(path) as dataset:
+        codes = dataset.read(1)
+    table = np.full((256, 3), 255, "uint8")
+    for code, color in legend.palette.items():
+        table[code] = color
+    assert len(np.unique(codes)) > 3
+    np.testing.assert_array_equal(drawn, table[codes])

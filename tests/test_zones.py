@@ -1,0 +1,151 @@
+"""Zones of `lsafnet summarize`: which pixels belong to them, and how they are named."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from rasterio.windows import Window
+from shapely.geometry import box
+
+from lsafnet_cli.errors import InputError, NoOverlapError, OptionError
+from lsafnet_cli.stages import summarize
+from lsafnet_cli.stages.summarize import summarize_map
+from lsafnet_cli.stages.zones import ZoneRequest
+
+from .conftest import UTM
+from .maps import blobs, ground, legend_of, write_map, write_zones
+
+ROWS, COLS = 120, 90
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Return a map of four classes in UTM, with its codes."""
+    legend = legend_of(names=("Wasser", "offener Boden", "Grünfläche", "建物"))
+    codes = blobs(5, ROWS, COLS, legend.code_count, block=10)
+    codes[:20, :30] = legend.nodata
+    return write_map(tmp_path / "changes.tif", codes, legend), codes, legend
+
+
+def low_bands(grid):
+    """Yield row bands of 7 rows."""
+    for top in range(0, grid.height, 7):
+        yield Window(0, top, grid.width, min(7, grid.height - top))
+
+
+def counts_of(codes, legend):
+    return {t.code: int((codes == t.code).sum()) for t in legend.transitions if (codes == t.code).any()}
+
+
+@pytest.mark.parametrize(("crs", "driver", "ending"), [
+    (UTM, "GPKG", "gpkg"), ("EPSG:4326", "GeoJSON", "geojson"), ("EPSG:3857", "ESRI Shapefile", "shp"),
+    ("EPSG:25833", "FlatGeobuf", "fgb"),
+])  # fmt: skip
+def test_zones_in_any_crs_hold_the_pixels_whose_centres_they_hold(made, tmp_path, crs, driver, ending):
+    path, codes, legend = made
+    west, north = ground((0.2, 120.2), (-0.2, 45.3)), ground((-5, 50.3), (45.3, 200))
+    zones = write_zones(tmp_path / f"zones.{ending}", [west, north], crs, driver, name=["West", "Nord"])
+    summary = summarize_map(path, ZoneRequest(zones))
+    found = {zone.zone: zone.table for zone in summary.zones}
+    parts = {"West": codes[:, :45], "Nord": codes[:50, 45:], None: codes[50:, 45:]}
+    for name, part in parts.items():
+        table = found[name] if name else summary.outside.table
+        assert {row.code: row.pixels for row in table.transitions} == counts_of(part, legend)
+        assert table.nodata_pixels == (part == legend.nodata).sum()
+    total = summary.whole.table
+    assert sum(zone.table.valid_ha for zone in summary.parts[1:]) == pytest.approx(total.valid_ha, abs=3e-6)
+
+
+def test_overlapping_zones_each_count_their_pixels(made, tmp_path):
+    path, codes, _ = made
+    shapes = [ground((0, 80), (0, 60)), ground((40, 120), (30, 90))]
+    summary = summarize_map(path, ZoneRequest(write_zones(tmp_path / "z.gpkg", shapes, name=["a", "b"])))
+    first, second = summary.zones
+    assert first.table.valid_pixels == (codes[:80, :60] != 255).sum()
+    assert second.table.valid_pixels == (codes[40:, 30:] != 255).sum()
+    outside = np.ones(codes.shape, bool)
+    outside[:80, :60] = outside[40:, 30:] = False
+    assert summary.outside.table.valid_pixels == (codes[outside] != 255).sum()
+
+
+def test_neighbours_with_a_common_edge_never_share_or_lose_a_pixel(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(summarize, "row_windows", low_bands)
+    path, codes, _ = made
+    edges = [0, 20.5, 41, 60.5, 90]  # through centres of pixels as well
+    shapes = [
+        ground((top, end), (left, right))
+        for top, end in ((0, 30.5), (30.5, 64), (64, 120))
+        for left, right in pairwise(edges)
+    ]
+    names = [f"zone {number}" for number in range(len(shapes))]
+    summary = summarize_map(path, ZoneRequest(write_zones(tmp_path / "z.gpkg", shapes, name=names)))
+    assert len(summary.zones) == 12
+    assert sum(z.table.valid_pixels + z.table.nodata_pixels for z in summary.zones) == codes.size
+    assert summary.outside.table.valid_pixels == 0
+
+
+def test_the_height_of_row_bands_changes_no_number(made, tmp_path, monkeypatch):
+    path, _, _ = made
+    zones = write_zones(tmp_path / "z.gpkg", [ground((10, 100), (5, 70)).buffer(3)], name=["a"])
+    usual = summarize_map(path, ZoneRequest(zones))
+    monkeypatch.setattr(summarize, "row_windows", low_bands)
+    other = summarize_map(path, ZoneRequest(zones))
+    assert [part.matrix_pixels for part in other.parts] == [part.matrix_pixels for part in usual.parts]
+    np.testing.assert_allclose(other.zones[0].matrix_ha, usual.zones[0].matrix_ha, atol=2e-6)
+
+
+def test_zones_are_named_by_a_field_and_those_of_one_name_are_one(made, tmp_path):
+    path, codes, _ = made
+    shapes = [ground((0, 50), (0, 50)), ground((40, 90), (40, 90)), ground((100, 120), (0, 90))]
+    columns = {"number": [7, 8, 9], "district": ["Süd", "Süd", "北"], "other": ["x", "y", "z"]}
+    zones = write_zones(tmp_path / "z.gpkg", shapes, **columns)
+    summary = summarize_map(path, ZoneRequest(zones))
+    assert (summary.zone_field, [zone.zone for zone in summary.zones]) == ("district", ["Süd", "北"])
+    both = np.zeros(codes.shape, bool)
+    both[:50, :50] = both[40:90, 40:90] = True
+    assert summary.zones[0].table.valid_pixels == (codes[both] != 255).sum()  # what both hold counts once
+    by_number = summarize_map(path, ZoneRequest(zones, "number"))
+    assert [zone.zone for zone in by_number.zones] == ["7", "8", "9"]
+    nameless = write_zones(tmp_path / "n.gpkg", shapes, number=[1, 2, 3])
+    names = [zone.zone for zone in summarize_map(path, ZoneRequest(nameless)).zones]
+    assert names == ["feature 1", "feature 2", "feature 3"]
+
+
+def test_zones_that_do_not_touch_the_map_have_no_row_and_huge_ones_are_cut(made, tmp_path):
+    path, codes, _ = made
+    far = box(800_000, 100_000, 810_000, 110_000)
+    zones = write_zones(
+        tmp_path / "z.gpkg", [far, ground((0, 120), (0, 90))], "EPSG:4326", name=["far", "here"]
+    )
+    assert [zone.zone for zone in summarize_map(path, ZoneRequest(zones)).zones] == ["here"]
+    world = tmp_path / "world.geojson"
+    square = {
+        "type": "Polygon",
+        "coordinates": [[[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]],
+    }
+    world.write_text(json.dumps({"type": "Feature", "properties": {"name": "world"}, "geometry": square}))
+    everything = summarize_map(path, ZoneRequest(str(world))).zones[0]
+    assert everything.table.valid_pixels + everything.table.nodata_pixels == codes.size
+
+
+def test_what_cannot_serve_as_zones_is_said_in_one_line(made, tmp_path):
+    path, _, _ = made
+    here = [ground((0, 50), (0, 50))]
+    good = write_zones(tmp_path / "z.gpkg", here, name=["a"])
+    with pytest.raises(OptionError, match=r"--zone-field nam: .*z.gpkg has the fields name"):
+        summarize_map(path, ZoneRequest(good, "nam"))
+    with pytest.raises(InputError, match="no such file"):
+        summarize_map(path, ZoneRequest(str(tmp_path / "none.gpkg")))
+    with pytest.raises(InputError, match="cannot be read as zones"):
+        summarize_map(path, ZoneRequest(str(path)))
+    bare = write_zones(tmp_path / "bare.shp", here, None, "ESRI Shapefile", name=["a"])
+    with pytest.raises(InputError, match="has no CRS"):
+        summarize_map(path, ZoneRequest(bare))
+    far = write_zones(tmp_path / "far.gpkg", [box(0, 0, 1, 1)], name=["a"])
+    with pytest.raises(NoOverlapError, match="no zone touches the map"):
+        summarize_map(path, ZoneRequest(far))
+    write_zones(tmp_path / "z.gpkg", here, layer="second", name=["b"])
+    with pytest.raises(OptionError, match=r"layers z, second; choose one with --zone-layer"):
+        summarize_map(path, ZoneRequest(good))
+    assert summarize_map(path, ZoneRequest(good, layer="second")).zones[0].zone == "b"
