@@ -10,6 +10,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from lsafnet_cli.commands.predict import predict
+from lsafnet_cli.commands.vectorize import vectorize
 from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, LsafnetError, one_line
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(predict)
+app.command()(vectorize)
 
 
 def _show_version(wanted: bool) -> None:

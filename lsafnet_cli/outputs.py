@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsafnet_cli.errors import OptionError, OutputError
+from lsafnet_cli.polygon_names import side_files
 from lsafnet_cli.types import LAYERS, OutputOptions
 
 MAP_ENDINGS = (".tif", ".tiff")
@@ -43,7 +44,7 @@ class OutputPaths:
         if len({path.name for path in paths}) < len(paths):
             raise OptionError(f"{self.map}: two outputs have one name")
         for path in paths:
-            _check_path(path, inputs, overwrite)
+            check_path(path, inputs, overwrite)
 
 
 def layer_path(output: Path, layer: str) -> Path:
@@ -51,15 +52,17 @@ def layer_path(output: Path, layer: str) -> Path:
     return output.with_name(f"{output.stem}.{layer}{output.suffix}")
 
 
-def _check_path(path: Path, inputs: tuple[str, ...], overwrite: bool) -> None:
+def check_path(path: Path, inputs: tuple[str, ...], overwrite: bool) -> None:
+    """Raise OutputError where a file may not be written."""
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file")
     if any(_same_file(path, Path(name)) for name in inputs):
         raise OutputError(f"{path}: is an input as well; choose another name for the output")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; add --overwrite to replace it")
+    for there in (path, *side_files(path)):
+        if there.exists() and not overwrite:
+            raise OutputError(f"{there}: exists already; add --overwrite to replace it")
 
 
 def _same_file(path: Path, other: Path) -> bool:

@@ -13,8 +13,8 @@ from lsafnet_cli.components import find_runs
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.ground import PixelAreas
 from lsafnet_cli.provenance import LEGEND
+from lsafnet_cli.row_bands import row_windows, run_areas
 from lsafnet_cli.stages.read import grid_of, open_raster
-from lsafnet_cli.stages.vectorize import row_windows, run_areas
 
 SQUARE_METRES_PER_HECTARE = 10_000
 
