@@ -16,6 +16,7 @@ from lsafnet_cli.stages.report import ChangeTable, RunReport
 from lsafnet_cli.stages.summarize import MapSummary
 from lsafnet_cli.summary_formats import FromTo, csv_text, from_to_table, markdown_text
 from lsafnet_cli.types import Observer, SilentObserver
+from lsafnet_cli.vectorization import PolygonReport
 
 BAR_FORMAT = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} px  {rate_fmt}  {remaining} left"
 
@@ -137,6 +138,16 @@ def _shift_words(found: Registration) -> str:
         f"{found.rows_px:+.2f} rows, {found.cols_px:+.2f} cols between the dates, spread {found.spread_px:.2f} px "
         f"({found.windows} of {found.tried} windows)"
     )
+
+
+def show_polygon_report(report: PolygonReport, as_json: bool) -> None:
+    """Print how many polygons were written, and where."""
+    if as_json:
+        show_json(report.as_dict())
+        return
+    print(f"{report.polygon_count:,} polygons of {report.map}")
+    for path in report.outputs:
+        print(f"polygons: {path}")
 
 
 def transition_table(table: ChangeTable) -> Table:

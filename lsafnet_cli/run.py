@@ -144,8 +144,8 @@ def describe_run(
         checkpoint_sha256=checkpoint.sha256,
         before=before.path,
         after=after.path,
-        before_date=before.acquired,
-        after_date=after.acquired,
+        before_date=options.polygons.before_date or before.acquired,
+        after_date=options.polygons.after_date or after.acquired,
         options={
             "threshold": options.threshold,
             "tile_px": size,

@@ -14,6 +14,10 @@ CheckpointOpt = Annotated[
     typer.Option(help="Trained network; else $LSAFNET_CHECKPOINT, else the small one shipped inside."),
 ]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print the report as JSON.", rich_help_panel=OUTPUT)]
+OverwriteOpt = Annotated[bool, typer.Option(help="Replace outputs that exist.", rich_help_panel=OUTPUT)]
+QuietOpt = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No notices, no progress.", rich_help_panel=OUTPUT)
+]
 BandsOpt = Annotated[
     str | None,
     typer.Option(

@@ -16,15 +16,30 @@ from lsafnet_cli.commands.options import (
     CheckpointOpt,
     GridOpt,
     JsonOpt,
+    OverwriteOpt,
+    QuietOpt,
     ResolutionOpt,
     StretchOpt,
     parse_bands,
+)
+from lsafnet_cli.commands.polygons import (
+    AfterDateOpt,
+    BeforeDateOpt,
+    ClassesOpt,
+    DissolveOpt,
+    MinAreaOpt,
+    SimplifyOpt,
+    SmoothOpt,
+    make_polygon_options,
 )
 
 MapOpt = Annotated[Path, typer.Option("--output", "-o", metavar="MAP.tif", help="The change map to write.")]
 PolygonsOpt = Annotated[
     list[Path] | None,
-    typer.Option(help="Write polygons too: .gpkg or .geojson. Repeatable.", rich_help_panel=OUTPUT),
+    typer.Option(
+        help="Write polygons too: .gpkg, .geojson, .fgb, .shp or .parquet. Repeatable.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 AlsoOpt = Annotated[
     str,
@@ -32,10 +47,6 @@ AlsoOpt = Annotated[
         help="Further files beside the map, by comma: from, to, before, after, probability, quicklook, stac.",
         rich_help_panel=OUTPUT,
     ),
-]
-OverwriteOpt = Annotated[bool, typer.Option(help="Replace outputs that exist.", rich_help_panel=OUTPUT)]
-QuietOpt = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No notices, no progress.", rich_help_panel=OUTPUT)
 ]
 VerboseOpt = Annotated[
     bool, typer.Option("--verbose", "-v", help="Say how long each stage took.", rich_help_panel=OUTPUT)
@@ -106,6 +117,13 @@ def predict(
     compiled: CompileOpt = False,
     batch_size: BatchSizeOpt = "auto",
     memory: MemoryOpt = "2G",
+    min_area: MinAreaOpt = 0.0,
+    simplify: SimplifyOpt = 0.0,
+    smooth: SmoothOpt = False,
+    dissolve: DissolveOpt = False,
+    classes: ClassesOpt = None,
+    before_date: BeforeDateOpt = None,
+    after_date: AfterDateOpt = None,
 ) -> None:
     """Write the change map of two images: what changed, from what to what, and where."""
     from lsafnet_cli.types import (
@@ -127,6 +145,9 @@ def predict(
         tile=TileOptions(tile, overlap, blend),
         device=DeviceOptions(device, precision, parse_batch_size(batch_size), compiled, parse_bytes(memory)),
         output=OutputOptions(tuple(polygons or ()), parse_names(also), overwrite, resume),
+        polygons=make_polygon_options(
+            min_area, simplify, smooth, dissolve, classes, (before_date, after_date)
+        ),
     )
     from lsafnet_cli.console import make_observer, show_report
     from lsafnet_cli.pipeline import predict_change  # here, so that wrong options do not wait for torch
