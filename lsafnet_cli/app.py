@@ -11,6 +11,7 @@ from typer.exceptions import Abort, TyperException
 
 from lsafnet_cli.commands.predict import predict
 from lsafnet_cli.commands.summarize import summarize
+from lsafnet_cli.commands.vectorize import vectorize
 from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, LsafnetError, one_line
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(predict)
 app.command()(summarize)
+app.command()(vectorize)
 
 
 def _show_version(wanted: bool) -> None:

@@ -70,12 +70,13 @@ class Components:
     area_m2: FloatArray
     score: FloatArray
 
-    def index_of(self, first_pixel: int) -> int:
-        """Return the index of the component that begins at a pixel. Raises KeyError where none does."""
-        index = int(np.searchsorted(self.first_pixel, first_pixel))
-        if index == len(self.first_pixel) or self.first_pixel[index] != first_pixel:
-            raise KeyError(first_pixel)
-        return index
+    def indices_of(self, first_pixels: IntArray) -> IntArray:
+        """Return the indices of the components that begin at some pixels. Raises KeyError where none does."""
+        indices = np.searchsorted(self.first_pixel, first_pixels)
+        found = self.first_pixel[np.minimum(indices, len(self.first_pixel) - 1)] == first_pixels
+        if not found.all():
+            raise KeyError(int(first_pixels[~found][0]))
+        return np.asarray(indices, np.int64)
 
 
 class ComponentFinder:
@@ -86,48 +87,64 @@ class ComponentFinder:
         self._pieces: list[Components] = []
         self._links: list[IntArray] = []
         self._count = 0
-        self._last_codes: NDArray[np.unsignedinteger] | None = None
+        self._last_codes: NDArray[np.int32] | None = None
         self._last_pieces: IntArray = np.empty(0, np.int64)
+        self.component_of_piece: IntArray = np.empty(0, np.int64)
 
     def add(
         self, runs: Runs, codes: NDArray[np.unsignedinteger], wanted: NDArray[np.bool_],
         area_m2: FloatArray, score: FloatArray,
-    ) -> None:  # fmt: skip
-        """Take the next row band: its runs, (rows, cols) codes and wish, and each run's area and summed score."""
+    ) -> IntArray:  # fmt: skip
+        """Take the next row band: its runs, (rows, cols) codes and wish, and each run's area and summed score.
+
+        Return each run's piece, a number that counts on from band to band; -1 where it is not wanted.
+        """
         of_pixel = runs.of_pixel
-        labels = _label(_links_within(of_pixel, codes, wanted), len(runs.code))
-        kept = np.zeros(len(runs.code), bool)
-        kept[of_pixel[wanted]] = True
-        piece_of_run = np.full(len(runs.code), -1, np.int64)
-        found, first, piece_of_run[kept] = np.unique(labels[kept], return_index=True, return_inverse=True)
+        piece_of_run = label_runs(of_pixel, codes, wanted)
+        kept = piece_of_run >= 0
         piece = piece_of_run[kept]
+        _, first = np.unique(piece, return_index=True)
         self._pieces.append(
             _gather(
-                piece, len(found), first, (runs.row * self._width + runs.col)[kept],
+                piece, len(first), first, (runs.row * self._width + runs.col)[kept],
                 runs.code[kept], runs.length[kept], area_m2[kept], score[kept],
             )
         )  # fmt: skip
-        self._link_bands(codes[0], wanted[0], piece_of_run[of_pixel[0]] + self._count)
-        self._last_codes = np.where(wanted[-1], codes[-1], 0)
-        self._last_pieces = piece_of_run[of_pixel[-1]] + self._count
-        self._count += len(found)
+        numbers = np.where(kept, piece_of_run + self._count, -1)
+        sought = np.where(wanted, codes.astype(np.int32), -1)
+        self._link_bands(sought[0], numbers[of_pixel[0]])
+        self._last_codes, self._last_pieces = sought[-1], numbers[of_pixel[-1]]
+        self._count += len(first)
+        return numbers
 
-    def _link_bands(
-        self, codes: NDArray[np.unsignedinteger], wanted: NDArray[np.bool_], pieces: IntArray
-    ) -> None:
+    def _link_bands(self, codes: NDArray[np.int32], pieces: IntArray) -> None:
         if self._last_codes is not None:
-            same = wanted & (codes == self._last_codes)
+            same = (codes >= 0) & (codes == self._last_codes)
             self._links.append(np.unique(np.stack([self._last_pieces[same], pieces[same]]), axis=1))
 
     def finish(self) -> Components:
-        """Return the components, once every row band has been added."""
+        """Return the components, once every row band has been added; `component_of_piece` is known from then on."""
         links = np.concatenate(self._links, axis=1) if self._links else np.empty((2, 0), np.int64)
-        labels = _label(links, self._count)
+        labels = label_linked(links, self._count)
         joined = [np.concatenate([getattr(piece, name) for piece in self._pieces]) for name in _FIELDS]
         _, first, component = np.unique(labels, return_index=True, return_inverse=True)
         whole = _gather(component, len(first), first, *joined)
         order = np.argsort(whole.first_pixel)
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        self.component_of_piece = place[component]
         return Components(*(getattr(whole, name)[order] for name in _FIELDS))
+
+
+def label_runs(of_pixel: IntArray, codes: NDArray[np.unsignedinteger], wanted: NDArray[np.bool_]) -> IntArray:
+    """Return the piece of each run of a row band, counted from 0; -1 where it is not wanted."""
+    count = int(of_pixel[-1, -1]) + 1
+    labels = label_linked(_links_within(of_pixel, codes, wanted), count)
+    kept = np.zeros(count, bool)
+    kept[of_pixel[wanted]] = True
+    piece_of_run = np.full(count, -1, np.int64)
+    piece_of_run[kept] = np.unique(labels[kept], return_inverse=True)[1]
+    return piece_of_run
 
 
 _FIELDS = ("first_pixel", "code", "pixels", "area_m2", "score")
@@ -145,7 +162,8 @@ def _links_within(
     return np.stack([above[links], below[links]])
 
 
-def _label(links: IntArray, count: int) -> IntArray:
+def label_linked(links: IntArray, count: int) -> IntArray:
+    """Return labels of `count` things of which (2, links) are linked: equal where a chain of links connects them."""
     graph = coo_array((np.ones(links.shape[1], np.int8), (links[0], links[1])), shape=(count, count))
     return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 

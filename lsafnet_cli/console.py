@@ -13,6 +13,7 @@ from lsafnet_cli.stages.report import ChangeTable, RunReport
 from lsafnet_cli.stages.summarize import MapSummary
 from lsafnet_cli.summary_formats import FromTo, csv_text, from_to_table, markdown_text
 from lsafnet_cli.types import Observer, SilentObserver
+from lsafnet_cli.vectorization import PolygonReport
 
 BAR_FORMAT = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} px  {rate_fmt}  {remaining} left"
 
@@ -76,6 +77,16 @@ def show_report(report: RunReport, as_json: bool, verbose: bool = False) -> None
     if verbose:
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
         print(f"note: {stages} on {report.device}", file=sys.stderr)
+
+
+def show_polygon_report(report: PolygonReport, as_json: bool) -> None:
+    """Print how many polygons were written, and where."""
+    if as_json:
+        show_json(report.as_dict())
+        return
+    print(f"{report.polygon_count:,} polygons of {report.map}")
+    for path in report.outputs:
+        print(f"polygons: {path}")
 
 
 def transition_table(table: ChangeTable) -> Table:

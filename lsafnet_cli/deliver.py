@@ -2,17 +2,16 @@
 
 from pathlib import Path
 
-from lsafnet_cli.background import run_apart, run_beside
+from lsafnet_cli.background import run_beside
 from lsafnet_cli.outputs import OutputPaths
 from lsafnet_cli.run import Run
 from lsafnet_cli.stages.align import pixel_size_m
 from lsafnet_cli.stages.quicklook import draw_quicklook
 from lsafnet_cli.stages.report import ChangeTable, RunReport, change_table
-from lsafnet_cli.stages.vectorize import ChangeMap, vectorize_map
+from lsafnet_cli.stages.vectorize import ChangeMap
 from lsafnet_cli.stages.write import MapWriter, PartStore, output_errors, publish
 from lsafnet_cli.types import CODES
-
-POLYGONS_APART_PX = 1 << 24  # from here on polygonizing may take seconds in which no Ctrl-C would be heard
+from lsafnet_cli.vectorization import publish_polygons, vectorize_to
 
 
 def write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[ChangeTable, int | None]:
@@ -46,17 +45,24 @@ def _write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[Chan
         text = stac_text(paths, run.pair.grid, run.provenance, table)
         store.path(paths.stac.name).write_text(text, encoding="utf-8")
         finished.append(paths.stac)  # after the files that it names
-    publish(store, (*paths.polygons, *finished))
+    publish_polygons(store, paths.polygons)
+    publish(store, finished)
     return table, polygon_count
 
 
 def write_polygons(run: Run, store: PartStore, writer: MapWriter, paths: OutputPaths) -> int:
     """Write every polygon file that was asked for; return how many polygons there are."""
-    change_map = ChangeMap(writer.mosaic(CODES), writer.mosaic("probability"), run.provenance, paths.map.stem)
+    provenance = run.provenance
+    change_map = ChangeMap(
+        codes=writer.mosaic(CODES),
+        probability=writer.mosaic("probability"),
+        legend=provenance.legend,
+        before_date=provenance.before_date,
+        after_date=provenance.after_date,
+        scene=paths.map.stem,
+    )
     targets = [store.path(path.name) for path in paths.polygons]
-    apart = run.pair.grid.pixel_count >= POLYGONS_APART_PX
-    count: int = (run_apart if apart else run_beside)(vectorize_map, change_map, targets)
-    return count
+    return vectorize_to(change_map, targets, run.options.polygons, run.pair.grid.pixel_count)
 
 
 def make_report(

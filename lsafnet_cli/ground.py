@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS, Geod, Transformer
 from scipy.interpolate import RectBivariateSpline
 
 from lsafnet_cli.types import Grid
@@ -78,6 +78,22 @@ class PixelAreas:
         """Return M N cos(latitude), m2."""
         phi, e2 = np.radians(latitude), self._e2
         return np.asarray(self._semi_major_m**2 * (1 - e2) * np.cos(phi) / (1 - e2 * np.sin(phi) ** 2) ** 2)
+
+
+def pixel_sides_m(grid: Grid) -> tuple[float, float]:
+    """Return how long the sides (along a row, along a column) of a grid's central pixel are on the ellipsoid, m.
+
+    Raises ValueError without a CRS.
+    """
+    if grid.crs is None:
+        raise ValueError("pixels without a CRS have no ground length")
+    crs = CRS.from_user_input(grid.crs.to_wkt())
+    to_degrees = Transformer.from_crs(crs, crs.geodetic_crs or crs, always_xy=True)
+    col, row = grid.width / 2, grid.height / 2
+    lon, lat = to_degrees.transform(*grid.to_ground([col, col + 1, col], [row, row, row + 1]))
+    geod = crs.get_geod() or Geod(ellps="WGS84")
+    _, _, lengths = geod.inv(lon[[0, 0]], lat[[0, 0]], lon[1:], lat[1:])
+    return float(lengths[0]), float(lengths[1])
 
 
 def _wrapped(degrees: NDArray[np.float64]) -> NDArray[np.float64]:

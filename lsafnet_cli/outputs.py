@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsafnet_cli.errors import OptionError, OutputError
+from lsafnet_cli.polygon_names import side_files
 from lsafnet_cli.types import LAYERS, OutputOptions
 
 MAP_ENDINGS = (".tif", ".tiff")
@@ -69,8 +70,9 @@ def check_path(path: Path, inputs: tuple[str, ...], overwrite: bool) -> None:
         raise OutputError(f"{path}: is a folder; name a file")
     if any(_same_file(path, Path(name)) for name in inputs):
         raise OutputError(f"{path}: is an input as well; choose another name for the output")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; add --overwrite to replace it")
+    for there in (path, *side_files(path)):
+        if there.exists() and not overwrite:
+            raise OutputError(f"{there}: exists already; add --overwrite to replace it")
 
 
 def _same_file(path: Path, other: Path) -> bool:

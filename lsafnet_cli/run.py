@@ -118,8 +118,8 @@ def describe_run(
         checkpoint_sha256=checkpoint.sha256,
         before=pair.before.path,
         after=pair.after.path,
-        before_date=pair.before.acquired,
-        after_date=pair.after.acquired,
+        before_date=options.polygons.before_date or pair.before.acquired,
+        after_date=options.polygons.after_date or pair.after.acquired,
         options={
             "threshold": options.threshold,
             "tile_px": size,

@@ -13,6 +13,8 @@ from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from lsafnet_cli.errors import OptionError
+from lsafnet_cli.polygon_names import check_polygon_name
+from lsafnet_cli.polygon_options import PolygonOptions
 
 FloatArray = NDArray[np.float64]
 
@@ -22,7 +24,6 @@ PICTURES = ("quicklook",)
 DOCUMENTS = ("stac",)
 LEAST_MEMORY_BYTES = 256 << 20
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-POLYGON_ENDINGS = (".gpkg", ".geojson", ".json")
 
 
 def apply_affine(transform: Affine, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -194,10 +195,7 @@ class OutputOptions:
             if name not in (choices := LAYERS + PICTURES + DOCUMENTS):
                 raise OptionError(f"--also {name}: choose from {', '.join(choices)}")
         for path in self.polygons:
-            if path.suffix.lower() not in POLYGON_ENDINGS:
-                raise OptionError(
-                    f"--polygons {path}: the ending must be one of {', '.join(POLYGON_ENDINGS)}"
-                )
+            check_polygon_name("--polygons", path)
 
 
 def parse_bytes(text: str) -> int:
@@ -218,6 +216,7 @@ class PredictOptions:
     tile: TileOptions = TileOptions()
     device: DeviceOptions = DeviceOptions()
     output: OutputOptions = field(default_factory=OutputOptions)
+    polygons: PolygonOptions = field(default_factory=PolygonOptions)
 
     def __post_init__(self) -> None:
         if not (0 < self.threshold < 1 and math.isfinite(self.threshold)):

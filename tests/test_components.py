@@ -6,7 +6,7 @@ from rasterio.features import shapes
 from scipy import ndimage
 
 from lsafnet_cli.components import ComponentFinder, find_runs
-from lsafnet_cli.stages.vectorize import first_pixel
+from lsafnet_cli.lattice import read_rings
 
 maps = st.tuples(st.integers(1, 24), st.integers(1, 24), st.integers(1, 4), st.integers(0, 2**32 - 1))
 
@@ -49,10 +49,9 @@ def test_components_equal_those_of_a_plain_labelling_for_any_row_band(shape, ban
 def test_every_polygon_finds_its_component(shape):
     codes = random_map(*shape)
     found = components_of(codes, 7, codes.astype(float))
-    indices = []
-    for geometry, code in shapes(codes, mask=codes > 0, connectivity=4):
-        row, col = first_pixel(geometry["coordinates"][0], Affine.identity())
-        index = found.index_of(row * codes.shape[1] + col)
-        assert found.code[index] == code
-        indices.append(index)
-    assert sorted(indices) == list(range(len(found.first_pixel)))
+    polygons = list(shapes(codes, mask=codes > 0, connectivity=4))
+    if polygons:
+        rings = read_rings([geometry for geometry, _ in polygons], Affine.identity())
+        indices = found.indices_of(rings.first_pixels(codes.shape[1]))
+        assert found.code[indices].tolist() == [code for _, code in polygons]
+        assert sorted(indices) == list(range(len(found.first_pixel)))

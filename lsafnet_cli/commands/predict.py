@@ -5,6 +5,17 @@ from typing import Annotated
 
 import typer
 
+from lsafnet_cli.commands.polygons import (
+    AfterDateOpt,
+    BeforeDateOpt,
+    ClassesOpt,
+    DissolveOpt,
+    MinAreaOpt,
+    SimplifyOpt,
+    SmoothOpt,
+    make_polygon_options,
+)
+
 FILES, TILES, DEVICE, OUTPUT = "Images", "Tiles", "Device", "Output"
 
 BeforeArg = Annotated[str, typer.Argument(metavar="BEFORE", help="Image of the earlier date.")]
@@ -16,7 +27,10 @@ CheckpointOpt = Annotated[
 ]
 PolygonsOpt = Annotated[
     list[Path] | None,
-    typer.Option(help="Write polygons too: .gpkg or .geojson. Repeatable.", rich_help_panel=OUTPUT),
+    typer.Option(
+        help="Write polygons too: .gpkg, .geojson, .fgb, .shp or .parquet. Repeatable.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 AlsoOpt = Annotated[
     str,
@@ -99,6 +113,13 @@ def predict(
     compiled: CompileOpt = False,
     batch_size: BatchSizeOpt = "auto",
     memory: MemoryOpt = "2G",
+    min_area: MinAreaOpt = 0.0,
+    simplify: SimplifyOpt = 0.0,
+    smooth: SmoothOpt = False,
+    dissolve: DissolveOpt = False,
+    classes: ClassesOpt = None,
+    before_date: BeforeDateOpt = None,
+    after_date: AfterDateOpt = None,
 ) -> None:
     """Write the change map of two images: what changed, from what to what, and where."""
     from lsafnet_cli.types import (
@@ -118,6 +139,9 @@ def predict(
         tile=TileOptions(tile, overlap, blend),
         device=DeviceOptions(device, precision, parse_batch_size(batch_size), compiled, parse_bytes(memory)),
         output=OutputOptions(tuple(polygons or ()), parse_names(also), overwrite, resume),
+        polygons=make_polygon_options(
+            min_area, simplify, smooth, dissolve, classes, (before_date, after_date)
+        ),
     )
     from lsafnet_cli.console import make_observer, show_report
     from lsafnet_cli.pipeline import predict_change  # here, so that wrong options do not wait for torch

@@ -10,7 +10,7 @@ from lsafnet_cli.classes import Legend
 from lsafnet_cli.components import find_runs
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.ground import PixelAreas
-from lsafnet_cli.stages.vectorize import run_areas
+from lsafnet_cli.row_bands import run_areas
 
 CodeArray = NDArray[np.unsignedinteger[Any]]
 

@@ -11,9 +11,9 @@ from lsafnet_cli.classes import Legend
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.ground import PixelAreas
 from lsafnet_cli.provenance import LEGEND
+from lsafnet_cli.row_bands import row_windows
 from lsafnet_cli.stages.count import CodeCounts
 from lsafnet_cli.stages.read import grid_of, open_raster
-from lsafnet_cli.stages.vectorize import row_windows
 
 SQUARE_METRES_PER_HECTARE = 10_000
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from lsafnet_cli.classes import Legend, hex_color
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.ground import PixelAreas
+from lsafnet_cli.row_bands import row_windows
 from lsafnet_cli.stages.count import CodeArray, CodeCounts
 from lsafnet_cli.stages.read import grid_of, open_raster
 from lsafnet_cli.stages.report import ChangeTable, hectares, read_legend, table_of
-from lsafnet_cli.stages.vectorize import row_windows
 from lsafnet_cli.stages.zones import ZoneRequest, ZoneSet, read_zones
 from lsafnet_cli.styles import layer_style
 from lsafnet_cli.types import LAYERS

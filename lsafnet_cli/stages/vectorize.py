@@ -3,106 +3,97 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import fiona
 import numpy as np
 import rasterio
 from affine import Affine
-from fiona.errors import FionaError
 from numpy.typing import NDArray
 from rasterio.features import shapes
 from rasterio.windows import Window
 
-from lsafnet_cli.classes import Transition
-from lsafnet_cli.components import ComponentFinder, Components, Runs, find_runs
-from lsafnet_cli.errors import OutputError, reason_of
-from lsafnet_cli.ground import PixelAreas
-from lsafnet_cli.provenance import Provenance
+from lsafnet_cli.classes import Legend
+from lsafnet_cli.components import ComponentFinder, Components, IntArray, find_runs
+from lsafnet_cli.ground import PixelAreas, pixel_sides_m
+from lsafnet_cli.lattice import NodeFinder, Nodes, Rings, join_rings, polygons_of, read_rings, with_nodes
+from lsafnet_cli.polygon_files import write_polygon_files
+from lsafnet_cli.polygon_options import PolygonOptions, wanted_codes
+from lsafnet_cli.polygon_table import Batch, Layer
+from lsafnet_cli.redraw import Redrawer, Redrawing
+from lsafnet_cli.row_bands import row_windows, run_areas
+from lsafnet_cli.sieve import sieve_map
 from lsafnet_cli.stages.read import grid_of, rasterio_open
-from lsafnet_cli.types import Grid
 
-DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".json": "GeoJSON"}
-DRIVER_OPTIONS = {"GeoJSON": {"RFC7946": "YES"}, "GPKG": {"GEOMETRY_NAME": "geom"}}
-LAYER_NAME = "changes"
-BATCH = 2000  # features handed to the driver at once
-PIXELS_AT_ONCE = 1 << 22
+BATCH = 20_000  # polygons handled at once
 CACHE_BYTES = 64 << 20
-SCHEMA = {
-    "geometry": "Polygon",
-    "properties": {
-        "id": "int64",
-        "from_class": "str",
-        "to_class": "str",
-        "transition": "str",
-        "area_m2": "float",
-        "area_ha": "float",
-        "confidence": "float",
-        "pixels": "int64",
-        "before_date": "date",
-        "after_date": "date",
-        "scene": "str",
-    },
-}
-Feature = dict[str, Any]
+Polygons = NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeMap:
-    """A map to be vectorized: codes, where known the probability of change in percent, and its origin."""
+    """A map to be vectorized: codes, where known the probability of change in percent, and what they mean."""
 
     codes: Path
     probability: Path | None
-    provenance: Provenance
+    legend: Legend
+    before_date: date | None
+    after_date: date | None
     scene: str
 
 
-def vectorize_map(change_map: ChangeMap, targets: list[Path]) -> int:
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What is known of a map's wanted pieces before they are drawn; `mask` is a raster that is 1 on them."""
+
+    components: Components
+    nodes: Nodes
+    mask: Path
+
+
+def vectorize_map(change_map: ChangeMap, targets: list[Path], options: PolygonOptions) -> int:
     """Write the polygons of a map to each of some files, and return how many there are.
 
-    Memory follows their number, not the number of pixels. Raises OutputError.
+    Memory follows their number, not the number of pixels. Raises OptionError, OutputError.
     """
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), rasterio_open(change_map.codes) as codes:
-        grid = grid_of(codes)
-        mask = targets[0].with_name("changed.mask.tif")
-        components = find_components(change_map, mask)
-        for target in targets:
-            features = make_features(change_map, codes, mask, components)
-            count = write_features(features, target, DRIVERS[target.suffix.lower()], grid)
-            check_features(target, count)
-    return len(components.first_pixel)
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+        codes_path = sieved(change_map, targets[0].with_name("changes.sieved.tif"), options.min_area_m2)
+        with rasterio_open(codes_path) as codes:
+            pieces = find_pieces(codes, change_map, targets[0].with_name("changes.mask.tif"), options)
+            layer = Layer(
+                grid_of(codes), change_map.legend, change_map.before_date, change_map.after_date,
+                change_map.scene, options.dissolve,
+            )  # fmt: skip
+            return write_polygon_files(targets, layer, draw(codes, change_map, pieces, options))
 
 
-def find_components(change_map: ChangeMap, mask_path: Path) -> Components:
-    """Return the components of a map's changed pixels, and leave a raster that is 1 on them at `mask_path`."""
-    with rasterio_open(change_map.codes) as codes, _open_mask(mask_path, codes) as mask:
-        finder = ComponentFinder(codes.width)
-        areas = PixelAreas(grid_of(codes)) if codes.crs is not None else None
-        for window in row_windows(grid_of(codes)):
+def sieved(change_map: ChangeMap, target: Path, min_area: float) -> Path:
+    """Return the map's codes, or where a least area is wished a raster of them without smaller pieces."""
+    if min_area == 0:
+        return change_map.codes
+    sieve_map(change_map.codes, target, change_map.legend.nodata, min_area)
+    return target
+
+
+def find_pieces(codes: Any, change_map: ChangeMap, mask_path: Path, options: PolygonOptions) -> Pieces:
+    """Find the pieces of the wanted transitions in an open map of codes, row band by row band."""
+    grid, legend = grid_of(codes), change_map.legend
+    wanted = np.zeros(np.iinfo(codes.dtypes[0]).max + 1, bool)
+    wanted[wanted_codes(legend, options.classes)] = True
+    finder, nodes = ComponentFinder(codes.width), NodeFinder(codes.width, legend.nodata)
+    areas = PixelAreas(grid) if codes.crs is not None else None
+    with _open_mask(mask_path, codes) as mask:
+        for window in row_windows(grid):
             pixels = codes.read(1, window=window)
-            changed = (pixels != 0) & (pixels != change_map.provenance.legend.nodata)
+            changed = wanted[pixels]
             runs = find_runs(pixels, window.row_off)
             score = runs.sums(_read_probability(change_map.probability, window, pixels.shape))
             finder.add(runs, pixels, changed, run_areas(runs, areas), score)
+            nodes.add(np.where(changed | (pixels == legend.nodata), pixels, 0))
             mask.write(changed.astype(np.uint8), 1, window=window)
-        return finder.finish()
-
-
-def row_windows(grid: Grid) -> Iterator[Window]:
-    """Yield full-width windows of about PIXELS_AT_ONCE pixels, from top to bottom, if possible of whole blocks."""
-    rows = max(64, PIXELS_AT_ONCE // grid.width // 512 * 512)
-    for top in range(0, grid.height, rows):
-        yield Window(0, top, grid.width, min(rows, grid.height - top))
-
-
-def run_areas(runs: Runs, areas: PixelAreas | None) -> NDArray[np.float64]:
-    """Return the ground area of each run in m2; NaN where the map has no CRS."""
-    if areas is None:
-        return np.full(len(runs.code), np.nan)
-    first, end = int(runs.row[0]), int(runs.row[-1]) + 1
-    return areas.in_rows(first, end - first, runs.row, runs.centre_col) * runs.length
+    return Pieces(finder.finish(), nodes.finish(), mask_path)
 
 
 def _read_probability(path: Path | None, window: Window, shape: tuple[int, ...]) -> NDArray[np.floating]:
@@ -120,80 +111,68 @@ def _open_mask(path: Path, like: Any) -> Iterator[Any]:
         yield mask
 
 
-def make_features(
-    change_map: ChangeMap, codes: Any, mask_path: Path, components: Components
-) -> Iterator[Feature]:
-    """Yield the polygons of an open map of codes, with their attributes, in the map's CRS."""
-    provenance = change_map.provenance
-    transitions = {transition.code: transition for transition in provenance.legend.transitions}
+def draw(codes: Any, change_map: ChangeMap, pieces: Pieces, options: PolygonOptions) -> Iterator[Batch]:
+    """Yield batches of polygons with their attributes."""
+    grid, rings = grid_of(codes), trace(codes, pieces)
+    if options.generalised:
+        drawn = redrawn(list(rings), codes, pieces.nodes, change_map.legend.nodata, options)
+    else:
+        drawn = ((polygons_of(batch, grid), batch.first_pixels(grid.width)) for batch in rings)
+    components, count = pieces.components, 0
+    if options.dissolve:
+        drawn = iter([_all_at_once(drawn)])
+    for polygons, first_pixels in drawn:
+        index = components.indices_of(first_pixels)
+        batch = Batch(
+            polygons=polygons,
+            ids=np.arange(count + 1, count + len(polygons) + 1),
+            codes=components.code[index].astype(np.int64),
+            pixels=components.pixels[index],
+            area_m2=components.area_m2[index],
+            confidence=components.score[index] / components.pixels[index],
+        )
+        count += len(polygons)
+        yield batch.dissolved() if options.dissolve else batch
+
+
+def _all_at_once(drawn: Iterator[tuple[Polygons, IntArray]]) -> tuple[Polygons, IntArray]:
+    batches = [(np.empty(0, object), np.empty(0, np.int64)), *drawn]
+    return np.concatenate([polygons for polygons, _ in batches]), np.concatenate(
+        [first for _, first in batches]
+    )
+
+
+def trace(codes: Any, pieces: Pieces) -> Iterator[Rings]:
+    """Yield the rings of an open map's wanted pieces, with a vertex wherever neighbours have one."""
     to_pixels = ~codes.transform
-    with rasterio_open(mask_path) as mask:
+    with rasterio_open(pieces.mask) as mask:
         found = shapes(rasterio.band(codes, 1), mask=rasterio.band(mask, 1), connectivity=4)
-        for number, (geometry, code) in enumerate(found, start=1):
-            row, col = first_pixel(geometry["coordinates"][0], to_pixels)
-            index = components.index_of(row * codes.width + col)
-            attributes = describe(components, index, transitions[int(code)], provenance)
-            yield {
-                "type": "Feature",
-                "geometry": geometry,
-                "properties": {"id": number, **attributes, "scene": change_map.scene},
-            }
+        while batch := [geometry for geometry, _ in islice(found, BATCH)]:
+            yield with_nodes(read_rings(batch, to_pixels), pieces.nodes)
 
 
-def first_pixel(ring: list[tuple[float, float]], to_pixels: Affine) -> tuple[int, int]:
-    """Return (row, col) of the first pixel, in reading order, inside a ring that follows pixel borders."""
-    a, b, c, d, e, f = to_pixels[:6]
-    return min((round(d * x + e * y + f), round(a * x + b * y + c)) for x, y in ring)
+def redrawn(
+    batches: list[Rings], codes: Any, nodes: Nodes, nodata: int, options: PolygonOptions
+) -> Iterator[tuple[Polygons, IntArray]]:
+    """Yield batches of polygons with redrawn borders, and their first pixels; borders to no data stay as they are."""
+    if not batches:
+        return
+    grid, rings = grid_of(codes), join_rings(batches)
+    pixel = pixel_sides_m(grid) if grid.crs is not None else (1.0, 1.0)
+    redrawer = Redrawer(rings, nodes, grid, Redrawing(options.simplify_m, options.smooth, pixel))
+    beside = redrawer.arcs.beside
+    to_nodata = [lacks_data(codes, cols, rows, nodata) for cols, rows in beside.transpose(1, 2, 0)]
+    redrawer.keep(np.logical_or(*to_nodata))
+    polygons, first_pixels = redrawer.polygons(), rings.first_pixels(grid.width)
+    for first in range(0, len(polygons), BATCH):
+        yield polygons[first : first + BATCH], first_pixels[first : first + BATCH]
 
 
-def describe(
-    components: Components, index: int, transition: Transition, provenance: Provenance
-) -> dict[str, Any]:
-    """Return the attributes of one component. What is not known is None."""
-    legend = provenance.legend
-    area, pixels = float(components.area_m2[index]), int(components.pixels[index])
-    confidence = float(components.score[index]) / pixels
-    known = not np.isnan(area)
-    return {
-        "from_class": legend.names[transition.from_class] if legend.semantic else None,
-        "to_class": legend.names[transition.to_class] if legend.semantic else None,
-        "transition": transition.name,
-        "area_m2": round(area, 3) if known else None,
-        "area_ha": round(area / 10_000, 7) if known else None,
-        "confidence": None if np.isnan(confidence) else round(confidence, 4),
-        "pixels": pixels,
-        "before_date": provenance.before_date,
-        "after_date": provenance.after_date,
-    }
-
-
-def write_features(features: Iterator[Feature], target: Path, driver: str, grid: Grid) -> int:
-    """Write features to a new file and return how many there were. Raises OutputError."""
-    crs = grid.crs.to_wkt() if grid.crs is not None else ""
-    options = DRIVER_OPTIONS[driver] if grid.crs is not None else {}
-    count = 0
-    with (
-        _output_errors(target),
-        fiona.open(
-            target, "w", driver=driver, layer=LAYER_NAME, schema=SCHEMA, crs_wkt=crs, **options
-        ) as sink,
-    ):
-        while batch := list(islice(features, BATCH)):
-            sink.writerecords(batch)
-            count += len(batch)
-    return count
-
-
-def check_features(target: Path, count: int) -> None:
-    """Raise OutputError unless a file holds `count` features: not every driver tells of a full disk."""
-    with _output_errors(target), fiona.open(target) as written:
-        if len(written) != count:
-            raise OSError(f"{len(written)} of {count} polygons arrived")
-
-
-@contextmanager
-def _output_errors(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except (FionaError, OSError, RuntimeError) as error:  # fiona raises plain RuntimeErrors too
-        raise OutputError(f"{target.name}: polygons cannot be written ({reason_of(error)})") from error
+def lacks_data(codes: Any, cols: IntArray, rows: IntArray, nodata: int) -> NDArray[np.bool_]:
+    """Return which pixels of an open map lie beyond it or hold `nodata`; reads it row band by row band."""
+    beyond: NDArray[np.bool_] = (cols < 0) | (rows < 0) | (cols >= codes.width) | (rows >= codes.height)
+    for window in row_windows(grid_of(codes)):
+        here = ~beyond & (rows >= window.row_off) & (rows < window.row_off + window.height)
+        pixels = codes.read(1, window=window)
+        beyond[here] = pixels[rows[here] - window.row_off, cols[here]] == nodata
+    return beyond

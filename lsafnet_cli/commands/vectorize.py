@@ -1,0 +1,57 @@
+"""`lsafnet vectorize`: polygons from an existing change map."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lsafnet_cli.commands.polygons import (
+    AfterDateOpt,
+    BeforeDateOpt,
+    ClassesOpt,
+    DissolveOpt,
+    MinAreaOpt,
+    SimplifyOpt,
+    SmoothOpt,
+    make_polygon_options,
+)
+from lsafnet_cli.commands.predict import JsonOpt, OverwriteOpt, QuietOpt
+
+MapArg = Annotated[str, typer.Argument(metavar="MAP.tif", help="A change map that lsafnet wrote.")]
+OutputsOpt = Annotated[
+    list[Path],
+    typer.Option(
+        "--output", "-o", metavar="FILE",
+        help="Polygons to write: .gpkg, .geojson, .fgb, .shp or .parquet. Repeatable.",
+    ),
+]  # fmt: skip
+ProbabilityOpt = Annotated[
+    Path | None,
+    typer.Option(
+        help="Map of the change probability, for the confidence. Default: MAP.probability.tif, where it exists."
+    ),
+]
+
+
+def vectorize(
+    changes: MapArg,
+    outputs: OutputsOpt,
+    probability: ProbabilityOpt = None,
+    min_area: MinAreaOpt = 0.0,
+    simplify: SimplifyOpt = 0.0,
+    smooth: SmoothOpt = False,
+    dissolve: DissolveOpt = False,
+    classes: ClassesOpt = None,
+    before_date: BeforeDateOpt = None,
+    after_date: AfterDateOpt = None,
+    overwrite: OverwriteOpt = False,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+) -> None:
+    """Write the polygons of a change map."""
+    from lsafnet_cli.console import make_observer, show_polygon_report
+    from lsafnet_cli.vectorization import vectorize_changes
+
+    options = make_polygon_options(min_area, simplify, smooth, dissolve, classes, (before_date, after_date))
+    report = vectorize_changes(changes, outputs, options, probability, overwrite, make_observer(quiet))
+    show_polygon_report(report, as_json)

@@ -1,0 +1,108 @@
+"""Polygon files: batches go to one GeoPackage, from which GDAL translates every file that was asked for.
+
+GDAL can append batches to a GeoPackage only; its translations stream, so memory stays that of a few batches.
+"""
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nanoarrow as na
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+from pyogrio.raw import open_arrow
+
+from lsafnet_cli.errors import OutputError, reason_of
+from lsafnet_cli.geoparquet import count_rows, write_geoparquet
+from lsafnet_cli.layer_style import add_layer_style
+from lsafnet_cli.polygon_names import PARQUET
+from lsafnet_cli.polygon_table import FIELDS, GEOMETRY, Batch, Layer, arrow_table, empty_batch
+
+LAYER_NAME = "changes"
+DRIVERS = {
+    ".gpkg": "GPKG", ".geojson": "GeoJSON", ".json": "GeoJSON", ".fgb": "FlatGeobuf", ".shp": "ESRI Shapefile",
+}  # fmt: skip
+SHORT_NAMES = {"before_date": "before_dat"}  # a shapefile's names have up to 10 characters
+GEOJSON_OPTIONS = {"RFC7946": "YES"}
+ROWS_AT_ONCE = 20_000
+
+
+def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[Batch]) -> int:
+    """Write polygons to each of some files, and return how many there are. Raises OutputError."""
+    gathered = targets[0].with_name("changes.gathered.gpkg")
+    gathered.unlink(missing_ok=True)
+    with _output_errors(targets[0]):
+        count = _gather(gathered, layer, batches)
+    for target in targets:
+        with _output_errors(target):
+            _translate(gathered, target, layer)
+            _check_count(target, count)
+    gathered.unlink()
+    return count
+
+
+def _gather(path: Path, layer: Layer, batches: Iterable[Batch]) -> int:
+    count = 0
+    _append(path, layer, empty_batch(), {"SPATIAL_INDEX": "NO"})
+    for batch in batches:
+        _append(path, layer, batch, {})
+        count += len(batch.ids)
+    return count
+
+
+def _append(path: Path, layer: Layer, batch: Batch, options: Mapping[str, str]) -> None:
+    _write(na.c_array_stream(arrow_table(batch, layer)), path, "GPKG", layer, options, append=path.exists())
+
+
+def _translate(gathered: Path, target: Path, layer: Layer) -> None:
+    ending = target.suffix.lower()
+    names = [f"{name} AS {SHORT_NAMES.get(name, name)}" if ending == ".shp" else name for name in FIELDS]
+    sql = f"SELECT {', '.join(names)}, {GEOMETRY} FROM {LAYER_NAME}"
+    with open_arrow(gathered, sql=sql, use_pyarrow=ending == PARQUET, batch_size=ROWS_AT_ONCE) as (_, rows):
+        if ending == PARQUET:
+            write_geoparquet(rows, target, layer)
+            return
+        options = GEOJSON_OPTIONS if DRIVERS[ending] == "GeoJSON" and layer.grid.crs is not None else {}
+        _write(rows, target, DRIVERS[ending], layer, options)
+    if ending == ".gpkg":
+        add_layer_style(target, LAYER_NAME, GEOMETRY, layer.legend)
+
+
+def _write(
+    rows: Any, path: Path, driver: str, layer: Layer, options: Mapping[str, str], append: bool = False
+) -> None:
+    crs = layer.grid.crs.to_wkt() if layer.grid.crs is not None else None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+        pyogrio.write_arrow(
+            rows,
+            path,
+            layer=LAYER_NAME,
+            driver=driver,
+            geometry_name=GEOMETRY,
+            geometry_type=layer.geometry_type,
+            crs=crs,
+            append=append,
+            layer_options=dict(options),
+        )
+
+
+def _check_count(target: Path, count: int) -> None:
+    """Raise OSError unless a file holds `count` polygons: not every driver tells of a full disk."""
+    if target.suffix.lower() == PARQUET:
+        found = count_rows(target)
+    else:
+        layer = LAYER_NAME if target.suffix.lower() == ".gpkg" else None
+        found = pyogrio.read_info(target, layer=layer, force_feature_count=True)["features"]
+    if found != count:
+        raise OSError(f"{found} of {count} polygons arrived")
+
+
+@contextmanager
+def _output_errors(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except (DataSourceError, DataLayerError, OSError, RuntimeError) as error:
+        raise OutputError(f"{target.name}: polygons cannot be written ({reason_of(error)})") from error

@@ -1,0 +1,182 @@
+"""Sieve: pieces of a map that are smaller than a wished area go to their neighbours, row band by row band.
+
+Every piece counts, unchanged ground as well: a small change amid unchanged ground vanishes, a small hole in a
+change is filled. Pixels without data neither change nor take part.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from lsafnet_cli.components import ComponentFinder, Runs, find_runs, label_linked, label_runs
+from lsafnet_cli.ground import PixelAreas
+from lsafnet_cli.row_bands import row_windows, run_areas
+from lsafnet_cli.stages.read import grid_of, rasterio_open
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+_LOW = np.int64(0xFFFFFFFF)  # two piece numbers stand in one int64
+
+
+def sieve_map(source: Path, target: Path, nodata: int, min_area: float) -> None:
+    """Write `source` to `target` with every piece below `min_area` (m2; pixels without a CRS) merged away.
+
+    Memory follows the number of pieces.
+    """
+    with rasterio_open(source) as codes:
+        finder, borders = ComponentFinder(codes.width), BorderCounter()
+        for runs, pixels, valid, areas in _bands(codes, nodata):
+            pieces = finder.add(runs, pixels, valid, areas, np.zeros(len(areas)))
+            borders.add(pieces[runs.of_pixel])
+        components = finder.finish()
+        regions = Regions(components.code, components.area_m2, *borders.between(finder.component_of_piece))
+        new_codes = merge_small(regions, min_area)[finder.component_of_piece]
+        _write_sieved(codes, target, nodata, new_codes)
+
+
+def _bands(codes: Any, nodata: int) -> Iterator[tuple[Runs, Any, NDArray[np.bool_], FloatArray]]:
+    grid = grid_of(codes)
+    areas = PixelAreas(grid) if codes.crs is not None else None
+    for window in row_windows(grid):
+        pixels = codes.read(1, window=window)
+        runs = find_runs(pixels, window.row_off)
+        size = run_areas(runs, areas) if areas is not None else runs.length.astype(np.float64)
+        yield runs, pixels, pixels != nodata, size
+
+
+def _write_sieved(codes: Any, target: Path, nodata: int, new_code_of_piece: NDArray[np.uint16]) -> None:
+    profile = {"driver": "GTiff", "dtype": codes.dtypes[0], "count": 1, "nodata": nodata, "compress": "lzw"}
+    size = {"width": codes.width, "height": codes.height, "crs": codes.crs, "transform": codes.transform}
+    tiles = {"tiled": True, "blockxsize": 512, "blockysize": 512, "bigtiff": "if_safer"}
+    first = 0
+    with rasterio.open(target, "w", **profile, **size, **tiles) as sieved:
+        for window in row_windows(grid_of(codes)):
+            pixels = codes.read(1, window=window)
+            of_pixel = find_runs(pixels, window.row_off).of_pixel
+            pieces = label_runs(of_pixel, pixels, pixels != nodata)
+            code_of_run = np.full(len(pieces), nodata, pixels.dtype)
+            code_of_run[pieces >= 0] = new_code_of_piece[pieces[pieces >= 0] + first]
+            sieved.write(code_of_run[of_pixel], 1, window=window)
+            first += int(pieces.max(initial=-1)) + 1
+
+
+class BorderCounter:
+    """Counts along how many pixel edges pieces touch each other, row band by row band."""
+
+    def __init__(self) -> None:
+        self._pairs: list[IntArray] = []
+        self._counts: list[IntArray] = []
+        self._last_row: IntArray | None = None
+
+    def add(self, pieces: IntArray) -> None:
+        """Take the next row band: (rows, cols) piece numbers, -1 where there is none."""
+        beside = [(pieces[:, :-1], pieces[:, 1:]), (pieces[:-1], pieces[1:])]
+        if self._last_row is not None:
+            beside.append((self._last_row, pieces[0]))
+        self._last_row = pieces[-1].copy()
+        found = np.concatenate([_pairs_of(one, other) for one, other in beside])
+        pairs, counts = np.unique(found, return_counts=True)
+        self._pairs.append(pairs)
+        self._counts.append(counts)
+
+    def between(self, component_of_piece: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """Return touching components (one, other) and the length of their common border, each pair once."""
+        pairs, counts = np.concatenate(self._pairs), np.concatenate(self._counts)
+        one, other = component_of_piece[pairs >> 32], component_of_piece[pairs & _LOW]
+        return _summed(one, other, counts)
+
+
+def _pairs_of(one: IntArray, other: IntArray) -> IntArray:
+    touching = (one != other) & (one >= 0) & (other >= 0)
+    return _packed(one[touching], other[touching])
+
+
+def _packed(one: IntArray, other: IntArray) -> IntArray:
+    return np.minimum(one, other) << 32 | np.maximum(one, other)
+
+
+def _summed(one: IntArray, other: IntArray, length: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    apart = one != other
+    pairs, index = np.unique(_packed(one[apart], other[apart]), return_inverse=True)
+    total = np.bincount(index, length[apart], len(pairs)).astype(np.int64)
+    return pairs >> 32, pairs & _LOW, total
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Regions of a map: code and area of each, and the borders (one, other, length), each pair once."""
+
+    code: NDArray[np.uint16]
+    area: FloatArray
+    one: IntArray
+    other: IntArray
+    length: IntArray
+
+    def joined(self, label: IntArray, code: NDArray[np.uint16]) -> "Regions":
+        """Return the regions that those of equal label become; label n gets `code[n]`."""
+        area = np.bincount(label, self.area, len(code)).astype(np.float64)
+        return Regions(code, area, *_summed(label[self.one], label[self.other], self.length))
+
+
+def merge_small(regions: Regions, min_area: float) -> NDArray[np.uint16]:
+    """Return the code that each region has once none with a neighbour is smaller than `min_area`.
+
+    Smaller ones go first. Each goes to the neighbour with which it shares the longest border; among equals to
+    the larger one, then to the later one. What is too small and has no neighbour becomes unchanged (0).
+    """
+    region_of = np.arange(len(regions.code))
+    limit = min(min_area, float(regions.area.min(initial=min_area)))
+    while True:
+        root = _roots(_choose(regions, limit), regions.area)
+        if (root == np.arange(len(root))).all():
+            if limit >= min_area:
+                break
+            limit = min(2 * limit, min_area)
+            continue
+        regions, label = _merged(regions, root)
+        region_of = label[region_of]
+    code = np.where(regions.area < min_area, 0, regions.code)
+    return np.asarray(code[region_of], np.uint16)
+
+
+def _choose(regions: Regions, limit: float) -> IntArray:
+    """Return the neighbour that each region smaller than `limit` goes to, and of every other region itself."""
+    source = np.concatenate([regions.one, regions.other])
+    target = np.concatenate([regions.other, regions.one])
+    length = np.concatenate([regions.length, regions.length])
+    small = regions.area[source] < limit
+    source, target, length = source[small], target[small], length[small]
+    order = np.lexsort((target, regions.area[target], length, source))
+    choice = np.arange(len(regions.code))
+    choice[source[order]] = target[order]  # the last one of each source stays: the best
+    return choice
+
+
+def _roots(choice: IntArray, area: FloatArray) -> IntArray:
+    """Return where each region ends up when all follow their choices.
+
+    Of two that choose each other the larger stays. Longer circles cannot arise, for a border is as long for
+    both of its sides.
+    """
+    own = np.arange(len(choice))
+    mutual = (choice[choice] == own) & (choice != own)
+    stays = mutual & ((area > area[choice]) | ((area == area[choice]) & (own > choice)))
+    root = np.where(stays, own, choice)
+    while not np.array_equal(further := root[root], root):
+        root = further
+    return root
+
+
+def _merged(regions: Regions, root: IntArray) -> tuple[Regions, IntArray]:
+    """Return the regions that roots have gathered, neighbours of one code joined, and the region of each old one."""
+    kept, label = np.unique(root, return_inverse=True)
+    gathered = regions.joined(label, regions.code[kept])
+    alike = gathered.code[gathered.one] == gathered.code[gathered.other]
+    same = label_linked(np.stack([gathered.one[alike], gathered.other[alike]]), len(kept))
+    _, first = np.unique(same, return_index=True)
+    return gathered.joined(same, gathered.code[first]), same[label]
