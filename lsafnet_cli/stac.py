@@ -22,9 +22,8 @@ from lsafnet_cli.outputs import OutputPaths
 from lsafnet_cli.provenance import Provenance
 from lsafnet_cli.stages.align import pixel_size_m
 from lsafnet_cli.stages.report import ChangeTable
-from lsafnet_cli.stages.stitch import PERCENT_NODATA
 from lsafnet_cli.styles import RasterStyle, layer_style
-from lsafnet_cli.types import CODES, Grid
+from lsafnet_cli.types import CODES, PERCENT_NODATA, Grid
 
 POLYGON_TYPES = {
     ".gpkg": pystac.MediaType.GEOPACKAGE,

@@ -20,6 +20,7 @@ FloatArray = NDArray[np.float64]
 
 CODES = "codes"  # the map itself, among its layers
 LAYERS = ("from", "to", "before", "after", "probability")
+PERCENT_NODATA = 255  # in the layer of probability
 PICTURES = ("quicklook",)
 DOCUMENTS = ("stac",)
 LEAST_MEMORY_BYTES = 256 << 20

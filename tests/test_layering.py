@@ -49,7 +49,16 @@ def test_nothing_imports_click():
     assert offences("lsafnet_cli", {"click"}) == []
 
 
-@pytest.mark.parametrize("module", ["lsafnet_cli.app", "lsafnet.checkpoint_info", "lsafnet_cli"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "lsafnet_cli.app",
+        "lsafnet.checkpoint_info",
+        "lsafnet_cli",
+        "lsafnet_cli.console",
+        "lsafnet_cli.stages.write",
+    ],
+)
 def test_answers_that_need_no_network_do_not_wait_for_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

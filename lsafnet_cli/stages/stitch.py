@@ -18,9 +18,8 @@ from torch import Tensor
 from lsafnet_cli.classes import Legend, transition_codes
 from lsafnet_cli.stages.infer import TileScores
 from lsafnet_cli.stages.tile import TilePlan
-from lsafnet_cli.types import Tile
+from lsafnet_cli.types import PERCENT_NODATA, Tile
 
-PERCENT_NODATA = 255
 PATCHES_ON_THEIR_WAY = 4  # from a CUDA device to the host
 Layers = dict[str, NDArray[Any]]
 

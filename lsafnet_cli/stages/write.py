@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
@@ -23,9 +23,11 @@ from lsafnet_cli.mosaic import BLOCK_PX, Part, RasterMeta, vrt_xml
 from lsafnet_cli.provenance import Provenance
 from lsafnet_cli.resume import LOCK
 from lsafnet_cli.stages.read import RASTER_ERRORS
-from lsafnet_cli.stages.stitch import PERCENT_NODATA, Decision, Layers, Patch
 from lsafnet_cli.styles import RasterStyle, layer_style
-from lsafnet_cli.types import CODES, Grid
+from lsafnet_cli.types import CODES, PERCENT_NODATA, Grid
+
+if TYPE_CHECKING:  # commands that write without a network do not wait for torch
+    from lsafnet_cli.stages.stitch import Decision, Layers, Patch
 
 
 class PartStore:
@@ -94,7 +96,7 @@ class PartWriter:
     """
 
     def __init__(
-        self, store: PartStore, layout: PartLayout, cols: tuple[int, int], left: int, decision: Decision,
+        self, store: PartStore, layout: PartLayout, cols: tuple[int, int], left: int, decision: "Decision",
         first_row: int = 0,
     ) -> None:  # fmt: skip
         self._store, self._decision = store, decision
@@ -102,7 +104,7 @@ class PartWriter:
         self._waiting = [rows for rows in layout.row_spans if rows[1] > first_row]
         self._open: dict[int, Layers] = {}
 
-    def put(self, patch: Patch) -> None:
+    def put(self, patch: "Patch") -> None:
         """Take one patch; parts that end above it are complete and written."""
         self.write_until(patch.top)
         rows, cols = patch.shape
@@ -126,7 +128,7 @@ class PartWriter:
                 write_part(part, layers[name], self._decision.nodata(name))
             del self._open[first]
 
-    def _part(self, first: int, end: int) -> Layers:
+    def _part(self, first: int, end: int) -> "Layers":
         if first not in self._open:
             shape, decision = (end - first, self._cols[1] - self._cols[0]), self._decision
             self._open[first] = {
