@@ -20,7 +20,7 @@ ROOT = HERE.parent
 LOOK = ROOT / "tests" / "qgis" / "look.py"
 QGIS_PYTHON = "/usr/bin/python3"
 PICTURE_PX = 700
-COLORS = 128  # of a picture file, which keeps it small
+COLORS = 250  # of a picture file, which keeps it small
 
 LEGENDS = {
     "the sample's 4 classes": "0000ff 808080 008000 800000",
