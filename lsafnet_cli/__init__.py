@@ -10,16 +10,23 @@ if TYPE_CHECKING:
     from lsafnet_cli.errors import LsafnetError
     from lsafnet_cli.pipeline import predict_change
     from lsafnet_cli.stages.report import RunReport
+    from lsafnet_cli.stages.summarize import MapSummary, summarize_map
+    from lsafnet_cli.stages.zones import ZoneRequest
     from lsafnet_cli.types import PredictOptions
 
 _MODULE_OF = {
     "LsafnetError": "errors",
+    "MapSummary": "stages.summarize",
     "PredictOptions": "types",
     "RunReport": "stages.report",
+    "ZoneRequest": "stages.zones",
     "predict_change": "pipeline",
+    "summarize_map": "stages.summarize",
 }
 
-__all__ = ["LsafnetError", "PredictOptions", "RunReport", "predict_change"]
+__all__ = [
+    "LsafnetError", "MapSummary", "PredictOptions", "RunReport", "ZoneRequest", "predict_change", "summarize_map",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

@@ -77,6 +77,14 @@ def write_map(
     return path
 
 
+def write_town(folder: Path) -> tuple[Path, np.ndarray, Legend]:
+    """Write a map of four classes and 120x90 pixels, a corner without data; return its codes and legend too."""
+    legend = legend_of(names=("Wasser", "offener Boden", "Grünfläche", "建物"))
+    codes = blobs(5, 120, 90, legend.code_count, block=10)
+    codes[:20, :30] = legend.nodata
+    return write_map(folder / "changes.tif", codes, legend), codes, legend
+
+
 def blobs(seed: int, rows: int, cols: int, values: int, block: int = 24) -> np.ndarray:
     """Return (rows, cols) numbers below `values` in squares."""
     rng = np.random.default_rng(seed)
