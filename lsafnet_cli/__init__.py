@@ -9,17 +9,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lsafnet_cli.errors import LsafnetError
     from lsafnet_cli.pipeline import predict_change
+    from lsafnet_cli.polygon_options import PolygonOptions
     from lsafnet_cli.stages.report import RunReport
     from lsafnet_cli.types import PredictOptions
+    from lsafnet_cli.vectorization import vectorize_changes
 
 _MODULE_OF = {
     "LsafnetError": "errors",
+    "PolygonOptions": "polygon_options",
     "PredictOptions": "types",
     "RunReport": "stages.report",
     "predict_change": "pipeline",
+    "vectorize_changes": "vectorization",
 }
 
-__all__ = ["LsafnetError", "PredictOptions", "RunReport", "predict_change"]
+__all__ = [
+    "LsafnetError",
+    "PolygonOptions",
+    "PredictOptions",
+    "RunReport",
+    "predict_change",
+    "vectorize_changes",
+]
 
 
 def __getattr__(name: str) -> object:
