@@ -15,7 +15,8 @@ from shapely.geometry import box, mapping
 
 from lsafnet_cli.classes import Color, Legend, parse_color
 from lsafnet_cli.provenance import Provenance
-from lsafnet_cli.stages.write import MapWriter, PartLayout, PartStore, publish, write_part
+from lsafnet_cli.publishing import publish
+from lsafnet_cli.stages.write import MapWriter, PartLayout, PartStore, write_part
 from lsafnet_cli.types import CODES, Grid
 
 from .conftest import PLACE, UTM
