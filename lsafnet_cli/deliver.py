@@ -4,12 +4,13 @@ from pathlib import Path
 
 from lsafnet_cli.background import run_beside
 from lsafnet_cli.outputs import OutputPaths
+from lsafnet_cli.publishing import output_errors, publish
 from lsafnet_cli.run import Run
 from lsafnet_cli.stages.align import pixel_size_m
 from lsafnet_cli.stages.quicklook import draw_quicklook
 from lsafnet_cli.stages.report import ChangeTable, RunReport, change_table
 from lsafnet_cli.stages.vectorize import ChangeMap
-from lsafnet_cli.stages.write import MapWriter, PartStore, output_errors, publish
+from lsafnet_cli.stages.write import MapWriter, PartStore
 from lsafnet_cli.types import CODES
 from lsafnet_cli.vectorization import publish_polygons, vectorize_to
 

@@ -11,11 +11,12 @@ from lsafnet_cli.compute import compute_parts
 from lsafnet_cli.deliver import make_report, write_outputs
 from lsafnet_cli.notices import Notebook, registration_notices
 from lsafnet_cli.outputs import OutputPaths
+from lsafnet_cli.publishing import output_errors
 from lsafnet_cli.resume import differences, locked, read_fingerprint, write_fingerprint
 from lsafnet_cli.run import Run, prepare_run
 from lsafnet_cli.stages.read import read_pair
 from lsafnet_cli.stages.report import RunReport
-from lsafnet_cli.stages.write import PartStore, output_errors
+from lsafnet_cli.stages.write import PartStore
 from lsafnet_cli.types import Observer, PredictOptions, SilentObserver
 
 

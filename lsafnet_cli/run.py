@@ -12,6 +12,7 @@ from lsafnet_cli.checkpoints import NamedCheckpoint
 from lsafnet_cli.devices import Device, choose_device, free_device_bytes
 from lsafnet_cli.memory import MemoryPlan, plan_memory
 from lsafnet_cli.notices import date_notices, grid_notices, resolution_notices, stretch_notices
+from lsafnet_cli.polygon_options import wanted_codes
 from lsafnet_cli.provenance import Provenance
 from lsafnet_cli.resume import file_stamp
 from lsafnet_cli.stages.align import AlignedPair, align_pair
@@ -75,6 +76,7 @@ def prepare_run(
     pair: ScenePair, checkpoint: NamedCheckpoint, options: PredictOptions, observer: Observer
 ) -> Run:
     """Align the pair, plan its tiles, find its stretch; say what the user should know."""
+    wanted_codes(checkpoint.legend, options.polygons.classes)  # a wrong class is told before the work
     pair, aligned, moved = place_pair(pair, options.grid, observer)
     info = checkpoint.info
     before, after = (

@@ -243,6 +243,8 @@ class PredictOptions:
     def __post_init__(self) -> None:
         if not (0 < self.threshold < 1 and math.isfinite(self.threshold)):
             raise OptionError(f"--threshold {self.threshold}: choose a probability between 0 and 1")
+        if self.polygons.shaped and not self.output.polygons:
+            raise OptionError(f"{self.polygons.shaped} shapes polygons only; name their file with --polygons")
 
 
 class Observer(Protocol):

@@ -15,7 +15,8 @@ from shapely.geometry import box, mapping
 
 from lsafnet_cli.classes import Color, Legend, parse_color
 from lsafnet_cli.provenance import Provenance
-from lsafnet_cli.stages.write import MapWriter, PartLayout, PartStore, publish, write_part
+from lsafnet_cli.publishing import publish
+from lsafnet_cli.stages.write import MapWriter, PartLayout, PartStore, write_part
 from lsafnet_cli.types import CODES, Grid
 
 from .conftest import PLACE, UTM
@@ -75,6 +76,14 @@ def write_map(
         publish(store, writer.write_layer(name, target))
     store.remove()
     return path
+
+
+def write_town(folder: Path) -> tuple[Path, np.ndarray, Legend]:
+    """Write a map of four classes and 120x90 pixels, a corner without data; return its codes and legend too."""
+    legend = legend_of(names=("Wasser", "offener Boden", "Grünfläche", "建物"))
+    codes = blobs(5, 120, 90, legend.code_count, block=10)
+    codes[:20, :30] = legend.nodata
+    return write_map(folder / "changes.tif", codes, legend), codes, legend
 
 
 def blobs(seed: int, rows: int, cols: int, values: int, block: int = 24) -> np.ndarray:

@@ -4,11 +4,7 @@ A part holds full-width rows of the scene. Parts lie in a work folder beside the
 final name only when complete; the output gets its name when all of it is there.
 """
 
-import errno
 import os
-import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -18,11 +14,10 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 
-from lsafnet_cli.errors import OutputError, reason_of
 from lsafnet_cli.mosaic import BLOCK_PX, Part, RasterMeta, vrt_xml
 from lsafnet_cli.provenance import Provenance
+from lsafnet_cli.publishing import WorkFolder, output_errors
 from lsafnet_cli.resume import LOCK
-from lsafnet_cli.stages.read import RASTER_ERRORS
 from lsafnet_cli.styles import RasterStyle, layer_style
 from lsafnet_cli.types import CODES, PERCENT_NODATA, Grid
 
@@ -30,20 +25,8 @@ if TYPE_CHECKING:  # commands that write without a network do not wait for torch
     from lsafnet_cli.stages.stitch import Decision, Layers, Patch
 
 
-class PartStore:
-    """The work folder of an output: parts of each layer, and files on their way to their final names."""
-
-    def __init__(self, output: Path) -> None:
-        self.folder = output.with_name(f".{output.name}.partial")
-
-    def create(self) -> None:
-        """Make the folder. Raises OutputError where that is not allowed."""
-        with output_errors(self.folder):
-            self.folder.mkdir(exist_ok=True)
-
-    def remove(self) -> None:
-        """Remove the folder and what it holds."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+class PartStore(WorkFolder):
+    """The work folder of a map: parts of each layer, and files on their way to their final names."""
 
     def empty(self) -> None:
         """Remove what the folder holds, but for the lock that this process has on it."""
@@ -58,10 +41,6 @@ class PartStore:
     def part(self, layer: str, rows: tuple[int, int], cols: tuple[int, int]) -> Part:
         """Return the part of a layer that holds a range of rows and columns, there or not."""
         return Part(self.folder / f"{layer}-{rows[0]:09d}-{cols[0]:09d}.tif", *rows, *cols)
-
-    def path(self, name: str) -> Path:
-        """Return the path of a file on its way to its final name."""
-        return self.folder / name
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,32 +208,3 @@ def write_cog(source: Path, target: Path, style: RasterStyle) -> None:
         rasterio.Env(),
     ):  # in any thread, GDAL's errors become exceptions and nothing else
         rasterio.shutil.copy(source, target, driver="COG", **options)
-
-
-def publish(store: PartStore, finals: Iterable[Path]) -> None:
-    """Give finished files in the work folder their final names, one after the other. Raises OutputError."""
-    for final in finals:
-        with output_errors(final):
-            _move(store.path(final.name), final)
-
-
-def _move(finished: Path, final: Path) -> None:
-    try:
-        finished.replace(final)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        coming = final.with_name(
-            f".{final.name}.coming"
-        )  # another file system: copied, then named in one step
-        shutil.copyfile(finished, coming)
-        coming.replace(final)
-
-
-@contextmanager
-def output_errors(path: Path) -> Iterator[None]:
-    """Let whatever GDAL or the system says against writing become an OutputError naming a file."""
-    try:
-        yield
-    except RASTER_ERRORS as error:
-        raise OutputError(f"{path}: cannot be written ({reason_of(error)})") from error
