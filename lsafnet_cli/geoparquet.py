@@ -34,7 +34,7 @@ def write_geoparquet(reader: Any, target: Path, layer: Layer, bounds: Sequence[f
 
 def _geo(layer: Layer, bounds: Sequence[float] | None) -> dict[str, Any]:
     crs = layer.grid.crs
-    column = {
+    column: dict[str, Any] = {
         "encoding": "WKB",
         "geometry_types": [layer.geometry_type],
         "crs": CRS.from_user_input(crs.to_wkt()).to_json_dict() if crs is not None else None,
@@ -42,7 +42,7 @@ def _geo(layer: Layer, bounds: Sequence[float] | None) -> dict[str, Any]:
         "covering": {"bbox": {side: [COVERING, side] for side in SIDES}},
     }
     if bounds is not None:
-        column["bbox"] = list(bounds)
+        column["bbox"] = [float(side) for side in bounds]
     return {"version": "1.1.0", "primary_column": COLUMN, "columns": {COLUMN: column}}
 
 
