@@ -42,7 +42,7 @@ def _geo(layer: Layer, bounds: Sequence[float] | None) -> dict[str, Any]:
         "covering": {"bbox": {side: [COVERING, side] for side in SIDES}},
     }
     if bounds is not None:
-        column["bbox"] = list(bounds)
+        column["bbox"] = [float(side) for side in bounds]
     return {"version": "1.1.0", "primary_column": COLUMN, "columns": {COLUMN: column}}
 
 
