@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from lsafnet_cli.stages.align import AlignedPair, pixel_size_m
+from lsafnet_cli.stages.area import Area
+from lsafnet_cli.stages.outline import Outline
 from lsafnet_cli.stages.read import Scene, ScenePair
-from lsafnet_cli.types import Observer, Stretch
+from lsafnet_cli.types import Grid, Observer, Stretch
 
 
 class Notebook:
@@ -31,6 +33,14 @@ def grid_notices(pair: ScenePair, aligned: AlignedPair) -> Iterator[str]:
     if grid.shape != pair.before.grid.shape:
         share = grid.pixel_count / pair.before.grid.pixel_count
         yield f"the images share {grid.width}x{grid.height} pixels, {share:.1%} of {pair.before.path}"
+
+
+def area_notices(outline: Outline, area: Area, grid: Grid) -> Iterator[str]:
+    """Yield what part of the shared ground the map covers, and what had to be assumed for that."""
+    if outline.crs is None:
+        yield f"{outline.path} has no CRS: its coordinates are taken to be in that of the images"
+    window = area.window
+    yield f"--aoi: the map covers {window.width}x{window.height} of {grid.width}x{grid.height} pixels"
 
 
 def stretch_notices(pair: ScenePair, stretches: tuple[Stretch | None, Stretch | None]) -> Iterator[str]:

@@ -143,11 +143,15 @@ class TileOptions:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """Which bands are read and how their numbers become the checkpoint's values."""
+    """Which bands are read and how their numbers become the checkpoint's values.
+
+    `aoi` names a vector file; the map covers the area within its polygons. None maps all shared ground.
+    """
 
     bands: tuple[int, ...] | None = None
     stretch: StretchRule = StretchRule()
     threads: int = 2
+    aoi: str | None = None
 
     def __post_init__(self) -> None:
         if self.bands is not None and (not self.bands or min(self.bands) < 1):

@@ -44,6 +44,14 @@ StretchOpt = Annotated[
         rich_help_panel=FILES,
     ),
 ]
+AoiOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Vector file; only the area within its polygons is mapped.",
+        rich_help_panel=FILES,
+    ),
+]
 ReadersOpt = Annotated[int, typer.Option(help="Threads that read.", rich_help_panel=FILES)]
 TileOpt = Annotated[
     int | None, typer.Option(help="Tile size in pixels. Default: the checkpoint's.", rich_help_panel=TILES)
@@ -89,6 +97,7 @@ def predict(
     verbose: VerboseOpt = False,
     bands: BandsOpt = None,
     stretch: StretchOpt = "auto",
+    aoi: AoiOpt = None,
     readers: ReadersOpt = 2,
     tile: TileOpt = None,
     overlap: OverlapOpt = None,
@@ -114,7 +123,7 @@ def predict(
     options = PredictOptions(
         checkpoint=checkpoint,
         threshold=threshold,
-        read=ReadOptions(parse_bands(bands), StretchRule.parse(stretch), readers),
+        read=ReadOptions(parse_bands(bands), StretchRule.parse(stretch), readers, aoi),
         tile=TileOptions(tile, overlap, blend),
         device=DeviceOptions(device, precision, parse_batch_size(batch_size), compiled, parse_bytes(memory)),
         output=OutputOptions(tuple(polygons or ()), parse_names(also), overwrite, resume),
