@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from lsafnet.checkpoint_info import CheckpointError, CheckpointInfo
 from lsafnet_cli.classes import Legend, parse_color
-from lsafnet_cli.errors import CheckpointFileError, one_line
+from lsafnet_cli.errors import CheckpointFileError, InputError
+from lsafnet_cli.stages.sources import refuse_what_is_no_file
 from lsafnet_cli.types import Observer
 
 if TYPE_CHECKING:
@@ -59,9 +60,10 @@ def load_named_checkpoint(path: Path | None, observer: Observer) -> NamedCheckpo
 
     chosen = path or Path(os.environ.get(VARIABLE) or shipped_checkpoint())
     try:
+        refuse_what_is_no_file(str(chosen))
         checkpoint = load_checkpoint(chosen)
-    except CheckpointError as error:
-        raise CheckpointFileError(one_line(error)) from error
+    except (InputError, CheckpointError) as error:
+        raise CheckpointFileError(str(error)) from error
     if chosen == shipped_checkpoint():
         observer.notice(
             f"no --checkpoint given: using the small one shipped inside, trained on {checkpoint.info.trained_on}; "

@@ -1,10 +1,12 @@
 """Where the files of a run go, and whether they may be written there."""
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lsafnet_cli.errors import OptionError, OutputError
+from lsafnet_cli.errors import OptionError, OutputError, reason_of
+from lsafnet_cli.stages.sources import local_path
 from lsafnet_cli.types import LAYERS, OutputOptions
 
 MAP_ENDINGS = (".tif", ".tiff")
@@ -43,7 +45,18 @@ class OutputPaths:
         if len({path.name for path in paths}) < len(paths):
             raise OptionError(f"{self.map}: two outputs have one name")
         for path in paths:
-            _check_path(path, inputs, overwrite)
+            try:
+                _check_path(path, overwrite)
+            except OSError as error:  # a name too long, say
+                raise OutputError(f"{path}: cannot be written ({reason_of(error)})") from error
+        self.keep_off(inputs)
+
+    def keep_off(self, inputs: Iterable[str]) -> None:
+        """Raise OutputError where an output would take the place of an input, by whatever name or link."""
+        taken = [path for path in map(local_path, inputs) if path is not None]
+        for _, path in self.named():
+            if any(_same_file(path, other) for other in taken):
+                raise OutputError(f"{path}: is an input as well; choose another name for the output")
 
 
 def layer_path(output: Path, layer: str) -> Path:
@@ -51,15 +64,26 @@ def layer_path(output: Path, layer: str) -> Path:
     return output.with_name(f"{output.stem}.{layer}{output.suffix}")
 
 
-def _check_path(path: Path, inputs: tuple[str, ...], overwrite: bool) -> None:
+def _check_path(path: Path, overwrite: bool) -> None:
+    if not can_be_encoded(path):
+        raise OutputError(f"{path}: this name is not UTF-8; choose another one")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file")
-    if any(_same_file(path, Path(name)) for name in inputs):
-        raise OutputError(f"{path}: is an input as well; choose another name for the output")
-    if path.exists() and not overwrite:
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is no plain file; choose another name for the output")
+    if os.path.lexists(path) and not overwrite:
         raise OutputError(f"{path}: exists already; add --overwrite to replace it")
+
+
+def can_be_encoded(path: Path) -> bool:
+    """Return whether a name can be written into other files."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _same_file(path: Path, other: Path) -> bool:

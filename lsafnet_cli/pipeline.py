@@ -9,12 +9,14 @@ import rasterio
 from lsafnet_cli.checkpoints import load_named_checkpoint
 from lsafnet_cli.compute import compute_parts
 from lsafnet_cli.deliver import make_report, write_outputs
+from lsafnet_cli.memory import memory_errors
 from lsafnet_cli.notices import Notebook
 from lsafnet_cli.outputs import OutputPaths
 from lsafnet_cli.resume import differences, locked, read_fingerprint, write_fingerprint
 from lsafnet_cli.run import Run, prepare_run
 from lsafnet_cli.stages.read import read_pair
 from lsafnet_cli.stages.report import RunReport
+from lsafnet_cli.stages.sources import patience
 from lsafnet_cli.stages.write import PartStore, output_errors
 from lsafnet_cli.types import Observer, PredictOptions, SilentObserver
 
@@ -34,13 +36,16 @@ def predict_change(
     """
     options, notes = options or PredictOptions(), Notebook(observer or SilentObserver())
     paths = OutputPaths.of(Path(output), options.output)
-    paths.check((str(before), str(after)), options.output.overwrite)
+    others = (options.read.aoi, options.checkpoint)
+    paths.check(tuple(str(name) for name in (before, after, *others) if name), options.output.overwrite)
     checkpoint = load_named_checkpoint(options.checkpoint, notes)
-    pair = read_pair(before, after, options.read, checkpoint.info.bands)
-    run = prepare_run(pair, checkpoint, options, notes)
-    with rasterio.Env(GDAL_CACHEMAX=run.memory.cache_bytes), work_folder(paths.map, run, notes) as store:
-        compute_parts(run, store, notes)
-        table, polygon_count = write_outputs(run, store, paths)
+    with rasterio.Env(**patience()), memory_errors():
+        pair = read_pair(before, after, options.read, checkpoint.info.bands)
+        paths.keep_off(pair.before.files + pair.after.files)
+        run = prepare_run(pair, checkpoint, options, notes)
+        with rasterio.Env(GDAL_CACHEMAX=run.memory.cache_bytes), work_folder(paths.map, run, notes) as store:
+            compute_parts(run, store, notes)
+            table, polygon_count = write_outputs(run, store, paths)
     return make_report(run, paths, notes.notices, table, polygon_count)
 
 

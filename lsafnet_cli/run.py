@@ -13,7 +13,6 @@ from lsafnet_cli.devices import Device, choose_device, free_device_bytes
 from lsafnet_cli.memory import MemoryPlan, plan_memory
 from lsafnet_cli.notices import area_notices, grid_notices, resolution_notices, stretch_notices
 from lsafnet_cli.provenance import Provenance
-from lsafnet_cli.resume import file_stamp
 from lsafnet_cli.stages.align import AlignedPair, align_pair
 from lsafnet_cli.stages.area import Area, Region
 from lsafnet_cli.stages.outline import place_outline, read_outline
@@ -21,6 +20,7 @@ from lsafnet_cli.stages.read import ScenePair, scene_stretch
 from lsafnet_cli.stages.stitch import Decision
 from lsafnet_cli.stages.tile import Swath, TilePlan, cut_swaths, overlap_of, plan_tiles
 from lsafnet_cli.stages.write import PartLayout
+from lsafnet_cli.stamps import scene_stamp
 from lsafnet_cli.types import LAYERS, Grid, Observer, PredictOptions, Stretch
 
 
@@ -79,12 +79,11 @@ class Run:
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what decides the parts of this run, under the names that a user knows."""
-        before, after = self.pair.before.scene.path, self.pair.after.scene.path
         area = self.region.area
         return {
             "the version of lsafnet": self.provenance.version,
-            "the before image": file_stamp(before),
-            "the after image": file_stamp(after),
+            "the before image": scene_stamp(self.pair.before.scene),
+            "the after image": scene_stamp(self.pair.after.scene),
             "the area of interest": area and area.sha256,
             "the checkpoint": self.provenance.checkpoint_sha256,
             "an option": self.provenance.options,

@@ -13,7 +13,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
-from lsafnet_cli.errors import InputError, NoOverlapError, reason_of
+from lsafnet_cli.errors import InputError, NoOverlapError
 from lsafnet_cli.stages.read import (
     RASTER_ERRORS,
     BoolArray,
@@ -23,6 +23,7 @@ from lsafnet_cli.stages.read import (
     rasterio_open,
     valid_pixels,
 )
+from lsafnet_cli.stages.sources import reading_failed
 from lsafnet_cli.types import Grid
 
 WHOLE_PIXEL_TOLERANCE_PX = 0.01  # below what any resampling could mend
@@ -165,9 +166,7 @@ class ImageReader:
             if not self.image.all_valid:
                 valid[:] = self._valid(dataset, placed, numbers)
         except RASTER_ERRORS as error:
-            raise InputError(
-                f"{scene.path}: reading failed, the file is damaged ({reason_of(error)})"
-            ) from error
+            raise InputError(reading_failed(scene.path, error)) from error
 
     def _placed(self, window: Window) -> Window:
         row, col = self.image.offset or (0, 0)

@@ -16,9 +16,9 @@ from shapely.affinity import translate
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from lsafnet_cli.errors import InputError, NoOverlapError, PairError, reason_of
+from lsafnet_cli.errors import InputError, NoOverlapError, PairError
 from lsafnet_cli.stages.area import Area
-from lsafnet_cli.stages.sources import refuse_what_is_no_file
+from lsafnet_cli.stages.sources import refuse_what_is_no_file, unreadable
 from lsafnet_cli.types import Grid
 
 Points = NDArray[np.float64]
@@ -53,7 +53,7 @@ def read_outline(path: str) -> Outline:
             if polygons:
                 return Outline(path, shapely.union_all(polygons), crs)
     except (FionaError, CRSError, OSError, ValueError, TypeError, shapely.errors.ShapelyError) as error:
-        raise InputError(f"{path}: cannot be read as a vector file ({reason_of(error)})") from error
+        raise InputError(unreadable(path, error, "a vector file")) from error
     raise InputError(f"{path}: holds no polygon; --aoi takes the area within polygons")
 
 

@@ -1,6 +1,5 @@
 """Read: two paths become a `ScenePair`; bands, dtype, nodata and CRS are checked here, once."""
 
-import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -11,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from lsafnet_cli.errors import InputError, OptionError, PairError, reason_of
+from lsafnet_cli.errors import InputError, OptionError, PairError
+from lsafnet_cli.stages.sources import files_of, open_source, refuse_the_implausible, unreadable
 from lsafnet_cli.types import Grid, ReadOptions, Stretch, StretchRule
 
 NumberArray = NDArray[Any]
@@ -39,6 +38,7 @@ class Scene:
 
     `validity` says where invalid pixels are known from: "all" (nowhere), "nodata" (a number in the bands)
     or "mask" (alpha, a mask band, a .msk file). `block_shape` is (rows, cols) of the unit it is stored in.
+    `files` are all that GDAL reads for a local one, side files and the sources of a mosaic too.
     """
 
     path: str
@@ -49,6 +49,7 @@ class Scene:
     validity: str
     block_shape: tuple[int, int]
     acquired: date | None
+    files: tuple[str, ...] = ()
 
     @property
     def all_valid(self) -> bool:
@@ -105,6 +106,7 @@ def read_pair(
 def read_scene(path: str | Path, bands: tuple[int, ...] | None, band_count: int | None) -> Scene:
     """Open one image and check it, without reading a pixel."""
     with open_raster(path) as dataset:
+        refuse_the_implausible(dataset, str(path))
         chosen = _choose_bands(dataset, str(path), bands, band_count)
         dtype = _common_dtype(dataset, str(path), chosen)
         return Scene(
@@ -116,6 +118,7 @@ def read_scene(path: str | Path, bands: tuple[int, ...] | None, band_count: int 
             validity=_validity(dataset, chosen),
             block_shape=_block_shape(dataset),
             acquired=_acquired(dataset),
+            files=files_of(dataset, str(path)),
         )
 
 
@@ -126,22 +129,12 @@ def open_raster(path: str | Path) -> Iterator[Any]:
         with rasterio_open(path) as dataset:
             yield dataset
     except RASTER_ERRORS as error:
-        raise InputError(_unreadable(str(path), error)) from error
+        raise InputError(unreadable(str(path), error)) from error
 
 
 def rasterio_open(path: str | Path) -> Any:
     """Open a raster for reading; the caller turns errors into words and closes it."""
-    return rasterio.open(path)
-
-
-def _unreadable(path: str, error: Exception) -> str:
-    local = Path(path)
-    if "://" not in path and not path.startswith("/vsi"):
-        if not os.path.lexists(local):
-            return f"{path}: no such file"
-        if local.is_dir():
-            return f"{path}: is a folder; name one image"
-    return f"{path}: cannot be read as an image ({reason_of(error)})"
+    return open_source(str(path))
 
 
 def grid_of(dataset: Any) -> Grid:

@@ -293,7 +293,11 @@ def rows_of_memory(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NumberArray:
     Whole rows of a scene, coming and going among smaller arrays, would tear holes into the heap.
     """
     size = math.prod(shape) * dtype.itemsize
-    return np.frombuffer(mmap.mmap(-1, max(size, 1)), dtype, count=math.prod(shape)).reshape(shape)
+    try:
+        memory = mmap.mmap(-1, max(size, 1))
+    except (OSError, OverflowError) as error:
+        raise MemoryError(f"no room for {size:,} bytes of pixels") from error
+    return np.frombuffer(memory, dtype, count=math.prod(shape)).reshape(shape)
 
 
 def _shared_out(first: int, end: int, block: int, threads: int) -> list[tuple[int, int]]:
