@@ -25,8 +25,8 @@ def compute_parts(run: Run, store: PartStore, observer: Observer) -> Registratio
         work = Computation(run, store, observer, freed)
         for swath in run.swaths:
             done = run.layout.finished_rows(store, (CODES, *run.decision.layers), swath.owned)
-            observer.advance(done * (swath.owned[1] - swath.owned[0]))
-            if done < run.plan.height:
+            observer.advance(max(0, done - run.layout.corner[0]) * (swath.owned[1] - swath.owned[0]))
+            if done < run.layout.end_row:
                 work.compute(swath, done)
         return work.shifts.summarize()
 

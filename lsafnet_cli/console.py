@@ -11,6 +11,7 @@ from rich.text import Text
 from tqdm import tqdm
 
 from lsafnet_cli.check import CommonFacts, PairCheck, SceneFacts
+from lsafnet_cli.errors import printable
 from lsafnet_cli.stages.registration import Registration
 from lsafnet_cli.stages.report import ChangeTable, RunReport
 from lsafnet_cli.stages.summarize import MapSummary
@@ -29,7 +30,7 @@ class TerminalObserver:
 
     def notice(self, text: str) -> None:
         """Print one line, above the bar where there is one."""
-        tqdm.write(f"note: {text}", file=sys.stderr)
+        tqdm.write(f"note: {printable(text)}", file=sys.stderr)
 
     def start(self, stage: str, total_px: int) -> None:
         """Begin a bar."""
@@ -59,7 +60,7 @@ def make_observer(quiet: bool) -> Observer:
 
 def show_error(text: str) -> None:
     """Print one line on stderr."""
-    print(f"lsafnet: {text}", file=sys.stderr)
+    print(f"lsafnet: {printable(text)}", file=sys.stderr)
 
 
 def show_json(values: dict[str, Any]) -> None:
@@ -76,7 +77,7 @@ def show_report(report: RunReport, as_json: bool, verbose: bool = False) -> None
     console.print(transition_table(report.table))
     console.print(_summary(report.table), highlight=False)
     for name, path in report.outputs.items():
-        console.print(Text(f"{name}: {path}"))
+        console.print(Text(f"{name}: {printable(path)}"))
     if verbose:
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
         print(f"note: {stages} on {report.device}", file=sys.stderr)

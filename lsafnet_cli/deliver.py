@@ -38,7 +38,7 @@ def _write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[Chan
             polygon_count = write_polygons(run, store, writer, paths)
     if paths.quicklook:
         picture = store.path(paths.quicklook.name)
-        draw_quicklook(picture, run.pair, store.path(paths.map.name), run.decision.legend, table)
+        draw_quicklook(picture, run.mapped, store.path(paths.map.name), run.decision.legend, table)
         finished.insert(0, paths.quicklook)
     if paths.stac:
         from lsafnet_cli.stac import stac_text  # here, for its library takes a while and few runs want it
@@ -70,7 +70,7 @@ def make_report(
     run: Run, paths: OutputPaths, notices: list[str], table: ChangeTable, polygon_count: int | None
 ) -> RunReport:
     """Put what happened into one value."""
-    grid, provenance = run.pair.grid, run.provenance
+    grid, provenance = run.mapped.grid, run.provenance
     return RunReport(
         before=provenance.before,
         after=provenance.after,

@@ -37,7 +37,7 @@ class RasterMeta:
 
 
 def vrt_xml(meta: RasterMeta, parts: Sequence[Part]) -> str:
-    """Return the text of a VRT over `parts`; pixels that no part holds have no data."""
+    """Return the text of a VRT that lies beside its `parts`; pixels that no part holds have no data."""
     grid = meta.grid
     root = ET.Element("VRTDataset", rasterXSize=str(grid.width), rasterYSize=str(grid.height))
     if grid.crs is not None:
@@ -81,7 +81,7 @@ def _color_table(band: ET.Element, palette: Mapping[int, Color]) -> None:
 def _source(band: ET.Element, meta: RasterMeta, part: Part) -> None:
     width, rows = str(part.right - part.left), str(part.end - part.first)
     source = ET.SubElement(band, "SimpleSource")
-    ET.SubElement(source, "SourceFilename", relativeToVRT="0").text = str(part.path)
+    ET.SubElement(source, "SourceFilename", relativeToVRT="1").text = part.path.name
     ET.SubElement(source, "SourceBand").text = "1"
     ET.SubElement(
         source,

@@ -9,6 +9,7 @@ import rasterio
 from lsafnet_cli.checkpoints import load_named_checkpoint
 from lsafnet_cli.compute import compute_parts
 from lsafnet_cli.deliver import make_report, write_outputs
+from lsafnet_cli.memory import memory_errors
 from lsafnet_cli.notices import Notebook, registration_notices
 from lsafnet_cli.outputs import OutputPaths
 from lsafnet_cli.publishing import output_errors
@@ -16,6 +17,7 @@ from lsafnet_cli.resume import differences, locked, read_fingerprint, write_fing
 from lsafnet_cli.run import Run, prepare_run
 from lsafnet_cli.stages.read import read_pair
 from lsafnet_cli.stages.report import RunReport
+from lsafnet_cli.stages.sources import patience
 from lsafnet_cli.stages.write import PartStore
 from lsafnet_cli.types import Observer, PredictOptions, SilentObserver
 
@@ -35,16 +37,19 @@ def predict_change(
     """
     options, notes = options or PredictOptions(), Notebook(observer or SilentObserver())
     paths = OutputPaths.of(Path(output), options.output)
-    paths.check((str(before), str(after)), options.output.overwrite)
+    others = (options.read.aoi, options.checkpoint)
+    paths.check(tuple(str(name) for name in (before, after, *others) if name), options.output.overwrite)
     checkpoint = load_named_checkpoint(options.checkpoint, notes)
-    pair = read_pair(before, after, options.read, checkpoint.info.bands)
-    run = prepare_run(pair, checkpoint, options, notes)
-    with rasterio.Env(GDAL_CACHEMAX=run.memory.cache_bytes), work_folder(paths.map, run, notes) as store:
-        for text in registration_notices(compute_parts(run, store, notes)):
-            notes.notice(text)
-        table, polygon_count = write_outputs(run, store, paths)
-        if table.valid_pixels == 0:
-            notes.notice("no pixel has data in both images: the map holds nothing but nodata")
+    with rasterio.Env(**patience()), memory_errors():
+        pair = read_pair(before, after, options.read, checkpoint.info.bands)
+        paths.keep_off(pair.before.files + pair.after.files)
+        run = prepare_run(pair, checkpoint, options, notes)
+        with rasterio.Env(GDAL_CACHEMAX=run.memory.cache_bytes), work_folder(paths.map, run, notes) as store:
+            for text in registration_notices(compute_parts(run, store, notes)):
+                notes.notice(text)
+            table, polygon_count = write_outputs(run, store, paths)
+            if table.valid_pixels == 0:
+                notes.notice("no pixel has data in both images: the map holds nothing but nodata")
     return make_report(run, paths, notes.notices, table, polygon_count)
 
 

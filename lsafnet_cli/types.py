@@ -165,11 +165,15 @@ class GridOptions:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """Which bands are read, by number or name, and how their numbers become the checkpoint's values."""
+    """Which bands are read, by number or name, and how their numbers become the checkpoint's values.
+
+    `aoi` names a vector file; the map covers the area within its polygons. None maps all shared ground.
+    """
 
     bands: tuple[int | str, ...] | None = None
     stretch: StretchRule = StretchRule()
     threads: int = 2
+    aoi: str | None = None
 
     def __post_init__(self) -> None:
         if self.bands is not None and not self.bands:

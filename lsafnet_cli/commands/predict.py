@@ -59,6 +59,14 @@ CoregisterOpt = Annotated[
         rich_help_panel=FILES,
     ),
 ]
+AoiOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Vector file; only the area within its polygons is mapped.",
+        rich_help_panel=FILES,
+    ),
+]
 ReadersOpt = Annotated[int, typer.Option(help="Threads that read.", rich_help_panel=FILES)]
 TileOpt = Annotated[
     int | None, typer.Option(help="Tile size in pixels. Default: the checkpoint's.", rich_help_panel=TILES)
@@ -107,6 +115,7 @@ def predict(
     grid: GridOpt = "before",
     resolution: ResolutionOpt = None,
     coregister: CoregisterOpt = False,
+    aoi: AoiOpt = None,
     readers: ReadersOpt = 2,
     tile: TileOpt = None,
     overlap: OverlapOpt = None,
@@ -140,7 +149,7 @@ def predict(
     options = PredictOptions(
         checkpoint=checkpoint,
         threshold=threshold,
-        read=ReadOptions(parse_bands(bands), StretchRule.parse(stretch), readers),
+        read=ReadOptions(parse_bands(bands), StretchRule.parse(stretch), readers, aoi),
         grid=GridOptions(grid, resolution, coregister),
         tile=TileOptions(tile, overlap, blend),
         device=DeviceOptions(device, precision, parse_batch_size(batch_size), compiled, parse_bytes(memory)),

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import rasterio
 import rasterio.shutil
+from rasterio.windows import Window
 
 from lsafnet_cli.mosaic import BLOCK_PX, Part, RasterMeta, vrt_xml
 from lsafnet_cli.provenance import Provenance
 from lsafnet_cli.publishing import WorkFolder, output_errors
 from lsafnet_cli.resume import LOCK
+from lsafnet_cli.stages.area import Area
+from lsafnet_cli.stages.validity import BoolArray
 from lsafnet_cli.styles import RasterStyle, layer_style
 from lsafnet_cli.types import CODES, PERCENT_NODATA, Grid
 
@@ -45,20 +48,42 @@ class PartStore(WorkFolder):
 
 @dataclass(frozen=True, slots=True)
 class PartLayout:
-    """How a scene is shared out among parts: `rows_px` rows each, and the columns of one swath."""
+    """How the map is shared out among parts: `rows_px` rows each, and the columns of one swath.
+
+    Parts count from the first pixel of what is computed, where the map's own first pixel is (row, col)
+    `corner`; pixels outside `area` have no data.
+    """
 
     grid: Grid
     rows_px: int
     swath_cols: tuple[tuple[int, int], ...]
+    corner: tuple[int, int] = (0, 0)
+    area: Area | None = None
+
+    @property
+    def end_row(self) -> int:
+        """The end of the map's rows."""
+        return self.corner[0] + self.grid.height
 
     @property
     def row_spans(self) -> list[tuple[int, int]]:
         """(first, end) rows of the parts, from top to bottom."""
-        height, rows = self.grid.height, self.rows_px
-        return [(first, min(first + rows, height)) for first in range(0, height, rows)]
+        top, end, rows = self.corner[0], self.end_row, self.rows_px
+        return [(first, min(first + rows, end)) for first in range(top, end, rows)]
+
+    def on_map(self, part: Part) -> Part:
+        """Return a part as it lies on the map."""
+        row, col = self.corner
+        return Part(part.path, part.first - row, part.end - row, part.left - col, part.right - col)
+
+    def outside(self, rows: tuple[int, int], cols: tuple[int, int]) -> BoolArray | None:
+        """Return which pixels of a part the area leaves out, None where there is no area."""
+        if self.area is None:
+            return None
+        return ~self.area.inside(Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0]))
 
     def finished_rows(self, store: PartStore, layers: tuple[str, ...], cols: tuple[int, int]) -> int:
-        """Return how many rows of a swath lie finished in a store, counted from the top."""
+        """Return down to which row a swath lies finished in a store; 0 where no part of it does."""
         done = 0
         for rows in self.row_spans:
             if not all(store.part(layer, rows, cols).path.exists() for layer in layers):
@@ -78,8 +103,8 @@ class PartWriter:
         self, store: PartStore, layout: PartLayout, cols: tuple[int, int], left: int, decision: "Decision",
         first_row: int = 0,
     ) -> None:  # fmt: skip
-        self._store, self._decision = store, decision
-        self._rows_px, self._cols, self._left = layout.rows_px, cols, left
+        self._store, self._layout, self._decision = store, layout, decision
+        self._cols, self._left = cols, left
         self._waiting = [rows for rows in layout.row_spans if rows[1] > first_row]
         self._open: dict[int, Layers] = {}
 
@@ -102,8 +127,11 @@ class PartWriter:
         while self._waiting and self._waiting[0][1] <= row:
             first, end = self._waiting.pop(0)
             layers = self._part(first, end)
+            outside = self._layout.outside((first, end), self._cols)
             for name in (*self._decision.layers, CODES):
                 part = self._store.part(name, (first, end), self._cols)
+                if outside is not None:
+                    layers[name][outside] = self._decision.nodata(name)
                 write_part(part, layers[name], self._decision.nodata(name))
             del self._open[first]
 
@@ -189,7 +217,7 @@ class MapWriter:
 
     def _parts(self, layer: str) -> list[Part]:
         return [
-            self._store.part(layer, rows, cols)
+            self._layout.on_map(self._store.part(layer, rows, cols))
             for rows, cols in product(self._layout.row_spans, self._layout.swath_cols)
         ]
 
