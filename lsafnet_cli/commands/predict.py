@@ -9,14 +9,21 @@ FILES, TILES, DEVICE, OUTPUT = "Images", "Tiles", "Device", "Output"
 
 BeforeArg = Annotated[str, typer.Argument(metavar="BEFORE", help="Image of the earlier date.")]
 AfterArg = Annotated[str, typer.Argument(metavar="AFTER", help="Image of the later date.")]
-MapOpt = Annotated[Path, typer.Option("--output", "-o", metavar="MAP.tif", help="The change map to write.")]
+# readable=False: whether a file may be read is found out, and said, where it is read
+MapOpt = Annotated[
+    Path, typer.Option("--output", "-o", metavar="MAP.tif", readable=False, help="The change map to write.")
+]
 CheckpointOpt = Annotated[
     Path | None,
-    typer.Option(help="Trained network; else $LSAFNET_CHECKPOINT, else the small one shipped inside."),
+    typer.Option(
+        readable=False, help="Trained network; else $LSAFNET_CHECKPOINT, else the small one shipped inside."
+    ),
 ]
 PolygonsOpt = Annotated[
     list[Path] | None,
-    typer.Option(help="Write polygons too: .gpkg or .geojson. Repeatable.", rich_help_panel=OUTPUT),
+    typer.Option(
+        readable=False, help="Write polygons too: .gpkg or .geojson. Repeatable.", rich_help_panel=OUTPUT
+    ),
 ]
 AlsoOpt = Annotated[
     str,
