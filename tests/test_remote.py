@@ -22,7 +22,7 @@ from .conftest import noise, write_raster
 from .serving import serving
 from .test_aoi import on_ground, write_outline
 
-ROWS, COLS = 700, 600  # more rows than one part of a map holds
+ROWS, COLS = 1400, 300  # more rows than one part of a map holds
 SMALL_BLOCKS = {"tiled": True, "blockxsize": 64, "blockysize": 64}
 NO_ACCOUNT = {"AWS_HTTPS": "NO", "AWS_VIRTUAL_HOSTING": "FALSE", "AWS_NO_SIGN_REQUEST": "YES"}
 
@@ -95,7 +95,7 @@ def test_a_server_that_dies_gives_one_line_and_the_same_command_goes_on(images, 
     with serving(images) as server:
         names = [f"{server.url}/{name}" for name in ("a.tif", "b.tif")]
         command = command_line(*names, tiny_checkpoint, "--readers", "1")
-        server.dies_after_bytes = (images / "a.tif").stat().st_size * 5 // 3
+        server.dies_after_bytes = (images / "a.tif").stat().st_size * 1.1
         broken = run_in(tmp_path, command)
         port = server.server_port
     assert broken.returncode == 3, broken.stderr
@@ -133,10 +133,15 @@ def test_a_server_that_is_not_there_or_has_no_such_file_gives_one_line(images, t
 def test_a_server_that_falls_silent_does_not_hold_the_run(images, tiny_checkpoint, tmp_path):
     with serving(images) as server:
         server.silent = True
-        names = [f"{server.url}/{name}" for name in ("a.tif", "b.tif")]
-        done = run_in(tmp_path, command_line(*names, tiny_checkpoint), GDAL_HTTP_LOW_SPEED_TIME="1")
-    assert done.returncode == 3
-    assert "a.tif: cannot be read as an image" in done.stderr
+        given = {
+            "a.tif: cannot be read as an image": [f"{server.url}/a.tif", "served/b.tif", tiny_checkpoint],
+            "c.gpkg: cannot be read as a vector file":
+                ["served/a.tif", "served/b.tif", tiny_checkpoint, "--aoi", f"{server.url}/c.gpkg"],
+        }  # fmt: skip
+        for words, arguments in given.items():
+            done = run_in(tmp_path, command_line(*arguments), GDAL_HTTP_LOW_SPEED_TIME="1")
+            assert done.returncode == 3
+            assert words in done.stderr
 
 
 @pytest.mark.parametrize(

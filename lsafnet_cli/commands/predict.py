@@ -33,10 +33,14 @@ from lsafnet_cli.commands.polygons import (
     make_polygon_options,
 )
 
-MapOpt = Annotated[Path, typer.Option("--output", "-o", metavar="MAP.tif", help="The change map to write.")]
+# readable=False: whether a file may be read is found out, and said, where it is read
+MapOpt = Annotated[
+    Path, typer.Option("--output", "-o", metavar="MAP.tif", readable=False, help="The change map to write.")
+]
 PolygonsOpt = Annotated[
     list[Path] | None,
     typer.Option(
+        readable=False,
         help="Write polygons too: .gpkg, .geojson, .fgb, .shp or .parquet. Repeatable.",
         rich_help_panel=OUTPUT,
     ),

@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from lsafnet_cli.errors import InputError, NoOverlapError, PairError
 from lsafnet_cli.stages.area import Area
-from lsafnet_cli.stages.sources import refuse_what_is_no_file, unreadable
+from lsafnet_cli.stages.sources import patience, refuse_what_is_no_file, unreadable
 from lsafnet_cli.types import Grid
 
 Points = NDArray[np.float64]
@@ -46,15 +46,23 @@ def read_outline(path: str) -> Outline:
     """
     refuse_what_is_no_file(path)
     try:
-        for layer in fiona.listlayers(path):
-            with fiona.open(path, layer=layer) as collection:
-                polygons = [part for feature in collection for part in _polygons_of(feature)]
-                crs = CRS.from_wkt(collection.crs_wkt) if collection.crs_wkt else None
-            if polygons:
-                return Outline(path, shapely.union_all(polygons), crs)
+        with fiona.Env(**patience()):  # fiona's GDAL is not rasterio's
+            outline = _first_polygons(path)
     except (FionaError, CRSError, OSError, ValueError, TypeError, shapely.errors.ShapelyError) as error:
         raise InputError(unreadable(path, error, "a vector file")) from error
-    raise InputError(f"{path}: holds no polygon; --aoi takes the area within polygons")
+    if outline is None:
+        raise InputError(f"{path}: holds no polygon; --aoi takes the area within polygons")
+    return outline
+
+
+def _first_polygons(path: str) -> Outline | None:
+    for layer in fiona.listlayers(path):
+        with fiona.open(path, layer=layer) as collection:
+            polygons = [part for feature in collection for part in _polygons_of(feature)]
+            crs = CRS.from_wkt(collection.crs_wkt) if collection.crs_wkt else None
+        if polygons:
+            return Outline(path, shapely.union_all(polygons), crs)
+    return None
 
 
 def _polygons_of(feature: Any) -> list[BaseGeometry]:
