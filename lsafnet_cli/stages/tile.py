@@ -66,6 +66,12 @@ class TilePlan:
         """Return the end of a tile column on the grid."""
         return min(self.col_starts[col] + self.size, self.width)
 
+    def above(self, row: int) -> "TilePlan":
+        """Return the plan of the tile rows that begin above a row: all that has a share in the rows above it."""
+        count = sum(start < row for start in self.row_starts)
+        starts, weights = self.row_starts[:count], self.row_weights[:count]
+        return replace(self, height=self.bottom(count - 1), row_starts=starts, row_weights=weights)
+
     def __len__(self) -> int:
         return len(self.row_starts) * len(self.col_starts)
 

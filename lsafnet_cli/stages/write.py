@@ -78,10 +78,14 @@ class PartLayout:
         height, rows = self.grid.height, self.rows_px
         return [(first, min(first + rows, height)) for first in range(0, height, rows)]
 
-    def finished_rows(self, store: PartStore, layers: tuple[str, ...], cols: tuple[int, int]) -> int:
-        """Return how many rows of a swath lie finished in a store, counted from the top."""
-        done = 0
+    def finished_rows(
+        self, store: PartStore, layers: tuple[str, ...], cols: tuple[int, int], top: int = 0
+    ) -> int:
+        """Return down to which row a swath lies finished in a store, from row `top` on, where a part begins."""
+        done = top
         for rows in self.row_spans:
+            if rows[0] < top:
+                continue
             if not all(store.part(layer, rows, cols).path.exists() for layer in layers):
                 break
             done = rows[1]
