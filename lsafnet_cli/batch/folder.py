@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lsafnet_cli.batch.options import scene_files
 from lsafnet_cli.batch.records import DONE, FAILED, SceneRecord, write_whole
 from lsafnet_cli.batch.scenes import STATE_FOLDER, SceneSpec
+from lsafnet_cli.outputs import check_path
 from lsafnet_cli.resume import Fingerprint, differences, lock_file
 from lsafnet_cli.stages.write import output_errors
+from lsafnet_cli.types import PredictOptions
 
 MERGED_POLYGONS, MOSAIC, TABLES = "changes.gpkg", "changes.vrt", "batch"
 OWN_NAMES = (MERGED_POLYGONS, MOSAIC, f"{TABLES}.csv", f"{TABLES}.json")
@@ -85,7 +88,9 @@ class BatchFolder:
         if state.record.status != DONE:
             return ["it was broken off"]
         changed = [f"{name} changed" for name in differences(state.fingerprint, fingerprint)]
-        return changed or [f"{name} {fault}" for name, size in state.outputs.items() if (fault := self._fault(name, size))]
+        return changed or [
+            f"{name} {fault}" for name, size in state.outputs.items() if (fault := self._fault(name, size))
+        ]
 
     def _fault(self, name: str, size: int) -> str:
         path = self.path / name
@@ -100,7 +105,20 @@ def read_state(path: Path) -> SceneState | None:
     """Return the state in a file, None where there is none that can be read."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return SceneState(SceneRecord.from_dict(found["record"]), found["fingerprint"], found["ours"], found["outputs"])
+        return SceneState(
+            SceneRecord.from_dict(found["record"]), found["fingerprint"], found["ours"], found["outputs"]
+        )
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
+
+def claim_files(
+    folder: BatchFolder, spec: SceneSpec, options: PredictOptions, state: SceneState | None
+) -> None:
+    """Raise OutputError where a scene's files are there already and are not the batch's own to replace."""
+    files = scene_files(spec, folder.path, options)
+    with output_errors(files[0]):
+        files[0].parent.mkdir(parents=True, exist_ok=True)
+    overwrite = options.output.overwrite or (state is not None and state.ours)
+    for path in files:
+        check_path(path, (spec.before, spec.after), overwrite)

@@ -46,9 +46,11 @@ class BatchOptions:
     def __post_init__(self) -> None:
         for ending in self.formats:
             if ending not in ENDINGS:
-                raise OptionError(f"--polygons {ending}: choose from {', '.join(ENDINGS)}")
+                raise OptionError(f"--formats {ending}: choose from {', '.join(ENDINGS)}")
         if self.split_rows is not None and self.ray is None:
-            raise OptionError("--split-rows shares a scene out among the workers of a cluster: give --ray too")
+            raise OptionError(
+                "--split-rows shares a scene out among the workers of a cluster: give --ray too"
+            )
         if self.split_rows is not None and self.split_rows < LEAST_SPLIT_ROWS:
             raise OptionError(f"--split-rows {self.split_rows}: a band has {LEAST_SPLIT_ROWS} rows or more")
 
@@ -62,7 +64,9 @@ def scene_options(spec: SceneSpec, folder: Path, options: BatchOptions) -> Predi
         predict,
         output=replace(
             predict.output,
-            polygons=tuple(output.with_suffix(ending) for ending in dict.fromkeys((".gpkg", *options.formats))),
+            polygons=tuple(
+                output.with_suffix(ending) for ending in dict.fromkeys((".gpkg", *options.formats))
+            ),
             scene=spec.name,
         ),
         polygons=replace(

@@ -102,7 +102,9 @@ def read_pairs(table: Path) -> Pairing:
         with table.open(encoding="utf-8-sig", newline="") as file:
             head = file.readline()
             file.seek(0)
-            reader = csv.DictReader(file, delimiter=";" if ";" in head and "," not in head else ",", strict=True)
+            reader = csv.DictReader(
+                file, delimiter=";" if ";" in head and "," not in head else ",", strict=True
+            )
             scenes = tuple(_rows(table, reader))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{table}: cannot be read as a CSV table in UTF-8 ({reason_of(error)})") from error

@@ -45,7 +45,13 @@ class SceneRecord:
     def of(cls, spec: SceneSpec, status: str = WAITING, **values: Any) -> "SceneRecord":
         """Return the record of a scene."""
         return cls(
-            spec.name, status, spec.before, spec.after, spec.output.as_posix(), extra=dict(spec.extra), **values
+            spec.name,
+            status,
+            spec.before,
+            spec.after,
+            spec.output.as_posix(),
+            extra=dict(spec.extra),
+            **values,
         )
 
     @classmethod

@@ -40,7 +40,9 @@ class SceneSpec:
         if self.output.suffix.lower() not in MAP_ENDINGS:
             raise OptionError(f"scene {self.name}: the output {text} is a GeoTIFF; end its name in .tif")
         if max(map(len, self.output.parts)) > LONGEST_NAME:
-            raise OptionError(f"scene {self.name}: the output's name is longer than {LONGEST_NAME} characters")
+            raise OptionError(
+                f"scene {self.name}: the output's name is longer than {LONGEST_NAME} characters"
+            )
 
     @property
     def key(self) -> str:
