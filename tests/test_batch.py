@@ -209,7 +209,7 @@ class Killer(SilentBatchObserver):
         super().__init__()
         self.name, self.times, self.told = name, times, []
 
-    def advance(self, worker: int, name: str, pixels: int) -> None:
+    def advance(self, worker: int, name: str, pixels: int) -> None:  # noqa: ARG002
         if name == self.name and self.times:
             self.times -= 1
             for number in children():

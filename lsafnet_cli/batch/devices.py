@@ -12,6 +12,7 @@ CARD_FILES = (
     "/dev/kfd",
 )  # without one of them there is no need to wait for torch
 MOST_WORKERS = 256
+AUTO = "auto"
 
 
 def worker_devices(text: str) -> list[str]:
@@ -19,7 +20,7 @@ def worker_devices(text: str) -> list[str]:
 
     `auto` is one worker for each CUDA device, or one on the processor where there is none.
     """
-    if text.strip() == "auto":
+    if text == AUTO:
         return _cards() or ["cpu"]
     devices = [device for part in text.split(",") for device in _devices(text, part.strip())]
     cards = [device for device in devices if device != "cpu"]

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lsafnet_cli.batch.devices import AUTO, worker_devices
 from lsafnet_cli.batch.scenes import SceneSpec
 from lsafnet_cli.batch.shards import Shard
 from lsafnet_cli.errors import OptionError
@@ -47,6 +48,8 @@ class BatchOptions:
         for ending in self.formats:
             if ending not in ENDINGS:
                 raise OptionError(f"--formats {ending}: choose from {', '.join(ENDINGS)}")
+        if self.devices != AUTO:
+            worker_devices(self.devices)
         if self.split_rows is not None and self.ray is None:
             raise OptionError(
                 "--split-rows shares a scene out among the workers of a cluster: give --ray too"

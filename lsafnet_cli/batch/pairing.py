@@ -41,12 +41,12 @@ def pair_folders(before: Path, after: Path, match: str | None = None) -> Pairing
     pattern = _compile(match) if match is not None else None
     found = [_by_key(folder, pattern) for folder in (before, after)]
     doubled = {
-        key: files for keys in found for key, files in keys.items() if len(files) > 1 and key is not None
+        key: files for keys in found for key, files in keys.items() if len(files) > 1 and key
     }
-    left_out = set(doubled)
+    left_out = {*doubled, ""}
     scenes = [
         SceneSpec(key, str(found[0][key][0]), str(found[1][key][0]), Path(f"{key}.tif"))
-        for key in sorted((found[0].keys() & found[1].keys()) - left_out - {""})
+        for key in sorted((found[0].keys() & found[1].keys()) - left_out)
     ]
     if not scenes and not doubled:
         how = f"match {match}" if match is not None else "have equal names"
@@ -56,7 +56,7 @@ def pair_folders(before: Path, after: Path, match: str | None = None) -> Pairing
         for own, other in (found, found[::-1])
         for key, files in own.items()
         for path in files
-        if key == "" or (key not in other and key not in left_out)
+        if key == "" or (key not in other and key not in doubled)
     ]
     named = [f"{key}: {', '.join(map(str, files))}" for key, files in sorted(doubled.items())]
     return Pairing(tuple(scenes), tuple(sorted(unpaired)), tuple(named))
