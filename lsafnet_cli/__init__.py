@@ -7,19 +7,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lsafnet_cli.batch.driver import BatchReport, run_batch
+    from lsafnet_cli.batch.options import BatchOptions
+    from lsafnet_cli.batch.pairing import pair_folders, read_pairs
     from lsafnet_cli.errors import LsafnetError
     from lsafnet_cli.pipeline import predict_change
     from lsafnet_cli.stages.report import RunReport
     from lsafnet_cli.types import PredictOptions
 
 _MODULE_OF = {
+    "BatchOptions": "batch.options",
+    "BatchReport": "batch.driver",
     "LsafnetError": "errors",
     "PredictOptions": "types",
     "RunReport": "stages.report",
+    "pair_folders": "batch.pairing",
     "predict_change": "pipeline",
+    "read_pairs": "batch.pairing",
+    "run_batch": "batch.driver",
 }
 
-__all__ = ["LsafnetError", "PredictOptions", "RunReport", "predict_change"]
+__all__ = [
+    "BatchOptions",
+    "BatchReport",
+    "LsafnetError",
+    "PredictOptions",
+    "RunReport",
+    "pair_folders",
+    "predict_change",
+    "read_pairs",
+    "run_batch",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -25,7 +25,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class RasterMeta:
-    """What a one-band raster is besides its pixels; where parts are `overlapping`, the last one with data counts."""
+    """What a one-band raster is besides its pixels.
+
+    Where parts are `overlapping`, the last one with data counts. Paths of parts are from the working directory or,
+    as `relative_paths`, from the virtual raster.
+    """
 
     grid: Grid
     dtype: str
@@ -35,6 +39,7 @@ class RasterMeta:
     palette: Mapping[int, Color] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     overlapping: bool = False
+    relative_paths: bool = False
 
 
 def vrt_xml(meta: RasterMeta, parts: Sequence[Part]) -> str:
@@ -82,7 +87,7 @@ def _color_table(band: ET.Element, palette: Mapping[int, Color]) -> None:
 def _source(band: ET.Element, meta: RasterMeta, part: Part) -> None:
     width, rows = str(part.right - part.left), str(part.end - part.first)
     source = ET.SubElement(band, "ComplexSource" if meta.overlapping else "SimpleSource")
-    relative = "0" if part.path.is_absolute() else "1"
+    relative = str(int(meta.relative_paths))
     ET.SubElement(source, "SourceFilename", relativeToVRT=relative).text = str(part.path)
     ET.SubElement(source, "SourceBand").text = "1"
     ET.SubElement(

@@ -87,5 +87,6 @@ def _vrt(folder: Path, placed: Sequence[PlacedMap], target: Path) -> str:
         palette={entry.value: entry.color for entry in style.categories},
         tags={LEGEND: placed[0].legend},
         overlapping=True,
+        relative_paths=True,
     )
     return vrt_xml(meta, parts)

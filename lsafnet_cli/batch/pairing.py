@@ -40,9 +40,7 @@ def pair_folders(before: Path, after: Path, match: str | None = None) -> Pairing
     """
     pattern = _compile(match) if match is not None else None
     found = [_by_key(folder, pattern) for folder in (before, after)]
-    doubled = {
-        key: files for keys in found for key, files in keys.items() if len(files) > 1 and key
-    }
+    doubled = {key: files for keys in found for key, files in keys.items() if len(files) > 1 and key}
     left_out = {*doubled, ""}
     scenes = [
         SceneSpec(key, str(found[0][key][0]), str(found[1][key][0]), Path(f"{key}.tif"))
