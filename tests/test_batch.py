@@ -210,11 +210,14 @@ class Killer(SilentBatchObserver):
     def __init__(self, name: str, times: int) -> None:
         super().__init__()
         self.name, self.times, self.told = name, times, []
+        self.killed: set[int] = set()
 
     def advance(self, worker: int, name: str, pixels: int) -> None:  # noqa: ARG002
-        if name == self.name and self.times:
+        alive = set(children()) - self.killed
+        if name == self.name and self.times and alive:
             self.times -= 1
-            for number in children():
+            self.killed |= alive
+            for number in alive:
                 os.kill(number, signal.SIGKILL)
 
     def scene_notice(self, name: str, text: str) -> None:

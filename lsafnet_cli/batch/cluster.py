@@ -44,7 +44,7 @@ class RayWorkers:
                 ray.init(
                     address=options.ray, log_to_driver=False, logging_level="warning", include_dashboard=False
                 )
-            except (ConnectionError, RuntimeError, ValueError) as error:
+            except Exception as error:  # Ray raises bare ones where a node does not start in time
                 raise DeviceError(f"--ray {options.ray}: no cluster answers ({reason_of(error)})") from error
             self._ours = True
         resources = ray.cluster_resources()

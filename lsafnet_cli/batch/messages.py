@@ -73,8 +73,15 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A task has reached its worker and is being done."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
 class Free:
     """The worker can take another task, though the last one may still be being written."""
 
 
-Message = Outcome | Advance | Said | Free
+Message = Outcome | Advance | Said | Begun | Free

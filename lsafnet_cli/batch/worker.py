@@ -12,7 +12,7 @@ import sys
 import threading
 from multiprocessing.connection import Connection
 
-from lsafnet_cli.batch.messages import Free, Message, Setup, Task
+from lsafnet_cli.batch.messages import Begun, Free, Message, Setup, Task
 
 PARENT_GONE = 70
 
@@ -38,6 +38,7 @@ def serve(connection: "Connection[Message, Setup | Task | None]") -> None:
     with SceneRunner(setup, tell) as runner:
         tell(Free())
         while (task := tasks.get()) is not None:
+            tell(Begun(task))
             runner.do(task)
             tell(Free())
 

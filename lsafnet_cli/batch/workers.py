@@ -14,7 +14,7 @@ from typing import Any, Self
 from lsafnet_cli.batch.backlog import Backlog
 from lsafnet_cli.batch.devices import threads_each
 from lsafnet_cli.batch.folder import BatchFolder
-from lsafnet_cli.batch.messages import Free, Message, Outcome, Said, Setup, Task
+from lsafnet_cli.batch.messages import Begun, Free, Message, Outcome, Said, Setup, Task
 from lsafnet_cli.batch.records import FAILED, SceneRecord
 from lsafnet_cli.errors import DeviceError
 
@@ -30,6 +30,7 @@ class Worker:
         self.number, self.setup = number, setup
         self.log = BatchFolder(setup.folder).logs / f"worker-{os.getpid()}-{number}.txt"
         self.tasks: list[Task] = []
+        self.begun: list[Task] = []
         self.free = self.ready = False
         ours, theirs = socket.socketpair()
         with theirs, self.log.open("ab") as log:
@@ -120,6 +121,8 @@ class WorkerPool:
         if isinstance(message, Free):
             worker.free = worker.ready = True
             self._false_starts = 0
+        elif isinstance(message, Begun):
+            worker.begun.append(message.task)
         elif isinstance(message, Outcome):
             worker.tasks.remove(message.task)
             yield message
@@ -135,7 +138,9 @@ class WorkerPool:
             raise DeviceError(f"no worker can start: the last one {fate}; {_last_line(log)}")
         most = worker.setup.options.attempts
         for task in reversed(worker.tasks):
-            if task.attempt < most:
+            if task not in worker.begun:
+                backlog.add_first(task)
+            elif task.attempt < most:
                 self._listen(worker.number, Said(f"its worker {fate}; it is begun once more", task.spec.name))
                 backlog.again(task)
             else:
