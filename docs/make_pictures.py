@@ -38,10 +38,11 @@ def main() -> None:
         folder = Path(name)
         # copied, for QGIS leaves statistics beside the files that it opens
         pair = [shutil.copy(ROOT / "sample_data" / f"{date}.tif", folder) for date in ("before", "after")]
-        output = OutputOptions(also=("probability",))
+        output = OutputOptions((folder / "changes.gpkg",), ("probability",))
         predict_change(*pair, folder / "changes.tif", PredictOptions(output=output))
         for picture, layer in {
             "qgis-map.png": "changes.tif",
+            "qgis-polygons.png": "changes.gpkg",
             "qgis-probability.png": "changes.probability.tif",
         }.items():
             draw_in_qgis(HERE / picture, folder / layer, pair[1])

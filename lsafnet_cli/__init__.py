@@ -12,31 +12,45 @@ if TYPE_CHECKING:
     from lsafnet_cli.batch.pairing import pair_folders, read_pairs
     from lsafnet_cli.errors import LsafnetError
     from lsafnet_cli.pipeline import predict_change
+    from lsafnet_cli.polygon_options import PolygonOptions
     from lsafnet_cli.stages.report import RunReport
+    from lsafnet_cli.stages.summarize import MapSummary, summarize_map
+    from lsafnet_cli.stages.zones import ZoneRequest
     from lsafnet_cli.types import PredictOptions
+    from lsafnet_cli.vectorization import vectorize_changes
 
 _MODULE_OF = {
     "BatchOptions": "batch.options",
     "BatchReport": "batch.driver",
     "LsafnetError": "errors",
+    "MapSummary": "stages.summarize",
+    "PolygonOptions": "polygon_options",
     "PredictOptions": "types",
     "RunReport": "stages.report",
+    "ZoneRequest": "stages.zones",
     "pair_folders": "batch.pairing",
     "predict_change": "pipeline",
     "read_pairs": "batch.pairing",
     "run_batch": "batch.driver",
+    "summarize_map": "stages.summarize",
+    "vectorize_changes": "vectorization",
 }
 
 __all__ = [
     "BatchOptions",
     "BatchReport",
     "LsafnetError",
+    "MapSummary",
+    "PolygonOptions",
     "PredictOptions",
     "RunReport",
+    "ZoneRequest",
     "pair_folders",
     "predict_change",
     "read_pairs",
     "run_batch",
+    "summarize_map",
+    "vectorize_changes",
 ]
 
 

@@ -14,7 +14,7 @@ from lsafnet_cli.commands.check import check
 from lsafnet_cli.commands.predict import predict
 from lsafnet_cli.commands.summarize import summarize
 from lsafnet_cli.commands.vectorize import vectorize
-from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, LsafnetError, one_line
+from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, LsafnetError
 
 app = typer.Typer(
     name="lsafnet",
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = app(arguments, standalone_mode=False)
     except LsafnetError as error:
-        code = _fail(one_line(error), error.exit_code)
+        code = _fail(str(error), error.exit_code)
     except TyperException as error:
         code = _fail(f"{one_line_of(error)}; see lsafnet --help", error.exit_code)
     except (KeyboardInterrupt, Abort):

@@ -144,13 +144,19 @@ class Background(Generic[Item]):
         raise self._error
 
     def _run(self) -> None:
-        while not isinstance(item := self._waiting.get(), _End):
+        while not isinstance(item := self._take(), _End):
             if self._gone.is_set() or self._error is not None:
                 continue
             try:
                 self._work(item)
             except BaseException as error:
                 self._error = error
+
+    def _take(self) -> Item | _End:
+        """Return the next item. A Ctrl-C within `put` may swallow the wake-up, so look again now and then."""
+        while True:
+            with suppress(queue.Empty):
+                return self._waiting.get(timeout=_POLL_SECONDS)
 
 
 def run_beside(function: Callable[..., Item], *arguments: Any) -> Item:

@@ -6,6 +6,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import rasterio
+
 from lsafnet.checkpoint_info import CheckpointInfo
 from lsafnet_cli.checkpoints import chosen_checkpoint, read_info
 from lsafnet_cli.errors import PairError, one_line
@@ -22,6 +24,7 @@ from lsafnet_cli.stages.bands import band_names
 from lsafnet_cli.stages.images import decimated
 from lsafnet_cli.stages.read import Scene, ScenePair, open_raster, read_scene
 from lsafnet_cli.stages.registration import Registration, read_windows, register_pair
+from lsafnet_cli.stages.sources import patience
 from lsafnet_cli.stages.stretch import SAMPLE_PX, WHOLE_READ_PX, Sample, sample_scene, stretch_of
 from lsafnet_cli.types import GridOptions, ReadOptions, Stretch
 
@@ -110,9 +113,17 @@ def check_pair(
     Raises InputError where a file cannot be read, CheckpointFileError, and OptionError for bands that the
     checkpoint does not read. Two images that are no pair are no error but a problem among the findings.
     """
-    read, grid = read or ReadOptions(), grid or GridOptions()
-    info = read_info(chosen_checkpoint(checkpoint))
-    scenes = [read_scene(path, read.bands, info.bands) for path in (before, after)]
+    with rasterio.Env(**patience()):
+        return _check_pair(
+            (before, after), chosen_checkpoint(checkpoint), read or ReadOptions(), grid or GridOptions()
+        )
+
+
+def _check_pair(
+    paths: tuple[str | Path, str | Path], checkpoint: Path, read: ReadOptions, grid: GridOptions
+) -> PairCheck:
+    info = read_info(checkpoint)
+    scenes = [read_scene(path, read.bands, info.bands) for path in paths]
     samples = {scene.path: sample_scene(scene) for scene in scenes}
     facts = [scene_facts(scene, samples[scene.path], read, info) for scene in scenes]
     findings = [Finding("warning", text) for text in blank_notices(samples)]
@@ -134,7 +145,7 @@ def check_pair(
         common=common,
         registration=registration,
         checkpoint={
-            "name": chosen_checkpoint(checkpoint).name,
+            "name": checkpoint.name,
             "bands": info.bands,
             "gsd_m": info.gsd_m,
             "tile_px": info.tile_px,

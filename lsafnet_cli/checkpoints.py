@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from lsafnet.checkpoint_info import CheckpointError, CheckpointInfo, read_checkpoint_info
 from lsafnet_cli.classes import Legend, parse_color
-from lsafnet_cli.errors import CheckpointFileError, one_line
+from lsafnet_cli.errors import CheckpointFileError, InputError
+from lsafnet_cli.stages.sources import refuse_what_is_no_file
 from lsafnet_cli.types import Observer
 
 if TYPE_CHECKING:
@@ -58,9 +59,10 @@ def chosen_checkpoint(path: Path | None) -> Path:
 def read_info(path: Path) -> CheckpointInfo:
     """Return what a checkpoint says about itself, without loading it. Raises CheckpointFileError."""
     try:
+        refuse_what_is_no_file(str(path))
         return read_checkpoint_info(path)
-    except CheckpointError as error:
-        raise CheckpointFileError(one_line(error)) from error
+    except (InputError, CheckpointError) as error:
+        raise CheckpointFileError(str(error)) from error
 
 
 def load_named_checkpoint(path: Path | None, observer: Observer) -> NamedCheckpoint:
@@ -72,9 +74,10 @@ def load_named_checkpoint(path: Path | None, observer: Observer) -> NamedCheckpo
 
     chosen = chosen_checkpoint(path)
     try:
+        refuse_what_is_no_file(str(chosen))
         checkpoint = load_checkpoint(chosen)
-    except CheckpointError as error:
-        raise CheckpointFileError(one_line(error)) from error
+    except (InputError, CheckpointError) as error:
+        raise CheckpointFileError(str(error)) from error
     if chosen == shipped_checkpoint():
         observer.notice(
             f"no --checkpoint given: using the small one shipped inside, trained on {checkpoint.info.trained_on}; "

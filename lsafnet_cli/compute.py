@@ -28,13 +28,14 @@ def compute_parts(
 
     `rows` [first, end), which begin and end where parts do, are computed alone where they are given.
     """
-    top, end = rows or (0, run.plan.height)
-    grid = run.pair.grid.cut(Window(0, top, run.plan.width, end - top))
+    top, end = rows or (0, run.layout.end_row)
+    grid = run.pair.grid if rows is None else run.pair.grid.cut(Window(0, top, run.plan.width, end - top))
     with run.timed("map"), watched(observer, "map", grid), FreedMemory() as freed:
         work = Computation(run, store, observer, freed)
         for swath in run.swaths:
             done = run.layout.finished_rows(store, (CODES, *run.decision.layers), swath.owned, top)
-            observer.advance((min(done, end) - top) * (swath.owned[1] - swath.owned[0]))
+            finished_rows = max(0, min(done, end) - max(top, run.layout.corner[0]))
+            observer.advance(finished_rows * (swath.owned[1] - swath.owned[0]))
             if done < end:
                 work.compute(swath, done, end)
         return work.shifts.summarize()

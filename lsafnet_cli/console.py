@@ -15,6 +15,7 @@ from lsafnet_cli.batch.pairing import Pairing
 from lsafnet_cli.batch.plan import BatchPlan
 from lsafnet_cli.batch.records import SceneRecord, counts
 from lsafnet_cli.check import CommonFacts, PairCheck, SceneFacts
+from lsafnet_cli.errors import printable
 from lsafnet_cli.stages.registration import Registration
 from lsafnet_cli.stages.report import ChangeTable, RunReport
 from lsafnet_cli.stages.summarize import MapSummary
@@ -33,7 +34,7 @@ class TerminalObserver:
 
     def notice(self, text: str) -> None:
         """Print one line, above the bar where there is one."""
-        tqdm.write(f"note: {text}", file=sys.stderr)
+        tqdm.write(f"note: {printable(text)}", file=sys.stderr)
 
     def start(self, stage: str, total_px: int) -> None:
         """Begin a bar."""
@@ -178,7 +179,7 @@ def show_batch_plan(plan: BatchPlan, found: Pairing, seconds: float, as_json: bo
 
 def show_error(text: str) -> None:
     """Print one line on stderr."""
-    print(f"lsafnet: {text}", file=sys.stderr)
+    print(f"lsafnet: {printable(text)}", file=sys.stderr)
 
 
 def show_json(values: dict[str, Any]) -> None:
@@ -195,7 +196,7 @@ def show_report(report: RunReport, as_json: bool, verbose: bool = False) -> None
     console.print(transition_table(report.table))
     console.print(_summary(report.table), highlight=False)
     for name, path in report.outputs.items():
-        console.print(Text(f"{name}: {path}"))
+        console.print(Text(f"{name}: {printable(path)}"))
     if verbose:
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
         print(f"note: {stages} on {report.device}", file=sys.stderr)

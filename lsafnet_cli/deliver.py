@@ -4,12 +4,13 @@ from pathlib import Path
 
 from lsafnet_cli.background import run_beside
 from lsafnet_cli.outputs import OutputPaths
+from lsafnet_cli.publishing import output_errors, publish
 from lsafnet_cli.run import Run
 from lsafnet_cli.stages.align import pixel_size_m
 from lsafnet_cli.stages.quicklook import draw_quicklook
 from lsafnet_cli.stages.report import ChangeTable, RunReport, change_table
 from lsafnet_cli.stages.vectorize import ChangeMap
-from lsafnet_cli.stages.write import MapWriter, PartStore, output_errors, publish
+from lsafnet_cli.stages.write import MapWriter, PartStore
 from lsafnet_cli.types import CODES
 from lsafnet_cli.vectorization import publish_polygons, vectorize_to
 
@@ -37,7 +38,7 @@ def _write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[Chan
             polygon_count = write_polygons(run, store, writer, paths)
     if paths.quicklook:
         picture = store.path(paths.quicklook.name)
-        draw_quicklook(picture, run.pair, store.path(paths.map.name), run.decision.legend, table)
+        draw_quicklook(picture, run.mapped, store.path(paths.map.name), run.decision.legend, table)
         finished.insert(0, paths.quicklook)
     if paths.stac:
         from lsafnet_cli.stac import stac_text  # here, for its library takes a while and few runs want it
@@ -69,7 +70,7 @@ def make_report(
     run: Run, paths: OutputPaths, notices: list[str], table: ChangeTable, polygon_count: int | None
 ) -> RunReport:
     """Put what happened into one value."""
-    grid, provenance = run.pair.grid, run.provenance
+    grid, provenance = run.mapped.grid, run.provenance
     return RunReport(
         before=provenance.before,
         after=provenance.after,

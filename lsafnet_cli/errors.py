@@ -63,3 +63,15 @@ def reason_of(error: BaseException) -> str:
     """Return why something failed, in one line of bearable length: the cause where there is one."""
     text = one_line(error.__cause__ or error)
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}..."
+
+
+def printable(text: str) -> str:
+    """Return a text whose line ends, control characters and unprintable bytes stand as escapes (\\n, \\x1b ...).
+
+    Names of files may hold any of them; shown as they are they would break a line or command the terminal.
+    """
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")

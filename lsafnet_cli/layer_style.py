@@ -38,8 +38,15 @@ def add_layer_style(path: Path, table: str, geometry: str, legend: Legend) -> No
 def polygon_qml(legend: Legend) -> str:
     """Return a QGIS style that fills polygons by their transition."""
     root = ET.Element("qgis", version="3.22", styleCategories="Symbology")
-    renderer = ET.SubElement(
-        root, "renderer-v2", type="categorizedSymbol", attr=ATTRIBUTE, symbollevels="0", enableorderby="0"
+    root.append(polygon_renderer(legend))
+    ET.indent(root)
+    return f"<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n{ET.tostring(root, 'unicode')}\n"
+
+
+def polygon_renderer(legend: Legend) -> ET.Element:
+    """Return what of a QGIS style fills polygons by their transition."""
+    renderer = ET.Element(
+        "renderer-v2", type="categorizedSymbol", attr=ATTRIBUTE, symbollevels="0", enableorderby="0"
     )
     categories, symbols = ET.SubElement(renderer, "categories"), ET.SubElement(renderer, "symbols")
     for number, transition in enumerate(legend.transitions):
@@ -48,8 +55,7 @@ def polygon_qml(legend: Legend) -> str:
             render="true", type="string",
         )  # fmt: skip
         _fill(symbols, str(number), transition.color)
-    ET.indent(root)
-    return f"<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n{ET.tostring(root, 'unicode')}\n"
+    return renderer
 
 
 def _fill(symbols: ET.Element, name: str, color: Color) -> None:

@@ -1,12 +1,14 @@
 """How a budget of host memory is spent: queue lengths, swath width, GDAL's cache."""
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
+from lsafnet_cli.errors import DeviceError, reason_of
 from lsafnet_cli.stages.align import AlignedImage, AlignedPair
 from lsafnet_cli.stages.stitch import Decision
 from lsafnet_cli.stages.tile import TilePlan
@@ -61,6 +63,17 @@ class FreedMemory:
     def _give_back(self) -> None:
         if self._library is not None:
             self._library.malloc_trim(0)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Let the host's memory running out become a DeviceError that says what to do."""
+    try:
+        yield
+    except MemoryError as error:
+        raise DeviceError(
+            f"memory ran out ({reason_of(error)}); give a smaller --memory, or map a part with --aoi"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

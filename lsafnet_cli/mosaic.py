@@ -27,8 +27,8 @@ class Part:
 class RasterMeta:
     """What a one-band raster is besides its pixels.
 
-    Where parts are `overlapping`, the last one with data counts. Paths of parts are from the working directory or,
-    as `relative_paths`, from the virtual raster.
+    Where parts are `overlapping`, the last one with data counts. Parts lie beside the virtual raster or, with
+    `relative_paths`, where their paths lead from there.
     """
 
     grid: Grid
@@ -43,7 +43,7 @@ class RasterMeta:
 
 
 def vrt_xml(meta: RasterMeta, parts: Sequence[Part]) -> str:
-    """Return the text of a VRT over `parts`; pixels that no part holds have no data."""
+    """Return the text of a VRT that lies beside its `parts`; pixels that no part holds have no data."""
     grid = meta.grid
     root = ET.Element("VRTDataset", rasterXSize=str(grid.width), rasterYSize=str(grid.height))
     if grid.crs is not None:
@@ -87,8 +87,8 @@ def _color_table(band: ET.Element, palette: Mapping[int, Color]) -> None:
 def _source(band: ET.Element, meta: RasterMeta, part: Part) -> None:
     width, rows = str(part.right - part.left), str(part.end - part.first)
     source = ET.SubElement(band, "ComplexSource" if meta.overlapping else "SimpleSource")
-    relative = str(int(meta.relative_paths))
-    ET.SubElement(source, "SourceFilename", relativeToVRT=relative).text = str(part.path)
+    name = str(part.path) if meta.relative_paths else part.path.name
+    ET.SubElement(source, "SourceFilename", relativeToVRT="1").text = name
     ET.SubElement(source, "SourceBand").text = "1"
     ET.SubElement(
         source,

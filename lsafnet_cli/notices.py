@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from lsafnet_cli.stages.align import AlignedPair, pixel_size_m
+from lsafnet_cli.stages.area import Area
+from lsafnet_cli.stages.outline import Outline
 from lsafnet_cli.stages.read import Scene, ScenePair
 from lsafnet_cli.stages.registration import Registration
 from lsafnet_cli.stages.stretch import Sample
-from lsafnet_cli.types import GridOptions, Observer, Stretch
+from lsafnet_cli.types import Grid, GridOptions, Observer, Stretch
 
 TOLERABLE_SHIFT_PX = 1.0
 
@@ -55,6 +57,14 @@ def _onto(owner: Scene, scene: Scene, options: GridOptions) -> str:
     if options.resolution_m is not None:
         return f"it is warped to pixels of {options.resolution_m:g} m"
     return "it is warped upright" if scene is owner else f"it is warped onto that of {owner.path}"
+
+
+def area_notices(outline: Outline, area: Area, grid: Grid) -> Iterator[str]:
+    """Yield what part of the shared ground the map covers, and what had to be assumed for that."""
+    if outline.crs is None:
+        yield f"{outline.path} has no CRS: its coordinates are taken to be in that of the images"
+    window = area.window
+    yield f"--aoi: the map covers {window.width}x{window.height} of {grid.width}x{grid.height} pixels"
 
 
 def stretch_notices(pair: ScenePair, stretches: tuple[Stretch | None, Stretch | None]) -> Iterator[str]:

@@ -1,11 +1,13 @@
 """Where the files of a run go, and whether they may be written there."""
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lsafnet_cli.errors import OptionError, OutputError
+from lsafnet_cli.errors import OptionError, OutputError, reason_of
 from lsafnet_cli.polygon_names import side_files
+from lsafnet_cli.stages.sources import local_path
 from lsafnet_cli.types import LAYERS, OutputOptions
 
 MAP_ENDINGS = (".tif", ".tiff")
@@ -56,23 +58,54 @@ class OutputPaths:
         for path in paths:
             check_path(path, inputs, overwrite)
 
+    def keep_off(self, inputs: Iterable[str]) -> None:
+        """Raise OutputError where an output would take the place of an input, by whatever name or link."""
+        for _, path in self.named():
+            keep_off(path, inputs)
+
 
 def layer_path(output: Path, layer: str) -> Path:
     """Return the file of a layer beside the map: `changes.from.tif` and so on."""
     return output.with_name(f"{output.stem}.{layer}{output.suffix}")
 
 
-def check_path(path: Path, inputs: tuple[str, ...], overwrite: bool) -> None:
+def check_path(path: Path, inputs: Iterable[str], overwrite: bool) -> None:
     """Raise OutputError where a file may not be written."""
+    try:
+        _check_place(path, overwrite)
+    except OSError as error:  # a name too long, say
+        raise OutputError(f"{path}: cannot be written ({reason_of(error)})") from error
+    keep_off(path, inputs)
+
+
+def keep_off(path: Path, inputs: Iterable[str]) -> None:
+    """Raise OutputError where an output would take the place of an input, by whatever name or link."""
+    taken = [found for found in map(local_path, inputs) if found is not None]
+    if any(_same_file(path, other) for other in taken):
+        raise OutputError(f"{path}: is an input as well; choose another name for the output")
+
+
+def _check_place(path: Path, overwrite: bool) -> None:
+    if not can_be_encoded(path):
+        raise OutputError(f"{path}: this name is not UTF-8; choose another one")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file")
-    if any(_same_file(path, Path(name)) for name in inputs):
-        raise OutputError(f"{path}: is an input as well; choose another name for the output")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is no plain file; choose another name for the output")
     for there in (path, *side_files(path)):
-        if there.exists() and not overwrite:
+        if os.path.lexists(there) and not overwrite:
             raise OutputError(f"{there}: exists already; add --overwrite to replace it")
+
+
+def can_be_encoded(path: Path) -> bool:
+    """Return whether a name can be written into other files."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _same_file(path: Path, other: Path) -> bool:

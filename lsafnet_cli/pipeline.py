@@ -10,13 +10,16 @@ import rasterio
 from lsafnet_cli.checkpoints import NamedCheckpoint, load_named_checkpoint
 from lsafnet_cli.compute import compute_parts
 from lsafnet_cli.deliver import make_report, write_outputs
+from lsafnet_cli.memory import memory_errors
 from lsafnet_cli.notices import Notebook, registration_notices
 from lsafnet_cli.outputs import OutputPaths
+from lsafnet_cli.publishing import output_errors
 from lsafnet_cli.resume import differences, locked, read_fingerprint, write_fingerprint
 from lsafnet_cli.run import Run, prepare_run
 from lsafnet_cli.stages.read import read_pair
 from lsafnet_cli.stages.report import RunReport
-from lsafnet_cli.stages.write import PartStore, output_errors
+from lsafnet_cli.stages.sources import patience
+from lsafnet_cli.stages.write import PartStore
 from lsafnet_cli.types import Observer, PredictOptions, SilentObserver
 
 
@@ -52,15 +55,20 @@ class Prediction:
         """Give the folder for its parts; see `work_folder`."""
         return work_folder(self.paths.map, self.run, self.notes)
 
+    @contextmanager
+    def _surroundings(self) -> Iterator[None]:
+        with rasterio.Env(GDAL_CACHEMAX=self.run.memory.cache_bytes, **patience()), memory_errors():
+            yield
+
     def compute(self, store: PartStore, rows: tuple[int, int] | None = None) -> None:
         """Compute the parts that are not in the store yet, of all rows or of [first, end), ends of parts."""
-        with rasterio.Env(GDAL_CACHEMAX=self.run.memory.cache_bytes):
+        with self._surroundings():
             for text in registration_notices(compute_parts(self.run, store, self.notes, rows)):
                 self.notes.notice(text)
 
     def write(self, store: PartStore) -> RunReport:
         """Make the files from the parts."""
-        with rasterio.Env(GDAL_CACHEMAX=self.run.memory.cache_bytes):
+        with self._surroundings():
             table, polygon_count = write_outputs(self.run, store, self.paths)
         if table.valid_pixels == 0:
             self.notes.notice("no pixel has data in both images: the map holds nothing but nodata")
@@ -77,10 +85,13 @@ def open_prediction(
     """Open two images and decide everything else; a checkpoint that is loaded already takes the options' place."""
     notes = Notebook(observer)
     paths = OutputPaths.of(output, options.output)
-    paths.check((str(pair[0]), str(pair[1])), options.output.overwrite)
+    others = (options.read.aoi, options.checkpoint)
+    paths.check(tuple(str(name) for name in (*pair, *others) if name), options.output.overwrite)
     checkpoint = checkpoint or load_named_checkpoint(options.checkpoint, notes)
-    scenes = read_pair(*pair, options.read, checkpoint.info.bands)
-    return Prediction(prepare_run(scenes, checkpoint, options, notes), paths, notes)
+    with rasterio.Env(**patience()), memory_errors():
+        scenes = read_pair(*pair, options.read, checkpoint.info.bands)
+        paths.keep_off(scenes.before.files + scenes.after.files)
+        return Prediction(prepare_run(scenes, checkpoint, options, notes), paths, notes)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ DRIVERS = {
 }  # fmt: skip
 SHORT_NAMES = {"before_date": "before_dat"}  # a shapefile's names have up to 10 characters
 GEOJSON_OPTIONS = {"RFC7946": "YES"}
+GPKG_VERSION = "1.3"  # what QGIS 3.22 and GDAL 3.6 still read without a warning
 ROWS_AT_ONCE = 20_000
 
 
@@ -62,7 +63,8 @@ def _translate(gathered: Path, target: Path, layer: Layer) -> None:
     sql = f"SELECT {', '.join(names)}, {GEOMETRY} FROM {LAYER_NAME}"
     with open_arrow(gathered, sql=sql, use_pyarrow=ending == PARQUET, batch_size=ROWS_AT_ONCE) as (_, rows):
         if ending == PARQUET:
-            write_geoparquet(rows, target, layer)
+            info = pyogrio.read_info(gathered, layer=LAYER_NAME, force_total_bounds=True)
+            write_geoparquet(rows, target, layer, info["total_bounds"] if info["features"] else None)
             return
         options = GEOJSON_OPTIONS if DRIVERS[ending] == "GeoJSON" and layer.grid.crs is not None else {}
         _write(rows, target, DRIVERS[ending], layer, options)
@@ -85,6 +87,7 @@ def _write(
             geometry_type=layer.geometry_type,
             crs=crs,
             append=append,
+            dataset_options={"VERSION": GPKG_VERSION} if driver == "GPKG" and not append else None,
             layer_options=dict(options),
         )
 

@@ -41,6 +41,15 @@ class PolygonOptions:
             )
 
     @property
+    def shaped(self) -> str:
+        """The first option that makes polygons other than the plain ones; "" where none does."""
+        wishes = {
+            "--min-area": self.min_area_m2, "--simplify": self.simplify_m, "--smooth": self.smooth,
+            "--dissolve": self.dissolve, "--classes": self.classes,
+        }  # fmt: skip
+        return next((option for option, value in wishes.items() if value), "")
+
+    @property
     def generalised(self) -> bool:
         """Whether borders are drawn anew."""
         return self.smooth or self.simplify_m > 0

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from lsafnet_cli.classes import Legend
+from lsafnet_cli.errors import printable
 
 LEGEND, OPTIONS = "LSAFNET_LEGEND", "LSAFNET_OPTIONS"
 BEFORE_DATE, AFTER_DATE = "LSAFNET_BEFORE_DATE", "LSAFNET_AFTER_DATE"
@@ -32,10 +33,10 @@ class Provenance:
             "TIFFTAG_SOFTWARE": f"lsafnet {self.version}",
             LEGEND: self.legend.to_json(),
             "LSAFNET_VERSION": self.version,
-            "LSAFNET_CHECKPOINT": self.checkpoint,
+            "LSAFNET_CHECKPOINT": printable(self.checkpoint),
             "LSAFNET_CHECKPOINT_SHA256": self.checkpoint_sha256,
-            "LSAFNET_BEFORE": self.before,
-            "LSAFNET_AFTER": self.after,
+            "LSAFNET_BEFORE": printable(self.before),
+            "LSAFNET_AFTER": printable(self.after),
             OPTIONS: json.dumps(self.options, ensure_ascii=False),
         }
         dates = {BEFORE_DATE: self.before_date, AFTER_DATE: self.after_date}

@@ -14,15 +14,6 @@ STATE, LOCK = "state.json", "lock"
 Fingerprint = Mapping[str, Any]
 
 
-def file_stamp(path: str) -> list[Any]:
-    """Return what changes when a local file changes: size and time; a remote name stands for itself."""
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return [path]
-    return [str(Path(path).resolve()), status.st_size, status.st_mtime_ns]
-
-
 def read_fingerprint(folder: Path) -> Fingerprint | None:
     """Return the fingerprint of the run whose parts lie in a folder, or None where it has none."""
     try:

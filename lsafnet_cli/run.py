@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from itertools import chain
 from typing import Any
@@ -11,25 +11,33 @@ from typing import Any
 from lsafnet_cli.checkpoints import NamedCheckpoint
 from lsafnet_cli.devices import Device, choose_device, free_device_bytes
 from lsafnet_cli.memory import MemoryPlan, plan_memory
-from lsafnet_cli.notices import date_notices, grid_notices, resolution_notices, stretch_notices
+from lsafnet_cli.notices import (
+    area_notices,
+    date_notices,
+    grid_notices,
+    resolution_notices,
+    stretch_notices,
+)
+from lsafnet_cli.polygon_options import wanted_codes
 from lsafnet_cli.provenance import Provenance
-from lsafnet_cli.resume import file_stamp
 from lsafnet_cli.stages.align import AlignedPair, align_pair
+from lsafnet_cli.stages.area import Area, Region
+from lsafnet_cli.stages.outline import place_outline, read_outline
 from lsafnet_cli.stages.read import ScenePair
 from lsafnet_cli.stages.registration import Registration, coregistered, register_pair
 from lsafnet_cli.stages.stitch import Decision
 from lsafnet_cli.stages.stretch import scene_stretch
 from lsafnet_cli.stages.tile import Swath, TilePlan, cut_swaths, overlap_of, plan_tiles
 from lsafnet_cli.stages.write import PartLayout
-from lsafnet_cli.types import LAYERS, GridOptions, Observer, PredictOptions, Stretch
+from lsafnet_cli.stamps import scene_stamp
+from lsafnet_cli.types import LAYERS, Grid, GridOptions, Observer, PredictOptions, Stretch
 
 
 @dataclass(frozen=True)
 class Run:
     """One scene pair, aligned, planned, and ready to be computed."""
 
-    pair: AlignedPair
-    plan: TilePlan
+    region: Region
     checkpoint: NamedCheckpoint
     decision: Decision
     device: Device
@@ -40,15 +48,36 @@ class Run:
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
+    def pair(self) -> AlignedPair:
+        """The pair over all that is computed, which may reach beyond the map."""
+        return self.region.pair
+
+    @property
+    def plan(self) -> TilePlan:
+        """The tiles of what is computed."""
+        return self.region.plan
+
+    @property
+    def mapped(self) -> AlignedPair:
+        """The pair over the map."""
+        return self.pair.cut(self.region.kept)
+
+    @property
     def swaths(self) -> list[Swath]:
-        """The swaths that the scene is computed in."""
-        return cut_swaths(self.plan, self.memory.widest_px)
+        """The swaths that the scene is computed in, each owning columns of the map."""
+        first, width = int(self.region.kept.col_off), int(self.region.kept.width)
+        swaths = [
+            replace(swath, owned=(max(swath.owned[0], first), min(swath.owned[1], first + width)))
+            for swath in cut_swaths(self.plan, self.memory.widest_px)
+        ]
+        return [swath for swath in swaths if swath.owned[0] < swath.owned[1]]
 
     @property
     def layout(self) -> PartLayout:
         """How the scene is shared out among parts."""
         owned = tuple(swath.owned for swath in self.swaths)
-        return PartLayout(self.pair.grid, self.options.tile.row_band_px, owned)
+        corner = int(self.region.kept.row_off), int(self.region.kept.col_off)
+        return PartLayout(self.mapped.grid, self.options.tile.row_band_px, owned, corner, self.region.area)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -59,11 +88,12 @@ class Run:
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what decides the parts of this run, under the names that a user knows."""
-        before, after = self.pair.before.scene.path, self.pair.after.scene.path
+        area = self.region.area
         return {
             "the version of lsafnet": self.provenance.version,
-            "the before image": file_stamp(before),
-            "the after image": file_stamp(after),
+            "the before image": scene_stamp(self.pair.before.scene),
+            "the after image": scene_stamp(self.pair.after.scene),
+            "the area of interest": area and area.sha256,
             "the checkpoint": self.provenance.checkpoint_sha256,
             "an option": self.provenance.options,
             "the choice of outputs": self.decision.layers,
@@ -75,6 +105,7 @@ def prepare_run(
     pair: ScenePair, checkpoint: NamedCheckpoint, options: PredictOptions, observer: Observer
 ) -> Run:
     """Align the pair, plan its tiles, find its stretch; say what the user should know."""
+    wanted_codes(checkpoint.legend, options.polygons.classes)  # a wrong class is told before the work
     pair, aligned, moved = place_pair(pair, options.grid, observer)
     info = checkpoint.info
     before, after = (
@@ -88,16 +119,18 @@ def prepare_run(
     )
     for text in chain(*notices):
         observer.notice(text)
-    plan = plan_tiles(aligned.grid, info.tile_px, options.tile)
+    area = find_area(options.read.aoi, aligned.grid, observer)
+    region = Region.of(aligned, plan_tiles(aligned.grid, info.tile_px, options.tile), area)
     decision = Decision(checkpoint.legend, options.threshold, layers_to_compute(options))
     device = choose_device(options.device)
     return Run(
-        pair=aligned,
-        plan=plan,
+        region=region,
         checkpoint=checkpoint,
         decision=decision,
         device=device,
-        memory=plan_memory(aligned, plan, decision, options.device.memory_bytes, free_device_bytes(device)),
+        memory=plan_memory(
+            region.pair, region.plan, decision, options.device.memory_bytes, free_device_bytes(device)
+        ),
         stretches=(before, after),
         options=options,
         provenance=describe_run(aligned, checkpoint, options, device, (before, after), moved),
@@ -123,6 +156,17 @@ def place_pair(
     )
     pair = coregistered(pair, aligned, found, options.owner)
     return pair, align_pair(pair, options), found
+
+
+def find_area(aoi: str | None, grid: Grid, observer: Observer) -> Area | None:
+    """Return the area of interest on a grid, None where none is asked for; say what the user should know."""
+    if aoi is None:
+        return None
+    outline = read_outline(aoi)
+    area = place_outline(outline, grid)
+    for text in area_notices(outline, area, grid):
+        observer.notice(text)
+    return area
 
 
 def describe_run(
@@ -158,6 +202,7 @@ def describe_run(
             "shift_px": moved and [moved.rows_px, moved.cols_px],
             "stretch": stretch,
             "precision": device.precision,
+            **({"aoi": options.read.aoi} if options.read.aoi else {}),
         },
     )
 

@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 _LOW = np.int64(0xFFFFFFFF)  # two piece numbers stand in one int64
 
 
-def sieve_map(source: Path, target: Path, nodata: int, min_area: float) -> None:
+def sieve_map(source: str | Path, target: Path, nodata: int, min_area: float) -> None:
     """Write `source` to `target` with every piece below `min_area` (m2; pixels without a CRS) merged away.
 
     Memory follows the number of pieces.

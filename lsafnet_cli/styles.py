@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from lsafnet_cli.classes import Legend, hex_color
+from lsafnet_cli.layer_style import polygon_renderer
 from lsafnet_cli.palettes import Color
 from lsafnet_cli.types import CODES
 
@@ -60,6 +61,7 @@ class RasterStyle:
     overviews: str = "MODE"
     compression: str = "LZW"  # smaller than deflate on maps of classes, and faster
     unit: str = ""
+    polygons: ET.Element | None = None
 
     def side_files(self, raster: Path) -> dict[Path, str]:
         """Return the files beside a raster that tell GDAL programs and QGIS how to show it, with their text."""
@@ -67,13 +69,14 @@ class RasterStyle:
         if not self.categories:
             return {style: percent_qml()}
         names = raster.with_name(f"{raster.name}.aux.xml")
-        return {names: pam_xml(self.categories), style: qml(self.categories)}
+        return {names: pam_xml(self.categories), style: qml(self.categories, self.polygons)}
 
 
 def layer_style(layer: str, legend: Legend) -> RasterStyle:
     """Return how a layer of the map is described and coloured."""
     if layer == CODES:
-        return RasterStyle("transition", tuple(transition_categories(legend)))
+        categories = tuple(transition_categories(legend))
+        return RasterStyle("transition", categories, polygons=polygon_renderer(legend))
     if layer == "probability":
         return RasterStyle("probability of change, percent", (), "AVERAGE", "DEFLATE", unit="%")
     return RasterStyle(f"land cover, {layer}", tuple(class_categories(legend)))
@@ -113,8 +116,12 @@ def _attribute_table(band: ET.Element, categories: list[Category]) -> None:
             ET.SubElement(row, "F").text = str(value)
 
 
-def qml(categories: Iterable[Category]) -> str:
-    """Return a QGIS layer style that draws each category in its colour; "unchanged" (0) is see-through."""
+def qml(categories: Iterable[Category], polygons: ET.Element | None = None) -> str:
+    """Return a QGIS layer style that draws each category in its colour; "unchanged" (0) is see-through.
+
+    With a renderer of `polygons` the same file styles polygons that lie beside the raster under its name:
+    QGIS looks for `changes.qml` on opening changes.tif and changes.geojson alike, and reads its own part.
+    """
     root, renderer = _raster_style("paletted")
     palette = ET.SubElement(renderer, "colorPalette")
     for entry in categories:
@@ -126,6 +133,8 @@ def qml(categories: Iterable[Category]) -> str:
             color=hex_color(entry.color),
             alpha="0" if entry.value == 0 else "255",
         )
+    if polygons is not None:
+        root.append(polygons)
     return _DOCTYPE + _document(root)
 
 

@@ -165,11 +165,15 @@ class GridOptions:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """Which bands are read, by number or name, and how their numbers become the checkpoint's values."""
+    """Which bands are read, by number or name, and how their numbers become the checkpoint's values.
+
+    `aoi` names a vector file; the map covers the area within its polygons. None maps all shared ground.
+    """
 
     bands: tuple[int | str, ...] | None = None
     stretch: StretchRule = StretchRule()
     threads: int = 2
+    aoi: str | None = None
 
     def __post_init__(self) -> None:
         if self.bands is not None and not self.bands:
@@ -244,6 +248,8 @@ class PredictOptions:
     def __post_init__(self) -> None:
         if not (0 < self.threshold < 1 and math.isfinite(self.threshold)):
             raise OptionError(f"--threshold {self.threshold}: choose a probability between 0 and 1")
+        if self.polygons.shaped and not self.output.polygons:
+            raise OptionError(f"{self.polygons.shaped} shapes polygons only; name their file with --polygons")
 
 
 class Observer(Protocol):

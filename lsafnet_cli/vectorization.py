@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from lsafnet_cli.background import run_apart, run_beside
-from lsafnet_cli.errors import InputError
+from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.outputs import check_path, layer_path
 from lsafnet_cli.polygon_names import check_polygon_name, side_files
-from lsafnet_cli.polygon_options import PolygonOptions
+from lsafnet_cli.polygon_options import PolygonOptions, wanted_codes
 from lsafnet_cli.provenance import AFTER_DATE, BEFORE_DATE
+from lsafnet_cli.publishing import WorkFolder, output_errors, publish
 from lsafnet_cli.resume import locked
 from lsafnet_cli.stages.read import grid_of, open_raster
 from lsafnet_cli.stages.report import read_legend
 from lsafnet_cli.stages.vectorize import ChangeMap, vectorize_map
-from lsafnet_cli.stages.write import PartStore, output_errors, publish
 from lsafnet_cli.types import Observer, SilentObserver
 
 APART_PX = 1 << 24  # from here on polygonizing may take seconds in which no Ctrl-C would be heard
@@ -52,18 +52,21 @@ def vectorize_changes(
     for path in outputs:
         check_polygon_name("--output", path)
         check_path(path, inputs, overwrite)
-    change_map, pixel_count = open_change_map(changes, probability, options or PolygonOptions())
+    if len({path.name for path in outputs}) < len(outputs):
+        raise OptionError("--output: two outputs have one name")
+    options = options or PolygonOptions()
+    change_map, pixel_count = open_change_map(changes, probability, options)
     if change_map.probability is None:
         (observer or SilentObserver()).notice(
             f"{layer_path(Path(changes), 'probability')} is not there: the polygons have no confidence"
         )
-    store = PartStore(outputs[0])
+    store = WorkFolder(outputs[0])
     store.create()
     with locked(store.folder):
         try:
             targets = [store.path(path.name) for path in outputs]
             with open_raster(changes):
-                count = vectorize_to(change_map, targets, options or PolygonOptions(), pixel_count)
+                count = vectorize_to(change_map, targets, options, pixel_count)
             publish_polygons(store, outputs)
         finally:
             store.remove()
@@ -79,6 +82,7 @@ def open_change_map(
     with open_raster(changes) as dataset:
         tags, grid = dataset.tags(), grid_of(dataset)
         legend = read_legend(Path(changes), tags)
+        wanted_codes(legend, options.classes)
         if dataset.dtypes[0] != legend.dtype:
             raise InputError(
                 f"{changes}: holds {dataset.dtypes[0]} numbers; a change map of its classes {legend.dtype}"
@@ -88,7 +92,7 @@ def open_change_map(
             if grid_of(dataset) != grid:
                 raise InputError(f"{probability}: has other pixels than {changes}; name the map's own one")
     change_map = ChangeMap(
-        codes=Path(changes),
+        codes=str(changes),
         probability=probability,
         legend=legend,
         before_date=options.before_date or _tagged_date(tags, BEFORE_DATE),
@@ -115,7 +119,7 @@ def vectorize_to(
     return count
 
 
-def publish_polygons(store: PartStore, paths: Sequence[Path]) -> None:
+def publish_polygons(store: WorkFolder, paths: Sequence[Path]) -> None:
     """Give finished polygon files their final names, the files beside them first. Raises OutputError."""
     for path in paths:
         sides = side_files(path)

@@ -84,3 +84,14 @@ def aligned_spans(first: int, end: int, step: int) -> list[tuple[int, int]]:
         return []
     inner = range((first // step + 1) * step, end, step)
     return list(pairwise((first, *inner, end)))
+
+
+def merged_spans(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Unite spans [first, end), sorted by their first, where they overlap or lie end to end."""
+    merged: list[tuple[int, int]] = []
+    for first, end in spans:
+        if merged and first <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((first, end))
+    return merged

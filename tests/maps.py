@@ -15,7 +15,8 @@ from shapely.geometry import box, mapping
 
 from lsafnet_cli.classes import Color, Legend, parse_color
 from lsafnet_cli.provenance import Provenance
-from lsafnet_cli.stages.write import MapWriter, PartLayout, PartStore, publish, write_part
+from lsafnet_cli.publishing import publish
+from lsafnet_cli.stages.write import MapWriter, PartLayout, PartStore, write_part
 from lsafnet_cli.types import CODES, Grid
 
 from .conftest import PLACE, UTM
@@ -77,6 +78,14 @@ def write_map(
     return path
 
 
+def write_town(folder: Path) -> tuple[Path, np.ndarray, Legend]:
+    """Write a map of four classes and 120x90 pixels, a corner without data; return its codes and legend too."""
+    legend = legend_of(names=("Wasser", "offener Boden", "Grünfläche", "建物"))
+    codes = blobs(5, 120, 90, legend.code_count, block=10)
+    codes[:20, :30] = legend.nodata
+    return write_map(folder / "changes.tif", codes, legend), codes, legend
+
+
 def blobs(seed: int, rows: int, cols: int, values: int, block: int = 24) -> np.ndarray:
     """Return (rows, cols) numbers below `values` in squares."""
     rng = np.random.default_rng(seed)
@@ -109,3 +118,12 @@ def output_of(program: str, *words: object) -> str:
         pytest.skip(f"{program} is not installed (Debian: gdal-bin)")
     command = [program, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def from_to_classes(codes: np.ndarray, class_count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the (from, to) classes of transition codes; both are 0 where the code is 0."""
+    position = np.maximum(codes.astype(np.int32) - 1, 0)
+    changed = codes > 0
+    before = np.where(changed, position // class_count + 1, 0)
+    after = np.where(changed, position % class_count + 1, 0)
+    return before.astype(np.uint8), after.astype(np.uint8)

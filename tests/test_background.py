@@ -128,3 +128,16 @@ def test_work_elsewhere_returns_its_result_or_raises_its_error(run):
     assert run(divmod, 17, 5) == (3, 2)
     with pytest.raises(ZeroDivisionError):
         run(divmod, 17, 0)
+
+
+def test_the_thread_ends_though_a_wake_up_was_lost():
+    """As happens when Ctrl-C strikes in `queue.put`: the next wake-up goes to a waiter that has gone."""
+    background = Background([].append, 2)
+    gone = threading.Lock()
+    gone.acquire()
+    with background:
+        waiters = background._waiting.not_empty._waiters
+        while not waiters:
+            time.sleep(0.01)
+        waiters.appendleft(gone)
+    assert not background._thread.is_alive()

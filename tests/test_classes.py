@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsafnet_cli.classes import Legend, from_to_classes, hex_color, parse_color, transition_codes
+from lsafnet_cli.classes import Legend, hex_color, parse_color, transition_codes
+
+from .maps import from_to_classes
 
 
 def legend_of(count: int) -> Legend:
@@ -25,6 +27,7 @@ def test_a_code_names_its_two_classes_and_zero_means_unchanged(count, data):
 
 
 @given(st.integers(1, 40))
+@settings(deadline=None)  # many colours take a while to choose
 def test_every_code_fits_below_nodata(count):
     legend = legend_of(count)
     codes = [transition.code for transition in legend.transitions]

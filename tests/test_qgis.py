@@ -15,7 +15,7 @@ import rasterio
 
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.classes import hex_color
-from lsafnet_cli.stages.report import read_legend
+from lsafnet_cli.stages.report import change_table, read_legend
 from lsafnet_cli.types import OutputOptions
 
 from .maps import blobs, large_legend, write_map
@@ -23,6 +23,7 @@ from .maps import blobs, large_legend, write_map
 QGIS_PYTHON = "/usr/bin/python3"  # for which Debian builds QGIS's bindings
 LOOK = Path(__file__).parent / "qgis" / "look.py"
 CLASS_LAYERS = ("from", "to", "before", "after")
+POLYGON_ENDINGS = ("gpkg", "geojson", "fgb", "shp")
 
 
 def qgis_python(folder, *words):
@@ -62,7 +63,8 @@ def run(tmp_path_factory, tiny_checkpoint):
 
     folder = tmp_path_factory.mktemp("run")
     pair = [write_raster(folder / f"{number}.tif", noise(number, 150, 203)) for number in (1, 2)]
-    output = OutputOptions((folder / "changes.gpkg",), (*CLASS_LAYERS, "probability"))
+    polygons = tuple(folder / f"changes.{ending}" for ending in POLYGON_ENDINGS)
+    output = OutputOptions(polygons, (*CLASS_LAYERS, "probability"))
     path = folder / "changes.tif"
     predict_change(*pair, path, PredictOptions(tiny_checkpoint, output=output))
     with rasterio.open(path) as dataset:
@@ -110,6 +112,35 @@ def test_maps_of_many_classes_open_with_every_name_in_any_script(qgis, tmp_path,
     seen = qgis(write_map(tmp_path / "changes.tif", codes, legend))["changes.tif"]
     assert seen["renderer"] == "paletted"
     assert [(value, label) for value, label, *_ in entries_of(seen)] == list(legend.labels.items())
+
+
+@pytest.mark.parametrize("ending", POLYGON_ENDINGS)
+def test_polygons_open_with_every_transition_named_and_coloured(qgis, run, ending):
+    path, legend = run
+    with rasterio.open(path) as dataset:
+        table = change_table(path, read_legend(path, dataset.tags()))
+    seen = qgis(path.with_suffix(f".{ending}"))[f"changes.{ending}"]
+    assert seen["renderer"] == "categorizedSymbol"
+    assert seen["crs"] == ("EPSG:4326" if ending == "geojson" else "EPSG:32632")
+    assert seen["attribute"] == "transition"
+    assert [(e["value"], e["label"], e["color"]) for e in seen["entries"]] == [
+        (t.name, t.name, hex_color(t.color)) for t in legend.transitions
+    ]
+    assert seen["count"] >= len(table.transitions) > 0
+
+
+def test_drawn_polygons_cover_the_map_in_its_own_colours(qgis, run, tmp_path):
+    path, _ = run
+    both = []
+    for layer in (path, path.with_suffix(".gpkg")):
+        picture = tmp_path / f"{layer.suffix[1:]}.png"
+        qgis(layer, path.with_name("1.tif"), picture=picture, width=812)  # both over one image
+        with PIL.Image.open(picture) as drawn:
+            both.append(np.asarray(drawn.convert("RGB")).astype(int))
+    alike = (np.abs(both[0] - both[1]).max(axis=2) < 8).mean()
+    with rasterio.open(path) as dataset:
+        unchanged = (dataset.read(1) == 0).mean()
+    assert unchanged < 0.6 < 0.8 < alike  # all but the polygons' outlines
 
 
 def test_a_drawn_map_has_the_colours_of_its_legend_and_shows_nothing_elsewhere(qgis, run, tmp_path):

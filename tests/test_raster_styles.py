@@ -8,10 +8,18 @@ import pytest
 import rasterio
 from rio_cogeo import cog_validate
 
-from lsafnet_cli.classes import from_to_classes
+from lsafnet_cli.classes import transition_codes
+from lsafnet_cli.compute import compute_parts
+from lsafnet_cli.deliver import write_outputs
+from lsafnet_cli.outputs import OutputPaths
+from lsafnet_cli.run import prepare_run
+from lsafnet_cli.stages.read import read_pair
 from lsafnet_cli.stages.report import change_table
+from lsafnet_cli.stages.write import PartStore
+from lsafnet_cli.types import OutputOptions, PredictOptions, ReadOptions, SilentObserver
 
-from .maps import CORINE, blobs, large_legend, legend_of, output_of, write_map
+from .conftest import reading_checkpoint, write_raster
+from .maps import CORINE, blobs, from_to_classes, large_legend, legend_of, output_of, write_map
 
 LAYERS = ("from", "to", "before", "after")
 SIDE = 1100  # pixels: more than two blocks, so that there are overviews
@@ -153,3 +161,32 @@ def test_qgis_styles_hold_every_category_with_unchanged_see_through(written):
         (0, "unchanged", "0"),
         *((t.code, t.name, "255") for t in legend.transitions),
     ]
+
+
+def test_a_network_of_twenty_classes_ends_in_a_uint16_map_with_all_its_outputs(tmp_path):
+    rows, cols, classes = 96, 130, 20
+    before = np.broadcast_to(np.arange(cols) // 8 % classes + 1, (1, rows, cols)).astype("uint8")
+    after = np.broadcast_to((np.arange(rows) // 5 % classes + 1)[:, None], (1, rows, cols)).astype("uint8")
+    images = [write_raster(tmp_path / f"{n}.tif", image) for n, image in enumerate((before, after))]
+    paths = OutputPaths.of(
+        tmp_path / "changes.tif",
+        OutputOptions((tmp_path / "changes.gpkg",), ("from", "to", "probability", "quicklook", "stac")),
+    )
+    options = PredictOptions(output=OutputOptions(paths.polygons, ("from", "to", "probability")))
+    checkpoint = reading_checkpoint(classes + 1)
+    run = prepare_run(read_pair(*images, ReadOptions(), 1), checkpoint, options, SilentObserver())
+    store = PartStore(paths.map)
+    store.create()
+    compute_parts(run, store, SilentObserver())
+    table, polygon_count = write_outputs(run, store, paths)
+    assert all(path.exists() for _, path in paths.named())
+    with rasterio.open(paths.map) as dataset:
+        codes = dataset.read(1)
+        assert (dataset.nodata, codes.dtype) == (65535, np.dtype("uint16"))
+    np.testing.assert_array_equal(codes, transition_codes(before[0].astype(int), after[0], True, classes))
+    assert {row.code: row.pixels for row in table.transitions} == dict(
+        zip(*(values.tolist() for values in np.unique(codes, return_counts=True)), strict=True)
+    )
+    assert polygon_count >= len(table.transitions)
+    with rasterio.open(paths.layers["to"]) as dataset:
+        np.testing.assert_array_equal(dataset.read(1), after[0])

@@ -61,6 +61,15 @@ def test_the_numbers_of_the_readme_are_printed(sample):
     assert (sample / "changes.svg").exists()
 
 
+def test_the_polygon_recipe_of_the_readme_works(sample):
+    commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("lsafnet ")]
+    for command in commands[:2]:
+        with pytest.raises(SystemExit) as left:
+            main(shlex.split(command)[1:])
+        assert left.value.code == 0
+    assert (sample / "built.gpkg").exists()
+
+
 def test_the_batches_of_the_readme_work(folders):
     lines = [
         line for block in blocks("sh") for line in block.splitlines() if line.startswith("lsafnet batch")

@@ -15,7 +15,8 @@ import rasterio
 
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import OutputError
-from lsafnet_cli.resume import differences, file_stamp, locked
+from lsafnet_cli.resume import differences, locked
+from lsafnet_cli.stamps import file_stamp
 from lsafnet_cli.types import OutputOptions, SilentObserver, TileOptions
 
 from .conftest import noise, write_raster

@@ -11,29 +11,23 @@ import pytest
 from affine import Affine
 from pyproj import Geod
 
-from lsafnet_cli import PredictOptions, predict_change
+from lsafnet_cli import PredictOptions, ZoneRequest, predict_change, summarize_map
 from lsafnet_cli.app import main
 from lsafnet_cli.classes import Legend
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.stages.report import change_table
-from lsafnet_cli.stages.summarize import summarize_map
-from lsafnet_cli.stages.zones import ZoneRequest
 from lsafnet_cli.summary_formats import CSV_COLUMNS, csv_text, markdown_text
 from lsafnet_cli.types import OutputOptions
 
-from .maps import blobs, ground, legend_of, output_of, write_map, write_zones
+from .maps import blobs, ground, legend_of, output_of, write_map, write_town, write_zones
 
-ROWS, COLS = 120, 90
 PIXEL_HA = 0.25 / 10_000
 
 
 @pytest.fixture
 def made(tmp_path):
     """Return a map of four classes in UTM, with its codes."""
-    legend = legend_of(names=("Wasser", "offener Boden", "Grünfläche", "建物"))
-    codes = blobs(5, ROWS, COLS, legend.code_count, block=10)
-    codes[:20, :30] = legend.nodata
-    return write_map(tmp_path / "changes.tif", codes, legend), codes, legend
+    return write_town(tmp_path)
 
 
 def test_numbers_equal_those_of_the_report_that_predict_prints(pair, tiny_checkpoint, tmp_path):

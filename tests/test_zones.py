@@ -14,18 +14,13 @@ from lsafnet_cli.stages.summarize import summarize_map
 from lsafnet_cli.stages.zones import ZoneRequest
 
 from .conftest import UTM
-from .maps import blobs, ground, legend_of, write_map, write_zones
-
-ROWS, COLS = 120, 90
+from .maps import ground, write_town, write_zones
 
 
 @pytest.fixture
 def made(tmp_path):
     """Return a map of four classes in UTM, with its codes."""
-    legend = legend_of(names=("Wasser", "offener Boden", "Grünfläche", "建物"))
-    codes = blobs(5, ROWS, COLS, legend.code_count, block=10)
-    codes[:20, :30] = legend.nodata
-    return write_map(tmp_path / "changes.tif", codes, legend), codes, legend
+    return write_town(tmp_path)
 
 
 def low_bands(grid):

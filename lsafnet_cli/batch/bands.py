@@ -11,9 +11,10 @@ from dataclasses import replace
 from lsafnet_cli.errors import DeviceError
 from lsafnet_cli.memory import plan_memory
 from lsafnet_cli.pipeline import Prediction
+from lsafnet_cli.publishing import output_errors
 from lsafnet_cli.resume import LOCK, differences, lock_file, read_fingerprint, write_fingerprint
 from lsafnet_cli.run import Run
-from lsafnet_cli.stages.write import PartStore, output_errors
+from lsafnet_cli.stages.write import PartStore
 
 TOKEN = "shared-out.json"
 

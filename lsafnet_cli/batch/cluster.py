@@ -150,12 +150,14 @@ def _absolute(name: str) -> str:
 
 
 def on_all_nodes(setup: Setup) -> Setup:
-    """Return a setup whose checkpoint has the same name on every node."""
+    """Return a setup whose files have the same names on every node."""
     from lsafnet_cli.checkpoints import chosen_checkpoint, shipped_checkpoint
 
-    chosen = chosen_checkpoint(setup.options.predict.checkpoint)
-    if chosen == shipped_checkpoint():
-        return setup
     options: BatchOptions = setup.options
-    predict = replace(options.predict, checkpoint=chosen.absolute())
+    chosen, aoi = chosen_checkpoint(options.predict.checkpoint), options.predict.read.aoi
+    predict = replace(
+        options.predict,
+        checkpoint=None if chosen == shipped_checkpoint() else chosen.absolute(),
+        read=replace(options.predict.read, aoi=aoi and _absolute(aoi)),
+    )
     return replace(setup, options=replace(options, predict=predict))

@@ -12,8 +12,8 @@ from lsafnet_cli.batch.options import scene_files
 from lsafnet_cli.batch.records import DONE, FAILED, SceneRecord, write_whole
 from lsafnet_cli.batch.scenes import STATE_FOLDER, SceneSpec
 from lsafnet_cli.outputs import check_path
+from lsafnet_cli.publishing import output_errors
 from lsafnet_cli.resume import Fingerprint, differences, lock_file
-from lsafnet_cli.stages.write import output_errors
 from lsafnet_cli.types import PredictOptions
 
 MERGED_POLYGONS, MOSAIC, TABLES = "changes.gpkg", "changes.vrt", "batch"

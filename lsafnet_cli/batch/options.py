@@ -12,13 +12,14 @@ from lsafnet_cli.batch.scenes import SceneSpec
 from lsafnet_cli.batch.shards import Shard
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.outputs import OutputPaths
-from lsafnet_cli.resume import Fingerprint, file_stamp
+from lsafnet_cli.resume import Fingerprint
+from lsafnet_cli.stamps import file_stamp
 from lsafnet_cli.types import PredictOptions
 
 ENDINGS = (".gpkg", ".geojson", ".fgb", ".shp", ".parquet")
 LEAST_SPLIT_ROWS = 1024
 UNDECIDING: Mapping[str, tuple[str, ...]] = {  # options that decide no file, by the group they are in
-    "read": ("threads",),
+    "read": ("threads", "aoi"),
     "tile": ("row_band_px",),
     "device": ("device", "batch_size", "memory_bytes", "compiled"),
     "output": ("polygons", "overwrite", "resume", "scene"),
@@ -59,12 +60,11 @@ class BatchOptions:
 
 
 def scene_options(spec: SceneSpec, folder: Path, options: BatchOptions) -> PredictOptions:
-    """Return what `predict_change` is told for one scene. Raises OptionError for what its row asks in vain."""
+    """Return what `predict_change` is told for one scene: the one place where a scene's row counts."""
     predict, output = options.predict, folder / spec.output
-    if spec.aoi is not None:
-        raise OptionError(f"scene {spec.name}: this version maps no area of interest; leave aoi empty")
     return replace(
         predict,
+        read=replace(predict.read, aoi=spec.aoi or predict.read.aoi),
         output=replace(
             predict.output,
             polygons=tuple(
@@ -97,7 +97,7 @@ def scene_fingerprint(spec: SceneSpec, folder: Path, options: PredictOptions, sh
         "the version of lsafnet": version("lsafnet"),
         "the before image": file_stamp(spec.before),
         "the after image": file_stamp(spec.after),
-        "the area of interest": spec.aoi and file_stamp(spec.aoi),
+        "the area of interest": options.read.aoi and file_stamp(options.read.aoi),
         "the checkpoint": sha256,
         "the choice of outputs": sorted(map(str, files)),
         "the scene's name": spec.name,

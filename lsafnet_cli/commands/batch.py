@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lsafnet_cli.types import PredictOptions
 
 MANY = "Many machines"
-PER_SCENE = ("polygons", "device", "before_date", "after_date", "aoi")
+PER_SCENE = ("polygons", "device", "before_date", "after_date")
 
 BeforeDirArg = Annotated[
     Path | None, typer.Argument(metavar="BEFORE_DIR", help="Folder of the images of the earlier date.")

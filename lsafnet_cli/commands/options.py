@@ -11,7 +11,10 @@ BeforeArg = Annotated[str, typer.Argument(metavar="BEFORE", help="Image of the e
 AfterArg = Annotated[str, typer.Argument(metavar="AFTER", help="Image of the later date.")]
 CheckpointOpt = Annotated[
     Path | None,
-    typer.Option(help="Trained network; else $LSAFNET_CHECKPOINT, else the small one shipped inside."),
+    typer.Option(
+        readable=False,  # whether a file may be read is found out, and said, where it is read
+        help="Trained network; else $LSAFNET_CHECKPOINT, else the small one shipped inside.",
+    ),
 ]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print the report as JSON.", rich_help_panel=OUTPUT)]
 OverwriteOpt = Annotated[bool, typer.Option(help="Replace outputs that exist.", rich_help_panel=OUTPUT)]

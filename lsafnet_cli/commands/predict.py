@@ -37,10 +37,14 @@ from lsafnet_cli.commands.polygons import (
 if TYPE_CHECKING:
     from lsafnet_cli.types import PredictOptions
 
-MapOpt = Annotated[Path, typer.Option("--output", "-o", metavar="MAP.tif", help="The change map to write.")]
+# readable=False: whether a file may be read is found out, and said, where it is read
+MapOpt = Annotated[
+    Path, typer.Option("--output", "-o", metavar="MAP.tif", readable=False, help="The change map to write.")
+]
 PolygonsOpt = Annotated[
     list[Path] | None,
     typer.Option(
+        readable=False,
         help="Write polygons too: .gpkg, .geojson, .fgb, .shp or .parquet. Repeatable.",
         rich_help_panel=OUTPUT,
     ),
@@ -60,6 +64,14 @@ CoregisterOpt = Annotated[
     typer.Option(
         "--coregister",
         help="Measure how far the dates lie off each other, and take it back.",
+        rich_help_panel=FILES,
+    ),
+]
+AoiOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Vector file; only the area within its polygons is mapped.",
         rich_help_panel=FILES,
     ),
 ]
@@ -111,6 +123,7 @@ def predict(
     grid: GridOpt = "before",
     resolution: ResolutionOpt = None,
     coregister: CoregisterOpt = False,
+    aoi: AoiOpt = None,
     readers: ReadersOpt = 2,
     tile: TileOpt = None,
     overlap: OverlapOpt = None,
@@ -154,7 +167,9 @@ def make_predict_options(given: Mapping[str, Any]) -> "PredictOptions":
     return PredictOptions(
         checkpoint=given["checkpoint"],
         threshold=given["threshold"],
-        read=ReadOptions(parse_bands(given["bands"]), StretchRule.parse(given["stretch"]), given["readers"]),
+        read=ReadOptions(
+            parse_bands(given["bands"]), StretchRule.parse(given["stretch"]), given["readers"], given["aoi"]
+        ),
         grid=GridOptions(given["grid"], given["resolution"], given["coregister"]),
         tile=TileOptions(given["tile"], given["overlap"], given["blend"]),
         device=DeviceOptions(

@@ -8,7 +8,6 @@ from rasterio.enums import ColorInterp
 from lsafnet_cli.errors import InputError, OptionError
 
 READABLE_DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
-MOST_BANDS = 4096  # hyperspectral sensors have hundreds; a header that declares more is broken
 COLORS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 NAMES_SHOWN = 20
 
@@ -90,9 +89,3 @@ def common_dtype(dataset: Any, path: str, bands: tuple[int, ...]) -> str:
     if unreadable := dtypes - set(READABLE_DTYPES):
         raise InputError(f"{path}: holds {', '.join(sorted(unreadable))} numbers; convert it to real ones")
     return str(np.result_type(*dtypes))
-
-
-def check_band_count(count: int, path: str) -> None:
-    """Raise InputError for a file whose header declares an absurd number of bands."""
-    if count > MOST_BANDS:
-        raise InputError(f"{path}: declares {count:,} bands; more than {MOST_BANDS:,} are not believed")

@@ -10,10 +10,11 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
-from lsafnet_cli.errors import InputError, reason_of
+from lsafnet_cli.errors import InputError
 from lsafnet_cli.stages.align import AlignedImage, footprint, pixel_size_m
 from lsafnet_cli.stages.read import RASTER_ERRORS
 from lsafnet_cli.stages.scene_files import ANY_CRS, VALID, SceneSource, usable_pixels
+from lsafnet_cli.stages.sources import reading_failed
 from lsafnet_cli.stages.validity import BoolArray, NumberArray
 from lsafnet_cli.types import Grid
 
@@ -49,9 +50,7 @@ class ImageReader:
                 placed = self._placed(window, self.image.offset)
                 self._source().read_into(numbers, None if self.image.all_valid else valid, placed)
         except RASTER_ERRORS as error:
-            raise InputError(
-                f"{self.image.scene.path}: reading failed, the file is damaged ({reason_of(error)})"
-            ) from error
+            raise InputError(reading_failed(self.image.scene.path, error)) from error
 
     @staticmethod
     def _placed(window: Window, offset: tuple[int, int]) -> Window:
@@ -124,7 +123,7 @@ def decimated(image: AlignedImage, shape: tuple[int, int]) -> tuple[NumberArray,
             smaller = Affine.scale(grid.width / cols, grid.height / rows)
             return _warped_small(image, source, Grid(grid.crs, grid.transform @ smaller, cols, rows))
     except RASTER_ERRORS as error:
-        raise InputError(f"{scene.path}: reading failed, the file is damaged ({reason_of(error)})") from error
+        raise InputError(reading_failed(scene.path, error)) from error
 
 
 def _warped_small(image: AlignedImage, source: SceneSource, small: Grid) -> tuple[NumberArray, BoolArray]:

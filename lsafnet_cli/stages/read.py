@@ -1,6 +1,5 @@
 """Read: two paths become a `ScenePair`; bands, dtype, nodata and CRS are checked here, once."""
 
-import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Self
 
-import rasterio
 from affine import Affine
 from rasterio._err import CPLE_BaseError
 from rasterio._path import _parse_path, _vsi_path
@@ -18,8 +16,9 @@ from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.warp import calculate_default_transform
 
-from lsafnet_cli.errors import InputError, PairError, reason_of
-from lsafnet_cli.stages.bands import check_band_count, choose_bands, choose_colors, common_dtype, is_paletted
+from lsafnet_cli.errors import InputError, PairError
+from lsafnet_cli.stages.bands import choose_bands, choose_colors, common_dtype, is_paletted
+from lsafnet_cli.stages.sources import files_of, open_source, refuse_the_implausible, unreadable
 from lsafnet_cli.stages.validity import alpha_band, validity_of
 from lsafnet_cli.types import Grid, ReadOptions
 
@@ -60,6 +59,7 @@ class Scene:
     (rows, cols) of the unit it is stored in, `scaling` (scale, offset) of each band. `paletted` files are one
     band of palette indices, read as red, green, blue. Where there is a `placement`, `grid` is that which the
     file would be warped to, and `file_shape` (rows, cols) its own size.
+    `files` are all that GDAL reads for a local one, side files and the sources of a mosaic too.
     """
 
     path: str
@@ -75,6 +75,7 @@ class Scene:
     alpha: int | None = None
     paletted: bool = False
     placement: Placement = field(default_factory=Placement)
+    files: tuple[str, ...] = ()
 
     @property
     def all_valid(self) -> bool:
@@ -144,7 +145,7 @@ def read_pair(
 def read_scene(path: str | Path, bands: tuple[int | str, ...] | None, band_count: int | None) -> Scene:
     """Open one image and check it, without reading a pixel."""
     with open_raster(path) as dataset:
-        check_band_count(dataset.count, str(path))
+        refuse_the_implausible(dataset, str(path))
         paletted = is_paletted(dataset) and band_count != 1
         choose = choose_colors if paletted else choose_bands
         chosen = choose(dataset, str(path), bands, band_count)
@@ -164,6 +165,7 @@ def read_scene(path: str | Path, bands: tuple[int | str, ...] | None, band_count
             alpha=alpha_band(dataset),
             paletted=paletted,
             placement=placement,
+            files=files_of(dataset, str(path)),
         )
 
 
@@ -195,28 +197,18 @@ def open_raster(path: str | Path) -> Iterator[Any]:
         with rasterio_open(path) as dataset:
             yield dataset
     except RASTER_ERRORS as error:
-        raise InputError(_unreadable(str(path), error)) from error
+        raise InputError(unreadable(str(path), error)) from error
 
 
 def rasterio_open(path: str | Path) -> Any:
     """Open a raster for reading; the caller turns errors into words and closes it."""
-    return rasterio.open(path)
+    return open_source(str(path))
 
 
 def vsi_name(path: str) -> str:
     """Return the name under which GDAL itself opens a path or URL, absolute where it is a local file."""
     name = str(_vsi_path(_parse_path(path)))
     return name if name.startswith("/vsi") or ":" in name.split("/")[0] else str(Path(name).absolute())
-
-
-def _unreadable(path: str, error: Exception) -> str:
-    local = Path(path)
-    if "://" not in path and not path.startswith("/vsi"):
-        if not os.path.lexists(local):
-            return f"{path}: no such file"
-        if local.is_dir():
-            return f"{path}: is a folder; name one image"
-    return f"{path}: cannot be read as an image ({reason_of(error)})"
 
 
 def grid_of(dataset: Any) -> Grid:

@@ -19,6 +19,7 @@ from lsafnet_cli.windows import (
     FloatArray,
     aligned_spans,
     crop_weights,
+    merged_spans,
     mirrored,
     owned_spans,
     taper_weights,
@@ -31,7 +32,8 @@ class TilePlan:
     """Where the tiles of a scene lie and how each pixel of them counts.
 
     The weight of a pixel is the product of its row weight and its column weight, (tiles, size) each; over
-    the tiles that touch a pixel the weights sum to 1.
+    the tiles that touch a pixel the weights sum to 1. `wanted` (tile rows, tile cols) says which tiles are
+    computed; None means all of them.
     """
 
     height: int
@@ -41,6 +43,7 @@ class TilePlan:
     col_starts: tuple[int, ...]
     row_weights: FloatArray
     col_weights: FloatArray
+    wanted: BoolArray | None = None
 
     @property
     def rows_below(self) -> int:
@@ -70,7 +73,22 @@ class TilePlan:
         """Return the plan of the tile rows that begin above a row: all that has a share in the rows above it."""
         count = sum(start < row for start in self.row_starts)
         starts, weights = self.row_starts[:count], self.row_weights[:count]
-        return replace(self, height=self.bottom(count - 1), row_starts=starts, row_weights=weights)
+        wanted = None if self.wanted is None else self.wanted[:count]
+        height = self.bottom(count - 1)
+        return replace(self, height=height, row_starts=starts, row_weights=weights, wanted=wanted)
+
+    def wants(self, row: int, col: int | None = None) -> bool:
+        """Return whether a tile is computed, or any tile of a row."""
+        return self.wanted is None or bool(self.wanted[row].any() if col is None else self.wanted[row, col])
+
+    def wanted_cols(self, first: int, end: int) -> list[tuple[int, int]]:
+        """Return the spans of columns that tiles need of the rows [first, end)."""
+        if self.wanted is None:
+            return [(0, self.width)]
+        starts = np.array(self.row_starts)
+        rows = np.flatnonzero((starts < end) & (starts + self.size > first))
+        cols = np.flatnonzero(self.wanted[rows].any(axis=0)).tolist()
+        return merged_spans([(self.col_starts[col], self.right(col)) for col in cols])
 
     def __len__(self) -> int:
         return len(self.row_starts) * len(self.col_starts)
@@ -134,6 +152,7 @@ def _swath(plan: TilePlan, first: int, end: int, spans: list[tuple[int, int]]) -
         width=right - left,
         col_starts=tuple(start - left for start in starts[lending:end]),
         col_weights=plan.col_weights[lending:end],
+        wanted=None if plan.wanted is None else plan.wanted[:, lending:end],
     )
     return Swath(Window(left, 0, right - left, plan.height), cut, owned)
 
@@ -164,7 +183,8 @@ class TileRow:
 def read_tile_rows(pair: AlignedPair, plan: TilePlan, threads: int, first_row: int = 0) -> Iterator[TileRow]:
     """Yield the pixels of each tile row, from tile row `first_row` on.
 
-    Every block of both files is decoded once: rows that two tile rows share are read once and kept.
+    Every block of both files is decoded once: rows that two tile rows share are read once and kept. Rows and
+    columns that no wanted tile needs are not read.
     """
     with (
         ImageReader(pair.before) as before_reader,
@@ -172,9 +192,9 @@ def read_tile_rows(pair: AlignedPair, plan: TilePlan, threads: int, first_row: i
         # innermost, so that no thread still reads when the readers close their files
         ThreadPoolExecutor(threads, thread_name_prefix="read") as pool,
     ):
-        before = RowBuffer(before_reader, pool, threads)
-        after = RowBuffer(after_reader, pool, threads)
-        for row in range(first_row, len(plan.row_starts)):
+        before = RowBuffer(before_reader, plan, pool, threads)
+        after = RowBuffer(after_reader, plan, pool, threads)
+        for row in filter(plan.wants, range(first_row, len(plan.row_starts))):
             top, bottom = plan.row_starts[row], plan.bottom(row)
             for job in [*before.request(top, bottom), *after.request(top, bottom)]:
                 job.result()
@@ -201,7 +221,7 @@ def _cut_row(tile_row: TileRow, plan: TilePlan) -> Iterator[TilePixels]:
     row_index = mirrored(plan.bottom(tile_row.row) - top, size)
     for col, left in enumerate(plan.col_starts):
         right = plan.right(col)
-        if not tile_row.valid[:, left:right].any():
+        if not plan.wants(tile_row.row, col) or not tile_row.valid[:, left:right].any():
             continue
         cut = [array[..., left:right] for array in (tile_row.before, tile_row.after, tile_row.valid)]
         if cut[0].shape[-2:] != (size, size):
@@ -216,9 +236,9 @@ class RowBuffer:
     Reads go down to the end of a row of the file's blocks, so that no block is decoded twice.
     """
 
-    def __init__(self, reader: ImageReader, pool: ThreadPoolExecutor, threads: int) -> None:
+    def __init__(self, reader: ImageReader, plan: TilePlan, pool: ThreadPoolExecutor, threads: int) -> None:
         scene, grid = reader.image.scene, reader.image.grid
-        self._reader, self._pool, self._threads = reader, pool, threads
+        self._reader, self._plan, self._pool, self._threads = reader, plan, pool, threads
         self._grid = grid
         self._first = self._end = 0
         self._numbers: NumberArray = np.empty((len(scene.bands), 0, grid.width), scene.dtype)
@@ -259,14 +279,14 @@ class RowBuffer:
         """Share the rows [start, end) out among the threads along the borders of blocks."""
         block_rows, block_cols = self._reader.image.block_shape
         row_offset, col_offset = self._reader.image.offset or (0, 0)
-        rows = [(start + row_offset, end + row_offset)] if end > start else []
-        cols = [(col_offset, self._grid.width + col_offset)]
-        if block_cols < self._grid.width:
-            cols = _shared_out(*cols[0], block_cols, self._threads)
-        elif rows:
-            rows = _shared_out(*rows[0], block_rows, self._threads)
-        for (top, bottom), (left, right) in product(rows, cols):
-            yield Window(left - col_offset, top - row_offset, right - left, bottom - top)
+        for first, last in self._plan.wanted_cols(start, end) if end > start else []:
+            rows, cols = [(start + row_offset, end + row_offset)], [(first + col_offset, last + col_offset)]
+            if block_cols < self._grid.width:
+                cols = _shared_out(*cols[0], block_cols, self._threads)
+            else:
+                rows = _shared_out(*rows[0], block_rows, self._threads)
+            for (top, bottom), (left, right) in product(rows, cols):
+                yield Window(left - col_offset, top - row_offset, right - left, bottom - top)
 
     def _submit(self, window: Window, top: int) -> "Future[None]":
         first, left = window.row_off - top, window.col_off
@@ -282,7 +302,11 @@ def rows_of_memory(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NumberArray:
     Whole rows of a scene, coming and going among smaller arrays, would tear holes into the heap.
     """
     size = math.prod(shape) * dtype.itemsize
-    return np.frombuffer(mmap.mmap(-1, max(size, 1)), dtype, count=math.prod(shape)).reshape(shape)
+    try:
+        memory = mmap.mmap(-1, max(size, 1))
+    except (OSError, OverflowError) as error:
+        raise MemoryError(f"no room for {size:,} bytes of pixels") from error
+    return np.frombuffer(memory, dtype, count=math.prod(shape)).reshape(shape)
 
 
 def _shared_out(first: int, end: int, block: int, threads: int) -> list[tuple[int, int]]:

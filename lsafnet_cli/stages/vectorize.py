@@ -1,5 +1,6 @@
 """Vectorize: a change map becomes polygons, one for each 4-connected piece of a transition."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ Polygons = NDArray[np.object_]
 class ChangeMap:
     """A map to be vectorized: codes, where known the probability of change in percent, and what they mean."""
 
-    codes: Path
+    codes: str | Path
     probability: Path | None
     legend: Legend
     before_date: date | None
@@ -69,7 +70,7 @@ def vectorize_map(change_map: ChangeMap, targets: list[Path], options: PolygonOp
             return write_polygon_files(targets, layer, draw(codes, change_map, pieces, options))
 
 
-def sieved(change_map: ChangeMap, target: Path, min_area: float) -> Path:
+def sieved(change_map: ChangeMap, target: Path, min_area: float) -> str | Path:
     """Return the map's codes, or where a least area is wished a raster of them without smaller pieces."""
     if min_area == 0:
         return change_map.codes
@@ -147,8 +148,19 @@ def trace(codes: Any, pieces: Pieces) -> Iterator[Rings]:
     to_pixels = ~codes.transform
     with rasterio_open(pieces.mask) as mask:
         found = shapes(rasterio.band(codes, 1), mask=rasterio.band(mask, 1), connectivity=4)
-        while batch := [geometry for geometry, _ in islice(found, BATCH)]:
+        while batch := _take(found, BATCH):
             yield with_nodes(read_rings(batch, to_pixels), pieces.nodes)
+
+
+def _take(found: Iterator[tuple[Any, Any]], count: int) -> list[Any]:
+    """Return the next geometries. Python's collector rests: it would walk through all their tuples for nothing."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return [geometry for geometry, _ in islice(found, count)]
+    finally:
+        if collects:
+            gc.enable()
 
 
 def redrawn(

@@ -4,11 +4,7 @@ A part holds full-width rows of the scene. Parts lie in a work folder beside the
 final name only when complete; the output gets its name when all of it is there.
 """
 
-import errno
 import os
-import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -17,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import rasterio
 import rasterio.shutil
+from rasterio.windows import Window
 
-from lsafnet_cli.errors import OutputError, reason_of
 from lsafnet_cli.mosaic import BLOCK_PX, Part, RasterMeta, vrt_xml
 from lsafnet_cli.provenance import Provenance
+from lsafnet_cli.publishing import WorkFolder, output_errors
 from lsafnet_cli.resume import LOCK
-from lsafnet_cli.stages.read import RASTER_ERRORS
+from lsafnet_cli.stages.area import Area
+from lsafnet_cli.stages.validity import BoolArray
 from lsafnet_cli.styles import RasterStyle, layer_style
 from lsafnet_cli.types import CODES, PERCENT_NODATA, Grid
 
@@ -30,20 +28,8 @@ if TYPE_CHECKING:  # commands that write without a network do not wait for torch
     from lsafnet_cli.stages.stitch import Decision, Layers, Patch
 
 
-class PartStore:
-    """The work folder of an output: parts of each layer, and files on their way to their final names."""
-
-    def __init__(self, output: Path) -> None:
-        self.folder = output.with_name(f".{output.name}.partial")
-
-    def create(self) -> None:
-        """Make the folder. Raises OutputError where that is not allowed."""
-        with output_errors(self.folder):
-            self.folder.mkdir(exist_ok=True)
-
-    def remove(self) -> None:
-        """Remove the folder and what it holds."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+class PartStore(WorkFolder):
+    """The work folder of a map: parts of each layer, and files on their way to their final names."""
 
     def empty(self) -> None:
         """Remove what the folder holds, but for the lock that this process has on it."""
@@ -59,29 +45,47 @@ class PartStore:
         """Return the part of a layer that holds a range of rows and columns, there or not."""
         return Part(self.folder / f"{layer}-{rows[0]:09d}-{cols[0]:09d}.tif", *rows, *cols)
 
-    def path(self, name: str) -> Path:
-        """Return the path of a file on its way to its final name."""
-        return self.folder / name
-
 
 @dataclass(frozen=True, slots=True)
 class PartLayout:
-    """How a scene is shared out among parts: `rows_px` rows each, and the columns of one swath."""
+    """How the map is shared out among parts: `rows_px` rows each, and the columns of one swath.
+
+    Parts count from the first pixel of what is computed, where the map's own first pixel is (row, col)
+    `corner`; pixels outside `area` have no data.
+    """
 
     grid: Grid
     rows_px: int
     swath_cols: tuple[tuple[int, int], ...]
+    corner: tuple[int, int] = (0, 0)
+    area: Area | None = None
+
+    @property
+    def end_row(self) -> int:
+        """The end of the map's rows."""
+        return self.corner[0] + self.grid.height
 
     @property
     def row_spans(self) -> list[tuple[int, int]]:
         """(first, end) rows of the parts, from top to bottom."""
-        height, rows = self.grid.height, self.rows_px
-        return [(first, min(first + rows, height)) for first in range(0, height, rows)]
+        top, end, rows = self.corner[0], self.end_row, self.rows_px
+        return [(first, min(first + rows, end)) for first in range(top, end, rows)]
+
+    def on_map(self, part: Part) -> Part:
+        """Return a part as it lies on the map."""
+        row, col = self.corner
+        return Part(part.path, part.first - row, part.end - row, part.left - col, part.right - col)
+
+    def outside(self, rows: tuple[int, int], cols: tuple[int, int]) -> BoolArray | None:
+        """Return which pixels of a part the area leaves out, None where there is no area."""
+        if self.area is None:
+            return None
+        return ~self.area.inside(Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0]))
 
     def finished_rows(
         self, store: PartStore, layers: tuple[str, ...], cols: tuple[int, int], top: int = 0
     ) -> int:
-        """Return down to which row a swath lies finished in a store, from row `top` on, where a part begins."""
+        """Return down to which row a swath lies finished in a store from row `top` on; `top` where nothing does."""
         done = top
         for rows in self.row_spans:
             if rows[0] < top:
@@ -103,8 +107,8 @@ class PartWriter:
         self, store: PartStore, layout: PartLayout, cols: tuple[int, int], left: int, decision: "Decision",
         first_row: int = 0,
     ) -> None:  # fmt: skip
-        self._store, self._decision = store, decision
-        self._rows_px, self._cols, self._left = layout.rows_px, cols, left
+        self._store, self._layout, self._decision = store, layout, decision
+        self._cols, self._left = cols, left
         self._waiting = [rows for rows in layout.row_spans if rows[1] > first_row]
         self._open: dict[int, Layers] = {}
 
@@ -127,8 +131,11 @@ class PartWriter:
         while self._waiting and self._waiting[0][1] <= row:
             first, end = self._waiting.pop(0)
             layers = self._part(first, end)
+            outside = self._layout.outside((first, end), self._cols)
             for name in (*self._decision.layers, CODES):
                 part = self._store.part(name, (first, end), self._cols)
+                if outside is not None:
+                    layers[name][outside] = self._decision.nodata(name)
                 write_part(part, layers[name], self._decision.nodata(name))
             del self._open[first]
 
@@ -214,7 +221,7 @@ class MapWriter:
 
     def _parts(self, layer: str) -> list[Part]:
         return [
-            self._store.part(layer, rows, cols)
+            self._layout.on_map(self._store.part(layer, rows, cols))
             for rows, cols in product(self._layout.row_spans, self._layout.swath_cols)
         ]
 
@@ -233,32 +240,3 @@ def write_cog(source: Path, target: Path, style: RasterStyle) -> None:
         rasterio.Env(),
     ):  # in any thread, GDAL's errors become exceptions and nothing else
         rasterio.shutil.copy(source, target, driver="COG", **options)
-
-
-def publish(store: PartStore, finals: Iterable[Path]) -> None:
-    """Give finished files in the work folder their final names, one after the other. Raises OutputError."""
-    for final in finals:
-        with output_errors(final):
-            _move(store.path(final.name), final)
-
-
-def _move(finished: Path, final: Path) -> None:
-    try:
-        finished.replace(final)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        coming = final.with_name(
-            f".{final.name}.coming"
-        )  # another file system: copied, then named in one step
-        shutil.copyfile(finished, coming)
-        coming.replace(final)
-
-
-@contextmanager
-def output_errors(path: Path) -> Iterator[None]:
-    """Let whatever GDAL or the system says against writing become an OutputError naming a file."""
-    try:
-        yield
-    except RASTER_ERRORS as error:
-        raise OutputError(f"{path}: cannot be written ({reason_of(error)})") from error
