@@ -1,6 +1,6 @@
 """Measure what the README claims, side by side in one run, and print tables for benchmarks/README.md.
 
-    python benchmarks/run.py [efficiency] [pipeline] [growth] [forms] [cuda] [--work FOLDER] [--largest PX]
+    python benchmarks/run.py [efficiency] [pipeline] [growth] [forms] [batch] [cuda] [--work FOLDER] [--largest PX]
 
 Without names all that this machine can do is run. Each measurement is a process of its own; seconds count
 from after the imports. `pipeline` needs MONAI (benchmarks/requirements.txt).
@@ -9,8 +9,10 @@ from after the imports. `pipeline` needs MONAI (benchmarks/requirements.txt).
 import argparse
 import json
 import platform
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -118,6 +120,37 @@ def forms(bench: Bench, device: str = "cpu") -> Iterator[Row]:
         yield name, f"{milliseconds:.0f}", f"{found['plain fp32'] / milliseconds:.2f}"
 
 
+def batch(bench: Bench) -> Iterator[Row]:
+    """Many small pairs with polygons: one batch command against a predict command for each, from start to end."""
+    count, size = 50, 256
+    checkpoint = str(bench.checkpoint("lsafnet-tiny", size))
+    folder = bench.folder / "batch"
+    shutil.rmtree(folder, ignore_errors=True)
+    images = dict(zip(("b", "a"), make_pair(bench.folder, size), strict=True))
+    for date, image in images.items():
+        (folder / date).mkdir(parents=True)
+        for number in range(count):
+            shutil.copy(image, folder / date / f"s{number:02d}.tif")
+    yield f"{count} pairs of {size} px", "seconds", "times as fast"
+    start = time.perf_counter()
+    for number in range(count):
+        files = [f"{date}/s{number:02d}.tif" for date in images]
+        outputs = ["-o", f"alone{number}.tif", "--polygons", f"alone{number}.gpkg"]
+        _command(folder, "predict", *files, *outputs, "--checkpoint", checkpoint)
+    alone = time.perf_counter() - start
+    yield f"{count} predict commands", f"{alone:.1f}", "1.0"
+    start = time.perf_counter()
+    _command(folder, "batch", *images, "-o", "out", "--checkpoint", checkpoint)
+    together = time.perf_counter() - start
+    yield "one batch command", f"{together:.1f}", f"{alone / together:.1f}"
+
+
+def _command(folder: Path, *words: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "lsafnet_cli.app", *words, "-q"], cwd=folder, capture_output=True, check=True
+    )
+
+
 def cuda(bench: Bench) -> Iterator[Row]:
     """The whole command on a CUDA device: tiles and batches, efficiency, rate, share of the card's matrix rate."""
     peak = _matrix_rate()
@@ -162,7 +195,8 @@ def _matrix_rate() -> float:
 
 
 SECTIONS: dict[str, Callable[[Bench], Iterator[Row]]] = {
-    "efficiency": efficiency, "pipeline": pipeline, "growth": growth, "forms": forms, "cuda": cuda,
+    "efficiency": efficiency, "pipeline": pipeline, "growth": growth, "forms": forms, "batch": batch,
+    "cuda": cuda,
 }  # fmt: skip
 
 

@@ -7,6 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lsafnet_cli.batch.driver import BatchReport, run_batch
+    from lsafnet_cli.batch.options import BatchOptions
+    from lsafnet_cli.batch.pairing import pair_folders, read_pairs
     from lsafnet_cli.errors import LsafnetError
     from lsafnet_cli.pipeline import predict_change
     from lsafnet_cli.polygon_options import PolygonOptions
@@ -17,25 +20,35 @@ if TYPE_CHECKING:
     from lsafnet_cli.vectorization import vectorize_changes
 
 _MODULE_OF = {
+    "BatchOptions": "batch.options",
+    "BatchReport": "batch.driver",
     "LsafnetError": "errors",
     "MapSummary": "stages.summarize",
     "PolygonOptions": "polygon_options",
     "PredictOptions": "types",
     "RunReport": "stages.report",
     "ZoneRequest": "stages.zones",
+    "pair_folders": "batch.pairing",
     "predict_change": "pipeline",
+    "read_pairs": "batch.pairing",
+    "run_batch": "batch.driver",
     "summarize_map": "stages.summarize",
     "vectorize_changes": "vectorization",
 }
 
 __all__ = [
+    "BatchOptions",
+    "BatchReport",
     "LsafnetError",
     "MapSummary",
     "PolygonOptions",
     "PredictOptions",
     "RunReport",
     "ZoneRequest",
+    "pair_folders",
     "predict_change",
+    "read_pairs",
+    "run_batch",
     "summarize_map",
     "vectorize_changes",
 ]

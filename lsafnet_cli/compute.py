@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cached_property
 
+from rasterio.windows import Window
+
 from lsafnet_cli.background import Background, run_ahead
 from lsafnet_cli.devices import BatchSize
 from lsafnet_cli.memory import FreedMemory
@@ -19,15 +21,23 @@ BATCHES_AHEAD = 2
 PATCHES_WAITING = 8
 
 
-def compute_parts(run: Run, store: PartStore, observer: Observer) -> Registration:
-    """Compute every part that is not in the store yet; return how well the dates lie on each other there."""
-    with run.timed("map"), watched(observer, "map", run.pair.grid), FreedMemory() as freed:
+def compute_parts(
+    run: Run, store: PartStore, observer: Observer, rows: tuple[int, int] | None = None
+) -> Registration:
+    """Compute every part that is not in the store yet; return how well the dates lie on each other there.
+
+    `rows` [first, end), which begin and end where parts do, are computed alone where they are given.
+    """
+    top, end = rows or (0, run.layout.end_row)
+    grid = run.pair.grid if rows is None else run.pair.grid.cut(Window(0, top, run.plan.width, end - top))
+    with run.timed("map"), watched(observer, "map", grid), FreedMemory() as freed:
         work = Computation(run, store, observer, freed)
         for swath in run.swaths:
-            done = run.layout.finished_rows(store, (CODES, *run.decision.layers), swath.owned)
-            observer.advance(max(0, done - run.layout.corner[0]) * (swath.owned[1] - swath.owned[0]))
-            if done < run.layout.end_row:
-                work.compute(swath, done)
+            done = run.layout.finished_rows(store, (CODES, *run.decision.layers), swath.owned, top)
+            finished_rows = max(0, min(done, end) - max(top, run.layout.corner[0]))
+            observer.advance(finished_rows * (swath.owned[1] - swath.owned[0]))
+            if done < end:
+                work.compute(swath, done, end)
         return work.shifts.summarize()
 
 
@@ -43,9 +53,9 @@ class Computation:
     def _scorer(self) -> Scorer:
         return Scorer(self._run.checkpoint.checkpoint, self._run.stretches, self._run.device)
 
-    def compute(self, swath: Swath, done: int) -> None:
-        """Compute the parts of one swath below row `done`: read, infer, stitch and write at the same time."""
-        run, plan = self._run, swath.plan
+    def compute(self, swath: Swath, done: int, end: int) -> None:
+        """Compute the parts of one swath in rows [done, end): read, infer, stitch and write at the same time."""
+        run, plan = self._run, swath.plan.above(end)
         pair = run.pair.cut(swath.window)
         first_row = next(row for row in range(len(plan.row_starts)) if plan.bottom(row) > done)
         left = int(swath.window.col_off)
@@ -61,7 +71,7 @@ class Computation:
                 background.put(patch)
                 self._observer.advance(patch.pixel_count)
                 self._freed.used_once()
-        writer.write_until(run.plan.height)
+        writer.write_until(end)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def write_polygons(run: Run, store: PartStore, writer: MapWriter, paths: OutputP
         legend=provenance.legend,
         before_date=provenance.before_date,
         after_date=provenance.after_date,
-        scene=paths.map.stem,
+        scene=run.options.output.scene or paths.map.stem,
     )
     targets = [store.path(path.name) for path in paths.polygons]
     return vectorize_to(change_map, targets, run.options.polygons, run.pair.grid.pixel_count)

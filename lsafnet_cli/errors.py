@@ -49,6 +49,7 @@ class DeviceError(LsafnetError):
     exit_code = 7
 
 
+BATCH_EXIT_CODE = 8  # some scenes of a batch failed
 INTERRUPTED_EXIT_CODE = 130
 LONGEST_REASON = 300
 

@@ -25,7 +25,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class RasterMeta:
-    """What a one-band raster is besides its pixels."""
+    """What a one-band raster is besides its pixels.
+
+    Where parts are `overlapping`, the last one with data counts. Parts lie beside the virtual raster or, with
+    `relative_paths`, where their paths lead from there.
+    """
 
     grid: Grid
     dtype: str
@@ -34,6 +38,8 @@ class RasterMeta:
     unit: str = ""
     palette: Mapping[int, Color] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    overlapping: bool = False
+    relative_paths: bool = False
 
 
 def vrt_xml(meta: RasterMeta, parts: Sequence[Part]) -> str:
@@ -80,8 +86,9 @@ def _color_table(band: ET.Element, palette: Mapping[int, Color]) -> None:
 
 def _source(band: ET.Element, meta: RasterMeta, part: Part) -> None:
     width, rows = str(part.right - part.left), str(part.end - part.first)
-    source = ET.SubElement(band, "SimpleSource")
-    ET.SubElement(source, "SourceFilename", relativeToVRT="1").text = part.path.name
+    source = ET.SubElement(band, "ComplexSource" if meta.overlapping else "SimpleSource")
+    name = str(part.path) if meta.relative_paths else part.path.name
+    ET.SubElement(source, "SourceFilename", relativeToVRT="1").text = name
     ET.SubElement(source, "SourceBand").text = "1"
     ET.SubElement(
         source,
@@ -94,3 +101,5 @@ def _source(band: ET.Element, meta: RasterMeta, part: Part) -> None:
     )
     ET.SubElement(source, "SrcRect", xOff="0", yOff="0", xSize=width, ySize=rows)
     ET.SubElement(source, "DstRect", xOff=str(part.left), yOff=str(part.first), xSize=width, ySize=rows)
+    if meta.overlapping:
+        ET.SubElement(source, "NODATA").text = str(meta.nodata)

@@ -1,12 +1,13 @@
 """The main job on one page: two images in, a change map, polygons and a report out."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import rasterio
 
-from lsafnet_cli.checkpoints import load_named_checkpoint
+from lsafnet_cli.checkpoints import NamedCheckpoint, load_named_checkpoint
 from lsafnet_cli.compute import compute_parts
 from lsafnet_cli.deliver import make_report, write_outputs
 from lsafnet_cli.memory import memory_errors
@@ -35,22 +36,62 @@ def predict_change(
     user can mend. Rows that are finished by then are kept beside the output, and the same call goes on from
     there; where there are none, nothing is left behind.
     """
-    options, notes = options or PredictOptions(), Notebook(observer or SilentObserver())
-    paths = OutputPaths.of(Path(output), options.output)
+    options, observer = options or PredictOptions(), observer or SilentObserver()
+    prediction = open_prediction((before, after), Path(output), options, observer)
+    with prediction.work_folder() as store:
+        prediction.compute(store)
+        return prediction.write(store)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A run in steps: it has been opened, and is to be computed and then written."""
+
+    run: Run
+    paths: OutputPaths
+    notes: Notebook
+
+    def work_folder(self) -> AbstractContextManager[PartStore]:
+        """Give the folder for its parts; see `work_folder`."""
+        return work_folder(self.paths.map, self.run, self.notes)
+
+    @contextmanager
+    def _surroundings(self) -> Iterator[None]:
+        with rasterio.Env(GDAL_CACHEMAX=self.run.memory.cache_bytes, **patience()), memory_errors():
+            yield
+
+    def compute(self, store: PartStore, rows: tuple[int, int] | None = None) -> None:
+        """Compute the parts that are not in the store yet, of all rows or of [first, end), ends of parts."""
+        with self._surroundings():
+            for text in registration_notices(compute_parts(self.run, store, self.notes, rows)):
+                self.notes.notice(text)
+
+    def write(self, store: PartStore) -> RunReport:
+        """Make the files from the parts."""
+        with self._surroundings():
+            table, polygon_count = write_outputs(self.run, store, self.paths)
+        if table.valid_pixels == 0:
+            self.notes.notice("no pixel has data in both images: the map holds nothing but nodata")
+        return make_report(self.run, self.paths, self.notes.notices, table, polygon_count)
+
+
+def open_prediction(
+    pair: tuple[str | Path, str | Path],
+    output: Path,
+    options: PredictOptions,
+    observer: Observer,
+    checkpoint: NamedCheckpoint | None = None,
+) -> Prediction:
+    """Open two images and decide everything else; a checkpoint that is loaded already takes the options' place."""
+    notes = Notebook(observer)
+    paths = OutputPaths.of(output, options.output)
     others = (options.read.aoi, options.checkpoint)
-    paths.check(tuple(str(name) for name in (before, after, *others) if name), options.output.overwrite)
-    checkpoint = load_named_checkpoint(options.checkpoint, notes)
+    paths.check(tuple(str(name) for name in (*pair, *others) if name), options.output.overwrite)
+    checkpoint = checkpoint or load_named_checkpoint(options.checkpoint, notes)
     with rasterio.Env(**patience()), memory_errors():
-        pair = read_pair(before, after, options.read, checkpoint.info.bands)
-        paths.keep_off(pair.before.files + pair.after.files)
-        run = prepare_run(pair, checkpoint, options, notes)
-        with rasterio.Env(GDAL_CACHEMAX=run.memory.cache_bytes), work_folder(paths.map, run, notes) as store:
-            for text in registration_notices(compute_parts(run, store, notes)):
-                notes.notice(text)
-            table, polygon_count = write_outputs(run, store, paths)
-            if table.valid_pixels == 0:
-                notes.notice("no pixel has data in both images: the map holds nothing but nodata")
-    return make_report(run, paths, notes.notices, table, polygon_count)
+        scenes = read_pair(*pair, options.read, checkpoint.info.bands)
+        paths.keep_off(scenes.before.files + scenes.after.files)
+        return Prediction(prepare_run(scenes, checkpoint, options, notes), paths, notes)
 
 
 @contextmanager

@@ -42,12 +42,33 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises OutputError where another run holds it.
     """
-    handle = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise OutputError(f"{folder}: another run is writing this output; wait for it") from error
+    with lock_file(folder / LOCK) as held:
+        if not held:
+            raise OutputError(f"{folder}: another run is writing this output; wait for it")
         yield
+
+
+@contextmanager
+def lock_file(path: Path, wait: bool = False) -> Iterator[bool]:
+    """Try to lock a file, made where it is not there; yield whether that worked, or wait until it does.
+
+    The lock ends with the process, however that ends. Raises OutputError where files cannot be locked.
+    """
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be made ({error.strerror})") from error
+    try:
+        yield _lock(handle, path, wait)
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, path: Path, wait: bool) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise OutputError(f"{path}: this file system has no locks ({error.strerror})") from error
+    return True

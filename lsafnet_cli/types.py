@@ -208,12 +208,13 @@ class DeviceOptions:
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
-    """What is written besides the map."""
+    """What is written besides the map. `scene` is its name in the polygons; None takes the map's."""
 
     polygons: tuple[Path, ...] = ()
     also: tuple[str, ...] = ()
     overwrite: bool = False
     resume: bool = True
+    scene: str | None = None
 
     def __post_init__(self) -> None:
         for name in self.also:

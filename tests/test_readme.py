@@ -24,6 +24,16 @@ def sample(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def folders(sample):
+    """Put the sample pair into the folders of the README's batches as well, and into its table."""
+    for date in ("before", "after"):
+        (sample / date).mkdir()
+        shutil.copy(sample / f"{date}.tif", sample / date / "one.tif")
+    (sample / "pairs.csv").write_text("before,after,name\nbefore.tif,after.tif,one\n", encoding="utf-8")
+    return sample
+
+
 def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
@@ -60,20 +70,35 @@ def test_the_polygon_recipe_of_the_readme_works(sample):
     assert (sample / "built.gpkg").exists()
 
 
-def test_the_python_of_the_readme_works(sample, capsys):
+def test_the_batches_of_the_readme_work(folders):
+    lines = [
+        line for block in blocks("sh") for line in block.splitlines() if line.startswith("lsafnet batch")
+    ]
+    assert len(lines) == 4
+    for line in lines:
+        with pytest.raises(SystemExit) as left:
+            main(shlex.split(line, comments=True)[1:])
+        assert left.value.code == 0
+    assert (folders / "changes" / "one.tif").exists()
+    with pytest.raises(SystemExit) as left:
+        main(["batch", "--collect", "changes"])
+    assert left.value.code == 0
+
+
+def test_the_python_of_the_readme_works(folders, capsys):
     import torch
 
     names = {"before": torch.zeros(2, 3, 64, 64), "after": torch.zeros(2, 3, 64, 64)}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), dict(names))
-    assert float(capsys.readouterr().out) > 0
+    assert all(float(line) > 0 for line in capsys.readouterr().out.split())
 
 
 def test_every_make_target_and_option_of_the_readme_exists(capsys):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake (\w+)\b", "\n".join(blocks("sh"))):
         assert f"\n{target}:" in makefile
-    for command in ("predict", "summarize"):
+    for command in ("predict", "summarize", "batch"):
         with pytest.raises(SystemExit):
             main([command, "--help"])
     shown = capsys.readouterr().out

@@ -1,7 +1,8 @@
 """`lsafnet predict`: the main job."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,6 +33,9 @@ from lsafnet_cli.commands.polygons import (
     SmoothOpt,
     make_polygon_options,
 )
+
+if TYPE_CHECKING:
+    from lsafnet_cli.types import PredictOptions
 
 # readable=False: whether a file may be read is found out, and said, where it is read
 MapOpt = Annotated[
@@ -139,6 +143,16 @@ def predict(
     after_date: AfterDateOpt = None,
 ) -> None:
     """Write the change map of two images: what changed, from what to what, and where."""
+    options = make_predict_options(locals())
+    from lsafnet_cli.console import make_observer, show_report
+    from lsafnet_cli.pipeline import predict_change  # here, so that wrong options do not wait for torch
+
+    report = predict_change(before, after, output, options, make_observer(quiet))
+    show_report(report, as_json, verbose)
+
+
+def make_predict_options(given: Mapping[str, Any]) -> "PredictOptions":
+    """Put what the user wrote, by the names of `predict`'s parameters, into one value. Raises OptionError."""
     from lsafnet_cli.types import (
         DeviceOptions,
         GridOptions,
@@ -150,23 +164,33 @@ def predict(
         parse_bytes,
     )
 
-    options = PredictOptions(
-        checkpoint=checkpoint,
-        threshold=threshold,
-        read=ReadOptions(parse_bands(bands), StretchRule.parse(stretch), readers, aoi),
-        grid=GridOptions(grid, resolution, coregister),
-        tile=TileOptions(tile, overlap, blend),
-        device=DeviceOptions(device, precision, parse_batch_size(batch_size), compiled, parse_bytes(memory)),
-        output=OutputOptions(tuple(polygons or ()), parse_names(also), overwrite, resume),
+    return PredictOptions(
+        checkpoint=given["checkpoint"],
+        threshold=given["threshold"],
+        read=ReadOptions(
+            parse_bands(given["bands"]), StretchRule.parse(given["stretch"]), given["readers"], given["aoi"]
+        ),
+        grid=GridOptions(given["grid"], given["resolution"], given["coregister"]),
+        tile=TileOptions(given["tile"], given["overlap"], given["blend"]),
+        device=DeviceOptions(
+            given["device"],
+            given["precision"],
+            parse_batch_size(given["batch_size"]),
+            given["compiled"],
+            parse_bytes(given["memory"]),
+        ),
+        output=OutputOptions(
+            tuple(given["polygons"] or ()), parse_names(given["also"]), given["overwrite"], given["resume"]
+        ),
         polygons=make_polygon_options(
-            min_area, simplify, smooth, dissolve, classes, (before_date, after_date)
+            given["min_area"],
+            given["simplify"],
+            given["smooth"],
+            given["dissolve"],
+            given["classes"],
+            (given["before_date"], given["after_date"]),
         ),
     )
-    from lsafnet_cli.console import make_observer, show_report
-    from lsafnet_cli.pipeline import predict_change  # here, so that wrong options do not wait for torch
-
-    report = predict_change(before, after, output, options, make_observer(quiet))
-    show_report(report, as_json, verbose)
 
 
 def parse_batch_size(text: str) -> int | None:

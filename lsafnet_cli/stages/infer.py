@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from lsafnet_cli.stages.tile import TilePixels
 from lsafnet_cli.stages.validity import BoolArray, NumberArray
 from lsafnet_cli.types import Stretch, Tile
 
+_PREPARED: WeakKeyDictionary[nn.Module, dict[Device, nn.Module]] = WeakKeyDictionary()
 LONG_BATCH_SECONDS = 1.0  # a batch this long keeps all cores busy by itself, and would leave a long last one
 
 
@@ -106,7 +108,7 @@ class Scorer(nn.Module):
         info = checkpoint.info
         where = device.torch_device
         self.device = device
-        self.network = prepare(checkpoint.network, where, device.precision, compile=device.compiled)
+        self.network = prepared_network(checkpoint.network, device)
         self.before = DateScaling(info.normalization.before, stretches[0], info.value_range).to(where)
         self.after = DateScaling(info.normalization.after, stretches[1], info.value_range).to(where)
 
@@ -116,6 +118,14 @@ class Scorer(nn.Module):
         if batch.valid is not None:
             before, after = (torch.where(batch.valid, date, 0.0) for date in (before, after))
         return probabilities(self.network(before, after))
+
+
+def prepared_network(network: nn.Module, device: Device) -> nn.Module:
+    """Return a network's form for a device, made once for as long as the network lives."""
+    forms = _PREPARED.setdefault(network, {})
+    if device not in forms:
+        forms[device] = prepare(network, device.torch_device, device.precision, compile=device.compiled)
+    return forms[device]
 
 
 def probabilities(logits: ChangeLogits) -> Tensor:

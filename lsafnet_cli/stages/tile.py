@@ -69,6 +69,14 @@ class TilePlan:
         """Return the end of a tile column on the grid."""
         return min(self.col_starts[col] + self.size, self.width)
 
+    def above(self, row: int) -> "TilePlan":
+        """Return the plan of the tile rows that begin above a row: all that has a share in the rows above it."""
+        count = sum(start < row for start in self.row_starts)
+        starts, weights = self.row_starts[:count], self.row_weights[:count]
+        wanted = None if self.wanted is None else self.wanted[:count]
+        height = self.bottom(count - 1)
+        return replace(self, height=height, row_starts=starts, row_weights=weights, wanted=wanted)
+
     def wants(self, row: int, col: int | None = None) -> bool:
         """Return whether a tile is computed, or any tile of a row."""
         return self.wanted is None or bool(self.wanted[row].any() if col is None else self.wanted[row, col])

@@ -82,10 +82,14 @@ class PartLayout:
             return None
         return ~self.area.inside(Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0]))
 
-    def finished_rows(self, store: PartStore, layers: tuple[str, ...], cols: tuple[int, int]) -> int:
-        """Return down to which row a swath lies finished in a store; 0 where no part of it does."""
-        done = 0
+    def finished_rows(
+        self, store: PartStore, layers: tuple[str, ...], cols: tuple[int, int], top: int = 0
+    ) -> int:
+        """Return down to which row a swath lies finished in a store from row `top` on; `top` where nothing does."""
+        done = top
         for rows in self.row_spans:
+            if rows[0] < top:
+                continue
             if not all(store.part(layer, rows, cols).path.exists() for layer in layers):
                 break
             done = rows[1]

@@ -1,0 +1,60 @@
+"""After an array job: the shards' records become one table, their polygons one file."""
+
+import json
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lsafnet_cli.batch.driver import BatchReport
+from lsafnet_cli.batch.folder import TABLES, BatchFolder
+from lsafnet_cli.batch.merge import merge_outputs
+from lsafnet_cli.batch.records import DONE, WAITING, RecordTables, SceneRecord
+from lsafnet_cli.errors import InputError
+
+
+def collect_batch(path: Path, mosaic: bool, tell: Callable[[str], None]) -> BatchReport:
+    """Merge what the runs of a batch left in its folder.
+
+    Scenes are those that any table names; each counts as the folder's own notes have it now, and one that no
+    run has begun is waiting. Raises InputError for a folder that no batch has written to.
+    """
+    start = time.perf_counter()
+    tables = [
+        _read(table)
+        for table in sorted(path.glob(f"{TABLES}.json")) + sorted(path.glob(f"{TABLES}.*-of-*.json"))
+    ]
+    if not tables:
+        raise InputError(
+            f"{path}: holds no {TABLES}.json and no {TABLES}.I-of-N.json; name the folder of a batch"
+        )
+    folder = BatchFolder(path)
+    folder.create()
+    records = _records(folder, tables)
+    about = {key: tables[-1].get(key) for key in ("version", "checkpoint", "checkpoint_sha256")}
+    names = tuple(record.name for record in records)
+    RecordTables(path / TABLES, {**about, "shard": None, "all_scenes": names}).write(records)
+    outputs = {kind: str(path / f"{TABLES}.{kind}") for kind in ("csv", "json")}
+    outputs |= merge_outputs(folder, records, mosaic, tell)
+    seconds = round(time.perf_counter() - start, 3)
+    return BatchReport(str(path), tuple(records), 0, outputs, seconds, version("lsafnet"))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found | {"records": [SceneRecord.from_dict(one) for one in found["scenes"]]}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: is no table of a batch ({type(error).__name__})") from error
+
+
+def _records(folder: BatchFolder, tables: list[dict[str, Any]]) -> list[SceneRecord]:
+    known: dict[str, SceneRecord] = {}
+    for table in tables:
+        for record in table["records"]:
+            if known.get(record.name) is None or known[record.name].status != DONE:
+                known[record.name] = record
+    known |= {state.record.name: state.record for state in folder.states()}
+    names = dict.fromkeys(name for table in tables for name in table["all_scenes"])
+    return [known.get(name) or SceneRecord(name, WAITING, "", "", "") for name in names]

@@ -1,0 +1,236 @@
+"""The batch itself: plan, hand out, record, merge. One scene's failure never stops the others."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from lsafnet_cli.batch.backlog import Backlog
+from lsafnet_cli.batch.devices import worker_devices
+from lsafnet_cli.batch.folder import TABLES, BatchFolder
+from lsafnet_cli.batch.merge import merge_outputs
+from lsafnet_cli.batch.messages import Advance, Message, Outcome, Said, Setup, Task
+from lsafnet_cli.batch.options import BatchOptions
+from lsafnet_cli.batch.plan import BatchPlan, plan_batch
+from lsafnet_cli.batch.records import FAILED, RUNNING, WAITING, RecordTables, SceneRecord, counts
+from lsafnet_cli.batch.scenes import SceneSpec
+from lsafnet_cli.batch.workers import WorkerPool
+from lsafnet_cli.checkpoints import chosen_checkpoint
+from lsafnet_cli.errors import BATCH_EXIT_CODE, LsafnetError, one_line
+
+
+class BatchObserver(Protocol):
+    """Whoever watches a batch."""
+
+    def notice(self, text: str) -> None:
+        """Take one line that the user should read."""
+
+    def scene_notice(self, name: str, text: str) -> None:
+        """Take one line about one scene, which its report has as well."""
+
+    def begin(self, scenes: int, pixels: int) -> None:
+        """So many scenes of so many pixels are to be done."""
+
+    def advance(self, worker: int, name: str, pixels: int) -> None:
+        """A worker has computed so many more pixels of a scene."""
+
+    def scene_ended(self, record: SceneRecord, pixels: int) -> None:
+        """A scene of so many pixels has ended, well or not."""
+
+    def finish(self) -> None:
+        """Nothing more is done."""
+
+
+class SilentBatchObserver:
+    """An observer that keeps the notices and shows nothing."""
+
+    def __init__(self) -> None:
+        self.notices: list[str] = []
+
+    def notice(self, text: str) -> None:
+        """Keep the line."""
+        self.notices.append(text)
+
+    def scene_notice(self, name: str, text: str) -> None:
+        """Show nothing."""
+
+    def begin(self, scenes: int, pixels: int) -> None:
+        """Show nothing."""
+
+    def advance(self, worker: int, name: str, pixels: int) -> None:
+        """Show nothing."""
+
+    def scene_ended(self, record: SceneRecord, pixels: int) -> None:
+        """Show nothing."""
+
+    def finish(self) -> None:
+        """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What `run_batch` returns: the records of its scenes, and how many of them this run itself did."""
+
+    folder: str
+    records: tuple[SceneRecord, ...]
+    done_now: int
+    outputs: dict[str, str]
+    seconds: float
+    version: str
+
+    @property
+    def failures(self) -> list[SceneRecord]:
+        """The records of the scenes that failed."""
+        return [record for record in self.records if record.status == FAILED]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where every scene is done, else 8."""
+        found = counts(self.records)
+        return 0 if found["done"] == len(self.records) else BATCH_EXIT_CODE
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-ready values."""
+        return {
+            "folder": self.folder, "counts": counts(self.records), "done_now": self.done_now,
+            "outputs": self.outputs, "seconds": self.seconds, "version": self.version,
+            "scenes": [record.as_dict() for record in self.records],
+        }  # fmt: skip
+
+
+def run_batch(
+    scenes: Sequence[SceneSpec],
+    folder: str | Path,
+    options: BatchOptions | None = None,
+    observer: BatchObserver | None = None,
+    plan: BatchPlan | None = None,
+) -> BatchReport:
+    """Do what is missing, failed or changed among some scenes, and write the tables and merged files of all.
+
+    `plan` is what `plan_batch` returned for the same scenes, where that has been called. Raises a subclass of
+    LsafnetError for what concerns the whole batch; what concerns one scene stands in its record.
+    """
+    options, observer = options or BatchOptions(), observer or SilentBatchObserver()
+    plan = plan or plan_batch(scenes, Path(folder), options)
+    home = BatchFolder(Path(folder))
+    home.create()
+    start = time.perf_counter()
+    batch = Batch(plan, home, options, observer)
+    try:
+        batch.run()
+    finally:
+        batch.tables.write(batch.ordered())
+    outputs = batch.table_names()
+    if options.shard is None:
+        outputs |= merge_outputs(home, batch.ordered(), options.mosaic, observer.notice)
+    seconds = round(time.perf_counter() - start, 3)
+    return BatchReport(
+        str(folder), tuple(batch.ordered()), batch.done_now, outputs, seconds, version("lsafnet")
+    )
+
+
+class Batch:
+    """The records of a run, kept while outcomes come in."""
+
+    def __init__(
+        self, plan: BatchPlan, folder: BatchFolder, options: BatchOptions, observer: BatchObserver
+    ) -> None:
+        self._plan, self._folder, self._options, self._observer = plan, folder, options, observer
+        self._pixels = {scene.spec.name: scene.size.pixels for scene in plan.scenes}
+        self._records = {
+            scene.spec.name: SceneRecord.of(scene.spec, WAITING)
+            if scene.reasons or scene.state is None
+            else scene.state.record
+            for scene in plan.scenes
+        }
+        shard = options.shard
+        self._stem = folder.path / (TABLES if shard is None else f"{TABLES}.{shard}")
+        about = {
+            "version": version("lsafnet"), "checkpoint": chosen_checkpoint(options.predict.checkpoint).name,
+            "checkpoint_sha256": plan.sha256, "shard": shard and str(shard), "all_scenes": plan.all_names,
+        }  # fmt: skip
+        self.tables = RecordTables(self._stem, about)
+        self.done_now = 0
+        self._said: set[str] = set()
+
+    def ordered(self) -> list[SceneRecord]:
+        """Return the records in the order of the scenes."""
+        return list(self._records.values())
+
+    def table_names(self) -> dict[str, str]:
+        """Return the names of the two tables."""
+        return {kind: f"{self._stem}.{kind}" for kind in ("csv", "json")}
+
+    def run(self) -> None:
+        """Do the scenes that are to be done."""
+        todo, observer = self._plan.todo, self._observer
+        for scene in todo:
+            if scene.state is not None:
+                observer.notice(f"{scene.spec.name} is done again: {', '.join(scene.reasons)}")
+        observer.begin(len(todo), self._plan.pixels)
+        try:
+            if todo:
+                backlog = Backlog(Task(scene.spec) for scene in todo)
+                with self._workers() as run:
+                    self._follow(run(backlog), backlog)
+        finally:
+            observer.finish()
+
+    @contextmanager
+    def _workers(self) -> Iterator[Callable[[Backlog], Iterator[Outcome]]]:
+        options = self._options
+        setup = Setup(self._folder.path.resolve(), options, self._plan.sha256, "auto")
+        if options.ray is not None:
+            from lsafnet_cli.batch.cluster import RayWorkers  # here, for Ray is an extra
+
+            heights = {scene.spec.name: scene.size.height for scene in self._plan.scenes}
+            with RayWorkers(setup, self._listen, heights) as cluster:
+                yield cluster.run
+        else:
+            with WorkerPool(setup, worker_devices(options.devices), self._listen) as pool:
+                yield pool.run
+
+    def _follow(self, outcomes: Iterator[Outcome], backlog: Backlog) -> None:
+        for outcome in outcomes:
+            if outcome.record is None:
+                self._said_once(
+                    f"{outcome.task.spec.name} is being done by another run; it is looked at again"
+                )
+                backlog.later(outcome.task)
+                continue
+            self._note(outcome, outcome.record)
+            if self._options.fail_fast and outcome.record.status == FAILED:
+                return
+
+    def _note(self, outcome: Outcome, record: SceneRecord) -> None:
+        self._records[record.name] = record
+        self._keep_lost(outcome.task.spec, record)
+        self.done_now += not outcome.fresh
+        self._observer.scene_ended(record, self._pixels[record.name])
+        try:
+            self.tables.write_now_and_then(self.ordered())
+        except LsafnetError as error:  # a full disk, say; it is tried again, and at the end it counts
+            self._said_once(one_line(error))
+
+    def _keep_lost(self, spec: SceneSpec, record: SceneRecord) -> None:
+        """Keep the record of a scene whose worker died before it could."""
+        state = self._folder.state(spec)
+        if record.status == FAILED and state is not None and state.record.status == RUNNING:
+            with suppress(LsafnetError):
+                self._folder.write_state(spec, replace(state, record=record))
+
+    def _said_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._observer.notice(text)
+
+    def _listen(self, worker: int, message: Message) -> None:
+        if isinstance(message, Advance):
+            self._observer.advance(worker, message.name, message.pixels)
+        elif isinstance(message, Said) and message.name:
+            self._observer.scene_notice(message.name, message.text)
+        elif isinstance(message, Said):
+            self._said_once(message.text)

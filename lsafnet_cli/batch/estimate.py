@@ -1,0 +1,68 @@
+"""How long a batch will take here: the network is timed on a tile, and a share for everything else is added."""
+
+import time
+from dataclasses import dataclass, replace
+
+import torch
+from affine import Affine
+
+from lsafnet_cli.batch.devices import threads_each, worker_devices
+from lsafnet_cli.batch.options import BatchOptions
+from lsafnet_cli.batch.plan import BatchPlan
+from lsafnet_cli.checkpoints import load_named_checkpoint
+from lsafnet_cli.devices import choose_device
+from lsafnet_cli.stages.infer import prepared_network
+from lsafnet_cli.stages.tile import plan_tiles
+from lsafnet_cli.types import Grid, SilentObserver
+
+SCENE_SECONDS = 0.15  # to open a scene and name its files; see benchmarks/README.md, section batch
+ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Tiles of the scenes to do, seconds for each on one worker, and seconds for all of it on `workers`."""
+
+    tiles: int
+    tile_seconds: float
+    workers: int
+    seconds: float
+
+
+def estimate_batch(plan: BatchPlan, options: BatchOptions) -> Estimate:
+    """Return how long the scenes to do would take on this machine's devices, all alike the first."""
+    devices = worker_devices(options.devices)
+    checkpoint = load_named_checkpoint(options.predict.checkpoint, SilentObserver())
+    device = choose_device(replace(options.predict.device, device=devices[0]))
+    size = options.predict.tile.size_px or checkpoint.info.tile_px
+    grids = [
+        Grid(None, Affine.identity(), one.size.width, one.size.height) for one in plan.todo if one.size.pixels
+    ]
+    tiles = sum(len(plan_tiles(grid, size, options.predict.tile)) for grid in grids)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads_each(devices) or threads)
+        each = _tile_seconds(
+            prepared_network(checkpoint.checkpoint.network, device),
+            checkpoint.info.bands,
+            size,
+            device.torch_device,
+        )
+    finally:
+        torch.set_num_threads(threads)
+    workers = max(1, min(len(devices), len(plan.todo)))
+    return Estimate(tiles, each, workers, (tiles * each + len(plan.todo) * SCENE_SECONDS) / workers)
+
+
+def _tile_seconds(network: torch.nn.Module, bands: int, size: int, where: torch.device) -> float:
+    """Return the best time of some forward passes of one tile."""
+    images = torch.randn(2, 1, bands, size, size, device=where)
+    times = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        with torch.inference_mode():
+            network(images[0], images[1])
+        if where.type == "cuda":
+            torch.cuda.synchronize(where)
+        times.append(time.perf_counter() - start)
+    return min(times)

@@ -1,0 +1,251 @@
+"""What a worker does: scene after scene, the next one opened and computed while the last one is written."""
+
+import json
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Self
+
+from lsafnet_cli.background import Background
+from lsafnet_cli.batch.bands import agreed_store, band_rows, same_cut
+from lsafnet_cli.batch.folder import BatchFolder, SceneState, claim_files
+from lsafnet_cli.batch.messages import Advance, Message, Outcome, Said, Setup, Task
+from lsafnet_cli.batch.options import scene_files, scene_fingerprint, scene_options
+from lsafnet_cli.batch.records import DONE, FAILED, RUNNING, SceneRecord, write_whole
+from lsafnet_cli.batch.scenes import SceneSpec
+from lsafnet_cli.checkpoints import NamedCheckpoint, load_named_checkpoint
+from lsafnet_cli.devices import is_out_of_memory
+from lsafnet_cli.errors import CheckpointFileError, DeviceError, LsafnetError, OutputError, one_line
+from lsafnet_cli.pipeline import Prediction, open_prediction
+from lsafnet_cli.resume import Fingerprint
+from lsafnet_cli.stages.report import RunReport
+from lsafnet_cli.stages.write import PartStore
+from lsafnet_cli.types import PredictOptions
+
+TELLING_SECONDS = 0.2  # progress is told no more often
+Tell = Callable[[Message], None]
+
+
+@dataclass
+class Job:
+    """A scene under way: what holds its lock and its work folder, and since when it has been at work."""
+
+    task: Task
+    lock: ExitStack
+    options: PredictOptions
+    fingerprint: Fingerprint
+    ours: bool
+    parts: ExitStack = field(default_factory=ExitStack)
+    seconds: float = 0.0
+
+    @property
+    def spec(self) -> SceneSpec:
+        """Its scene."""
+        return self.task.spec
+
+
+class SceneRunner:
+    """Does the tasks of one process, with the network loaded once. Whatever goes wrong becomes an outcome.
+
+    With `beside`, a scene is written by a thread of its own while the next task is begun.
+    """
+
+    def __init__(self, setup: Setup, tell: Tell, beside: bool = True) -> None:
+        self._setup, self._tell = setup, tell
+        self._folder = BatchFolder(setup.folder)
+        self._writing = Background(self._write_next, depth=1) if beside else None
+
+    def __enter__(self) -> Self:
+        if self._writing is not None:
+            self._writing.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._writing is not None:
+            self._writing.__exit__(*error)
+
+    @cached_property
+    def _checkpoint(self) -> NamedCheckpoint:
+        options = self._setup.options.predict
+        loaded = load_named_checkpoint(options.checkpoint, SceneObserver("", self._tell))
+        if loaded.sha256 != self._setup.sha256:
+            raise CheckpointFileError(f"{loaded.name}: has changed since the batch began; start it again")
+        return loaded
+
+    def do(self, task: Task) -> None:
+        """Do a task, or all of it but the writing, and tell what became of it."""
+        if task.parts is not None:
+            self._tell(self._do_bands(task, task.parts))
+            return
+        with ExitStack() as lock:
+            try:
+                job = self._claim(task, lock)
+            except Exception as error:
+                self._refuse(task, self._failure(task, error))
+                return
+            if isinstance(job, Outcome):
+                self._tell(job)
+                return
+            written = self._compute(job)
+            if written is None:
+                return
+            job.lock = lock.pop_all()
+        if self._writing is not None:
+            self._writing.put((job, *written))
+        else:
+            self._write(job, *written)
+
+    def _claim(self, task: Task, lock: ExitStack) -> Job | Outcome:
+        """Hold a scene and note that it is begun; or return the outcome where there is nothing to do."""
+        spec, folder = task.spec, self._folder
+        if not task.split and not lock.enter_context(folder.lock(spec)):
+            return Outcome(task)
+        options = scene_options(spec, folder.path, self._setup.options)
+        job = Job(
+            task, lock, options, scene_fingerprint(spec, folder.path, options, self._setup.sha256), True
+        )
+        state = folder.state(spec)
+        if state is not None and not folder.reasons(state, job.fingerprint):
+            return Outcome(task, state.record, fresh=True)
+        if not task.split:
+            claim_files(folder, spec, options, state)
+            record = SceneRecord.of(spec, RUNNING)
+            folder.write_state(spec, SceneState(record, job.fingerprint, ours=True))
+        job.options = replace(options, output=replace(options.output, overwrite=True))
+        return job
+
+    def _refuse(self, task: Task, record: SceneRecord) -> None:
+        """Keep and tell that a scene could not even be begun; what lies under its names stays whose it was."""
+        state = self._folder.state(task.spec)
+        with suppress(OutputError):
+            self._folder.write_state(task.spec, SceneState(record, {}, state is not None and state.ours))
+        self._tell(Outcome(task, record))
+
+    def _compute(self, job: Job) -> tuple[Prediction, PartStore] | None:
+        start = time.perf_counter()
+        try:
+            with ExitStack() as parts:
+                prediction = self._open(job.task, job.options)
+                store = parts.enter_context(prediction.work_folder())
+                prediction.compute(store)
+                job.parts = parts.pop_all()
+        except Exception as error:
+            self._end(job, self._failure(job.task, error))
+            return None
+        job.seconds = time.perf_counter() - start
+        return prediction, store
+
+    def _open(self, task: Task, options: PredictOptions) -> Prediction:
+        spec, options = task.spec, on_device(options, self._setup.device)
+        pair, output = (spec.before, spec.after), self._folder.path / spec.output
+        observer = SceneObserver(spec.name, self._tell)
+        prediction = open_prediction(pair, output, options, observer, self._checkpoint)
+        return replace(prediction, run=same_cut(prediction.run)) if task.split else prediction
+
+    def _write_next(self, job: tuple[Job, Prediction, PartStore]) -> None:
+        self._write(*job)
+
+    def _write(self, job: Job, prediction: Prediction, store: PartStore) -> None:
+        start = time.perf_counter()
+        with job.lock:
+            try:
+                with job.parts:
+                    report = prediction.write(store)
+                seconds = job.seconds + time.perf_counter() - start
+                text = json.dumps(report.as_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+                write_whole(self._folder.path / job.spec.report, text)
+                record = success(job.spec, report, seconds)
+            except Exception as error:
+                record = self._failure(job.task, error)
+            self._end(job, record)
+
+    def _end(self, job: Job, record: SceneRecord) -> None:
+        """Keep the record of a scene that this process holds, and tell it."""
+        folder = self._folder
+        try:
+            files = scene_files(job.spec, folder.path, job.options) if record.status == DONE else []
+            state = SceneState(record, job.fingerprint, job.ours, folder.sizes(files))
+            folder.write_state(job.spec, state)
+        except (OutputError, OSError) as error:
+            record = replace(record, error=record.error or f"its record cannot be kept: {one_line(error)}")
+        self._tell(Outcome(job.task, record))
+
+    def _failure(self, task: Task, error: Exception) -> SceneRecord:
+        text, code, log = self._words(task, error)
+        return SceneRecord.of(task.spec, FAILED, error=text, exit_code=code, log=log)
+
+    def _words(self, task: Task, error: Exception) -> tuple[str, int, str]:
+        """Return an error in one line, its exit code, and the log of one that is a bug."""
+        if isinstance(error, LsafnetError):
+            return one_line(error), error.exit_code, ""
+        if is_out_of_memory(error):
+            return f"memory ran out ({one_line(error)}); lower --tile or --memory", DeviceError.exit_code, ""
+        log = ""
+        with suppress(OutputError):
+            log = self._folder.write_log(task.spec, "".join(traceback.format_exception(error)))
+        where = f"; see {log}" if log else ""
+        return f"internal error: {type(error).__name__}: {one_line(error)}{where}", 1, log
+
+    def _do_bands(self, task: Task, parts: tuple[int, int]) -> Outcome:
+        try:
+            options = scene_options(task.spec, self._folder.path, self._setup.options)
+            options = replace(options, output=replace(options.output, overwrite=True))
+            prediction = self._open(task, options)
+            rows = band_rows(prediction.run, parts)
+            if rows is not None:
+                with agreed_store(prediction, rows, task.token) as store:
+                    prediction.compute(store, rows)
+        except Exception as error:
+            return Outcome(task, error=self._words(task, error)[0])
+        return Outcome(task)
+
+
+def on_device(options: PredictOptions, device: str) -> PredictOptions:
+    """Return options for one device."""
+    return replace(options, device=replace(options.device, device=device))
+
+
+def success(spec: SceneSpec, report: RunReport, seconds: float) -> SceneRecord:
+    """Return the record of a scene that is done."""
+    table = report.table
+    return SceneRecord.of(
+        spec,
+        DONE,
+        seconds=round(seconds, 3),
+        pixels=report.width * report.height,
+        valid_pixels=table.valid_pixels,
+        changed_pixels=table.changed_pixels,
+        changed_ha=table.changed_ha,
+        polygons=report.polygon_count,
+        exit_code=0,
+    )
+
+
+class SceneObserver:
+    """Tells a batch what one of its scenes has to say."""
+
+    def __init__(self, name: str, tell: Tell) -> None:
+        self._name, self._tell = name, tell
+        self._pixels, self._told_at = 0, 0.0
+
+    def notice(self, text: str) -> None:
+        """Pass a line on."""
+        self._tell(Said(text, self._name))
+
+    def start(self, stage: str, total_px: int) -> None:
+        """Nothing to tell."""
+
+    def advance(self, pixels: int) -> None:
+        """Tell how many pixels are done, now and then."""
+        self._pixels += pixels
+        if time.monotonic() - self._told_at > TELLING_SECONDS:
+            self.finish()
+
+    def finish(self) -> None:
+        """Tell what has not been told."""
+        if self._pixels:
+            self._tell(Advance(self._name, self._pixels))
+        self._pixels, self._told_at = 0, time.monotonic()

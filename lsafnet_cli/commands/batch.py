@@ -1,0 +1,210 @@
+"""`lsafnet batch`: many pairs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lsafnet_cli.commands.options import DEVICE, FILES, OUTPUT, JsonOpt, OverwriteOpt, QuietOpt
+from lsafnet_cli.commands.predict import parse_names
+from lsafnet_cli.commands.shared import with_predict_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lsafnet_cli.batch.options import BatchOptions
+    from lsafnet_cli.batch.pairing import Pairing
+    from lsafnet_cli.types import PredictOptions
+
+MANY = "Many machines"
+PER_SCENE = ("polygons", "device", "before_date", "after_date")
+
+BeforeDirArg = Annotated[
+    Path | None, typer.Argument(metavar="BEFORE_DIR", help="Folder of the images of the earlier date.")
+]
+AfterDirArg = Annotated[
+    Path | None, typer.Argument(metavar="AFTER_DIR", help="Folder of the images of the later date.")
+]
+FolderOpt = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="OUT_DIR", help="The folder to write to.")
+]
+PairsOpt = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PAIRS.csv", rich_help_panel=FILES,
+        help="In place of folders: a table with before, after and as wished output, name, before_date, after_date, "
+        "aoi; relative to the table.",
+    ),
+]  # fmt: skip
+MatchOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX", rich_help_panel=FILES,
+        help="Files pair whose names hold the same text here, at the group `key` where there is one. Default: equal "
+        "names but for the ending.",
+    ),
+]  # fmt: skip
+DryRunOpt = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would be done and about how long it takes; do nothing.")
+]
+FormatsOpt = Annotated[
+    str,
+    typer.Option(
+        metavar="FORMATS", rich_help_panel=OUTPUT,
+        help="Each scene's polygons, by comma: gpkg, geojson, fgb, shp, parquet. gpkg is always written.",
+    ),
+]  # fmt: skip
+MosaicOpt = Annotated[
+    bool, typer.Option("--mosaic", help="Write changes.vrt over all maps.", rich_help_panel=OUTPUT)
+]
+FailFastOpt = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first scene that fails.")]
+VerboseOpt = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say what each scene has to say.", rich_help_panel=OUTPUT)
+]
+DevicesOpt = Annotated[
+    str,
+    typer.Option(
+        help="auto (each CUDA device, else cpu), cuda:0,cuda:1, or 4xcpu: one worker each.",
+        rich_help_panel=DEVICE,
+    ),
+]
+ShardOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="I/N", rich_help_panel=MANY,
+        help="Only part I of N, by size; auto takes them from SLURM's or AWS Batch's variables of array jobs.",
+    ),
+]  # fmt: skip
+CollectOpt = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OUT_DIR", help="Merge the records and polygons of all shards.", rich_help_panel=MANY
+    ),
+]
+RayOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="Work on a Ray cluster: local, auto or its address.", rich_help_panel=MANY
+    ),
+]
+SplitOpt = Annotated[
+    int | None,
+    typer.Option(
+        metavar="ROWS", rich_help_panel=MANY,
+        help="On Ray: share scenes of more rows out in bands of about so many.",
+    ),
+]  # fmt: skip
+
+
+@with_predict_options(without=PER_SCENE)
+def batch(
+    before: BeforeDirArg = None,
+    after: AfterDirArg = None,
+    output: FolderOpt = None,
+    pairs: PairsOpt = None,
+    match: MatchOpt = None,
+    dry_run: DryRunOpt = False,
+    fail_fast: FailFastOpt = False,
+    formats: FormatsOpt = "gpkg",
+    mosaic: MosaicOpt = False,
+    devices: DevicesOpt = "auto",
+    shard: ShardOpt = None,
+    collect: CollectOpt = None,
+    ray: RayOpt = None,
+    split_rows: SplitOpt = None,
+    overwrite: OverwriteOpt = False,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = False,
+    *,
+    predict_options: "PredictOptions",
+) -> None:
+    """Write the change maps of many pairs; one that fails stops no other. Run again, it does what is missing."""
+    from dataclasses import replace
+
+    from lsafnet_cli.batch.options import BatchOptions
+    from lsafnet_cli.batch.shards import Shard
+    from lsafnet_cli.console import make_batch_observer, show_batch
+
+    observer = make_batch_observer(quiet, verbose)
+    if collect is not None:
+        from lsafnet_cli.batch.collect import collect_batch
+
+        refuse_besides_collect(before, output, pairs)
+        report = collect_batch(collect, mosaic, observer.notice)
+    else:
+        options = BatchOptions(
+            predict=replace(predict_options, output=replace(predict_options.output, overwrite=overwrite)),
+            devices=devices,
+            formats=parse_formats(formats),
+            mosaic=mosaic,
+            fail_fast=fail_fast,
+            shard=Shard.parse(shard) if shard is not None else None,
+            ray=ray,
+            split_rows=split_rows,
+        )
+        found = find_pairs(before, after, pairs, match)
+        folder = needed(output)
+        if dry_run:
+            show_plan_only(found, folder, options, as_json)
+            return
+        from lsafnet_cli.batch.driver import run_batch
+
+        tell_left_out(found, observer.notice)
+        report = run_batch(found.scenes, folder, options, observer)
+    show_batch(report, as_json)
+    raise typer.Exit(report.exit_code)
+
+
+def find_pairs(before: Path | None, after: Path | None, table: Path | None, match: str | None) -> "Pairing":
+    """Return the pairs of two folders or of a table. Raises OptionError unless it is one of them."""
+    from lsafnet_cli.batch.pairing import pair_folders, read_pairs
+    from lsafnet_cli.errors import OptionError
+
+    if table is not None:
+        if before is not None or match is not None:
+            raise OptionError("--pairs says what pairs: leave out the folders and --match")
+        return read_pairs(table)
+    if before is None or after is None:
+        raise OptionError("name two folders, or --pairs PAIRS.csv, or --collect OUT_DIR")
+    return pair_folders(before, after, match)
+
+
+def needed(output: Path | None) -> Path:
+    """Return the folder to write to. Raises OptionError where none is named."""
+    from lsafnet_cli.errors import OptionError
+
+    if output is None:
+        raise OptionError("name the folder to write to: -o OUT_DIR")
+    return output
+
+
+def refuse_besides_collect(*others: Path | None) -> None:
+    """Raise OptionError where anything else is named with --collect."""
+    from lsafnet_cli.errors import OptionError
+
+    if any(other is not None for other in others):
+        raise OptionError("--collect takes the batch's folder alone; leave out everything else but --mosaic")
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    """Read "gpkg,geojson" as endings."""
+    return tuple(f".{name}" for name in parse_names(text.lower()))
+
+
+def show_plan_only(found: "Pairing", folder: Path, options: "BatchOptions", as_json: bool) -> None:
+    """Show what would be done, and how long that takes."""
+    from lsafnet_cli.batch.estimate import estimate_batch
+    from lsafnet_cli.batch.plan import plan_batch
+    from lsafnet_cli.console import show_batch_plan
+
+    plan = plan_batch(found.scenes, folder, options)
+    show_batch_plan(plan, found, estimate_batch(plan, options).seconds, as_json)
+
+
+def tell_left_out(found: "Pairing", tell: "Callable[[str], None]") -> None:
+    """Tell, before anything starts, which files found no partner, or too many."""
+    for path in found.unpaired:
+        tell(f"left out, it has no partner: {path}")
+    for text in found.doubled:
+        tell(f"left out, several files of one folder pair by {text}")
