@@ -131,12 +131,3 @@ def transition_codes(before: Any, after: Any, changed: Any, class_count: int) ->
     run over 1..class_count; their dtype must hold class_count squared; `changed` is bool or 0 and 1.
     """
     return changed * ((before - 1) * class_count + after)
-
-
-def from_to_classes(codes: NDArray[np.integer], class_count: int) -> tuple[ClassArray, ClassArray]:
-    """Return the (from, to) classes of transition codes; both are 0 where the code is 0."""
-    position = np.maximum(codes.astype(np.int32) - 1, 0)
-    changed = codes > 0
-    before = np.where(changed, position // class_count + 1, 0)
-    after = np.where(changed, position % class_count + 1, 0)
-    return before.astype(np.uint8), after.astype(np.uint8)

@@ -118,3 +118,12 @@ def output_of(program: str, *words: object) -> str:
         pytest.skip(f"{program} is not installed (Debian: gdal-bin)")
     command = [program, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def from_to_classes(codes: np.ndarray, class_count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the (from, to) classes of transition codes; both are 0 where the code is 0."""
+    position = np.maximum(codes.astype(np.int32) - 1, 0)
+    changed = codes > 0
+    before = np.where(changed, position // class_count + 1, 0)
+    after = np.where(changed, position % class_count + 1, 0)
+    return before.astype(np.uint8), after.astype(np.uint8)

@@ -3,7 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsafnet_cli.classes import Legend, from_to_classes, hex_color, parse_color, transition_codes
+from lsafnet_cli.classes import Legend, hex_color, parse_color, transition_codes
+
+from .maps import from_to_classes
 
 
 def legend_of(count: int) -> Legend:

@@ -8,7 +8,7 @@ import pytest
 import rasterio
 from rio_cogeo import cog_validate
 
-from lsafnet_cli.classes import from_to_classes, transition_codes
+from lsafnet_cli.classes import transition_codes
 from lsafnet_cli.compute import compute_parts
 from lsafnet_cli.deliver import write_outputs
 from lsafnet_cli.outputs import OutputPaths
@@ -19,7 +19,7 @@ from lsafnet_cli.stages.write import PartStore
 from lsafnet_cli.types import OutputOptions, PredictOptions, ReadOptions, SilentObserver
 
 from .conftest import reading_checkpoint, write_raster
-from .maps import CORINE, blobs, large_legend, legend_of, output_of, write_map
+from .maps import CORINE, blobs, from_to_classes, large_legend, legend_of, output_of, write_map
 
 LAYERS = ("from", "to", "before", "after")
 SIDE = 1100  # pixels: more than two blocks, so that there are overviews

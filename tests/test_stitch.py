@@ -4,13 +4,16 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsafnet_cli.classes import Legend, from_to_classes, transition_codes
+from lsafnet_cli.classes import Legend, transition_codes
 from lsafnet_cli.stages.infer import TileScores
 from lsafnet_cli.stages.stitch import Decision, stitch_tiles
 from lsafnet_cli.stages.tile import plan_tiles
 from lsafnet_cli.types import Grid, TileOptions
 
 LEGEND = Legend(("unchanged", "a", "b", "c"), ((255, 255, 255), (1, 0, 0), (2, 0, 0), (3, 0, 0)))
+
+from .maps import from_to_classes
+
 LAYERS = ("from", "to", "before", "after", "probability")
 
 
