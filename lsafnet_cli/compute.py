@@ -41,7 +41,9 @@ class Computation:
 
     @cached_property
     def _scorer(self) -> Scorer:
-        return Scorer(self._run.checkpoint.checkpoint, self._run.stretches, self._run.device)
+        run = self._run
+        checkpoints = [member.checkpoint for member in run.checkpoint.members]
+        return Scorer(checkpoints, run.stretches, run.device, run.options.tta)
 
     def compute(self, swath: Swath, done: int) -> None:
         """Compute the parts of one swath below row `done`: read, infer, stitch and write at the same time."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rasterio
 
-from lsafnet_cli.checkpoints import load_named_checkpoint
+from lsafnet_cli.checkpoints import load_ensemble
 from lsafnet_cli.compute import compute_parts
 from lsafnet_cli.deliver import make_report, write_outputs
 from lsafnet_cli.memory import memory_errors
@@ -37,9 +37,9 @@ def predict_change(
     """
     options, notes = options or PredictOptions(), Notebook(observer or SilentObserver())
     paths = OutputPaths.of(Path(output), options.output)
-    others = (options.read.aoi, options.checkpoint)
+    others = (options.read.aoi, options.checkpoint, *options.ensemble)
     paths.check(tuple(str(name) for name in (before, after, *others) if name), options.output.overwrite)
-    checkpoint = load_named_checkpoint(options.checkpoint, notes)
+    checkpoint = load_ensemble(options.checkpoint, options.ensemble, notes)
     with rasterio.Env(**patience()), memory_errors():
         pair = read_pair(before, after, options.read, checkpoint.info.bands)
         paths.keep_off(pair.before.files + pair.after.files)

@@ -120,7 +120,7 @@ def prepare_run(
     for text in chain(*notices):
         observer.notice(text)
     area = find_area(options.read.aoi, aligned.grid, observer)
-    region = Region.of(aligned, plan_tiles(aligned.grid, info.tile_px, options.tile), area)
+    region = Region.of(aligned, plan_tiles(aligned.grid, checkpoint.tile_px, options.tile), area)
     decision = Decision(checkpoint.legend, options.threshold, layers_to_compute(options))
     device = choose_device(options.device)
     return Run(
@@ -180,12 +180,12 @@ def describe_run(
     """Return what the map will say about itself; the options are those that decide its pixels."""
     before, after = pair.before.scene, pair.after.scene
     stretch = dict(zip(("before", "after"), (s and asdict(s) for s in stretches), strict=True))
-    size = options.tile.size_px or checkpoint.info.tile_px
+    size = options.tile.size_px or checkpoint.tile_px
     return Provenance(
         legend=checkpoint.legend,
         version=version("lsafnet"),
-        checkpoint=checkpoint.name,
-        checkpoint_sha256=checkpoint.sha256,
+        checkpoint=checkpoint.names,
+        checkpoint_sha256=checkpoint.fingerprints,
         before=before.path,
         after=after.path,
         before_date=options.polygons.before_date or before.acquired,
@@ -202,6 +202,7 @@ def describe_run(
             "shift_px": moved and [moved.rows_px, moved.cols_px],
             "stretch": stretch,
             "precision": device.precision,
+            "tta": options.tta,
             **({"aoi": options.read.aoi} if options.read.aoi else {}),
         },
     )

@@ -13,7 +13,6 @@ from lsafnet_cli.commands.options import (
     AfterArg,
     BandsOpt,
     BeforeArg,
-    CheckpointOpt,
     GridOpt,
     JsonOpt,
     OverwriteOpt,
@@ -33,6 +32,22 @@ from lsafnet_cli.commands.polygons import (
     make_polygon_options,
 )
 
+CheckpointsOpt = Annotated[
+    list[Path] | None,
+    typer.Option(
+        readable=False,
+        help="Trained network; else $LSAFNET_CHECKPOINT, else the small one shipped inside. Repeat it to average "
+        "the probabilities of several."
+    ),
+]
+TtaOpt = Annotated[
+    bool,
+    typer.Option(
+        "--tta",
+        help="Look at each tile as it is and flipped in three ways, and average: four times the work.",
+        rich_help_panel=TILES,
+    ),
+]
 # readable=False: whether a file may be read is found out, and said, where it is read
 MapOpt = Annotated[
     Path, typer.Option("--output", "-o", metavar="MAP.tif", readable=False, help="The change map to write.")
@@ -106,7 +121,7 @@ def predict(
     before: BeforeArg,
     after: AfterArg,
     output: MapOpt,
-    checkpoint: CheckpointOpt = None,
+    checkpoint: CheckpointsOpt = None,
     polygons: PolygonsOpt = None,
     also: AlsoOpt = "",
     overwrite: OverwriteOpt = False,
@@ -125,6 +140,7 @@ def predict(
     overlap: OverlapOpt = None,
     blend: BlendOpt = "taper",
     threshold: ThresholdOpt = 0.5,
+    tta: TtaOpt = False,
     device: DeviceOpt = "auto",
     precision: PrecisionOpt = "auto",
     compiled: CompileOpt = False,
@@ -151,7 +167,9 @@ def predict(
     )
 
     options = PredictOptions(
-        checkpoint=checkpoint,
+        checkpoint=checkpoint[0] if checkpoint else None,
+        ensemble=tuple(checkpoint[1:]) if checkpoint else (),
+        tta=tta,
         threshold=threshold,
         read=ReadOptions(parse_bands(bands), StretchRule.parse(stretch), readers, aoi),
         grid=GridOptions(grid, resolution, coregister),
