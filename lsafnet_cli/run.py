@@ -10,6 +10,7 @@ from typing import Any
 
 from lsafnet_cli.checkpoints import NamedCheckpoint
 from lsafnet_cli.devices import Device, choose_device, free_device_bytes
+from lsafnet_cli.errors import OptionError
 from lsafnet_cli.memory import MemoryPlan, plan_memory
 from lsafnet_cli.notices import (
     area_notices,
@@ -106,6 +107,7 @@ def prepare_run(
 ) -> Run:
     """Align the pair, plan its tiles, find its stretch; say what the user should know."""
     wanted_codes(checkpoint.legend, options.polygons.classes)  # a wrong class is told before the work
+    check_layers(checkpoint, options.output.also)
     pair, aligned, moved = place_pair(pair, options.grid, observer)
     info = checkpoint.info
     before, after = (
@@ -135,6 +137,15 @@ def prepare_run(
         options=options,
         provenance=describe_run(aligned, checkpoint, options, device, (before, after), moved),
     )
+
+
+def check_layers(checkpoint: NamedCheckpoint, also: tuple[str, ...]) -> None:
+    """Raise OptionError for layers of land cover where the network knows none."""
+    missing = [layer for layer in ("from", "to", "before", "after") if layer in also]
+    if missing and not checkpoint.legend.semantic:
+        raise OptionError(
+            f"--also {','.join(missing)}: {checkpoint.name} tells only changed from unchanged; leave them out"
+        )
 
 
 def place_pair(
