@@ -228,3 +228,21 @@ def test_the_data_sets_are_those_of_the_papers():
     assert len(landsat["classes"]) == 5
     assert second["classes"][5] == {"name": "building", "color": "#800000"}
     assert landsat["normalization"]["after"]["mean"] == [137.36, 136.50, 135.144]
+
+
+def test_the_data_set_of_the_docs_is_one(tmp_path):
+    docs = (Path(__file__).parents[1] / "docs" / "checkpoints.md").read_text(encoding="utf-8")
+    described = json.loads(docs.split("```json\n")[1].split("```")[0])
+    (tmp_path / "own.json").write_text(json.dumps(described))
+    path = published(tmp_path / "published.pth", "fc-siam-conc", bands=4)
+    checkpoint = tmp_path / "x.safetensors"
+    assert run("checkpoint", "import", path, "--dataset", tmp_path / "own.json", "-o", checkpoint) == 0
+    assert read_checkpoint_info(checkpoint).bands == 4
+
+
+def test_the_table_of_the_docs_is_that_of_the_registry():
+    docs = (Path(__file__).parents[1] / "docs" / "checkpoints.md").read_text(encoding="utf-8")
+    for spec in NETWORKS.values():
+        assert f"{spec.parameters:.3f}" in docs
+        assert f"{spec.gflop:.1f}" in docs
+        assert spec.paper.split("doi ")[1] in docs

@@ -85,3 +85,17 @@ def networks(as_json: JsonOpt = False) -> None:
     from lsafnet_cli.console import show_networks
 
     show_networks(network_facts(), as_json)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="The checkpoint to export.")],
+    output: OutputOpt,
+    form: FormatOpt = ExportFormat.TORCH_EXPORT,
+    tile: TileOpt = None,
+    overwrite: OverwriteOpt = False,
+) -> None:
+    """Write a checkpoint, its normalisation included, as a program for other runtimes."""
+    from lsafnet_cli.exporting import export_checkpoint
+
+    print(f"{form}: {export_checkpoint(checkpoint, output, form, tile_px=tile, overwrite=overwrite)}")

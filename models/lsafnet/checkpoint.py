@@ -76,7 +76,10 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     info = read_checkpoint_info(path)
     network = _build_without_memory(path, info)
-    network.load_state_dict(fit_state_dict(path, _load_tensors(path), network.state_dict()), assign=True)
+    state = fit_state_dict(path, _load_tensors(path), network.state_dict())
+    if any(buffer.is_meta for key, buffer in network.named_buffers() if key not in state):
+        network = build_network(info.network, num_classes=info.num_classes, bands=info.bands, **info.options)
+    network.load_state_dict(state, assign=True)
     return Checkpoint(network.eval(), info)
 
 
