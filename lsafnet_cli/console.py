@@ -161,8 +161,8 @@ def show_import(report: ImportReport, as_json: bool) -> None:
         show_json(asdict(report))
         return
     print(f"network: {report.network} ({report.reason})")
-    print(f"classes: {', '.join(report.classes)}")
-    print(f"checkpoint: {report.output}")
+    print(f"classes: {printable(', '.join(report.classes))}")
+    print(f"checkpoint: {printable(report.output)}")
 
 
 def show_checkpoint(facts: CheckpointFacts, as_json: bool) -> None:
@@ -187,10 +187,13 @@ def show_checkpoint(facts: CheckpointFacts, as_json: bool) -> None:
         "licence": info.license,
     }
     for name, words in rows.items():
-        console.print(Text(f"{name}: {words}"))
+        console.print(Text(f"{name}: {printable(words)}"))
     for entry in info.classes:
         console.print(
-            Text("class: "), Text("██", style=entry.color), Text(f" {entry.color} {entry.name}"), sep=""
+            Text("class: "),
+            Text("██", style=entry.color),
+            Text(f" {entry.color} {printable(entry.name)}"),
+            sep="",
         )
 
 

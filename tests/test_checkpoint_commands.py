@@ -4,10 +4,11 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from lsafnet import NETWORKS, load_checkpoint
+from lsafnet import NETWORKS, load_checkpoint, save_checkpoint
 from lsafnet_cli.app import main
 from lsafnet_cli.checkpoints import shipped_checkpoint
 
@@ -40,6 +41,15 @@ def test_show_says_all_that_the_checkpoint_holds(tiny_checkpoint, capsys):
         "Zhou et al.",
     ):
         assert part in text
+
+
+def test_what_a_checkpoint_says_cannot_command_the_terminal(tiny_checkpoint, tmp_path, capsys):
+    checkpoint = load_checkpoint(tiny_checkpoint)
+    path = tmp_path / "odd.safetensors"
+    save_checkpoint(path, checkpoint.network, replace(checkpoint.info, license="\x1b[2Jfree\nas air"))
+    text = shown(capsys, "show", path)
+    assert "licence: \\x1b[2Jfree\\nas air" in text
+    assert "\x1b" not in text
 
 
 def test_show_takes_the_shipped_checkpoint_where_none_is_named(capsys, monkeypatch):

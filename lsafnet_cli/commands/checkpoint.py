@@ -21,12 +21,15 @@ class ExportFormat(StrEnum):
 
 
 FileArg = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A published state dict: .pth, .pt or .safetensors.")
+    Path,
+    typer.Argument(metavar="FILE", readable=False, help="A published state dict: .pth, .pt or .safetensors."),
 ]
 CheckpointArg = Annotated[
     Path | None,
     typer.Argument(
-        metavar="CHECKPOINT", help="Default: $LSAFNET_CHECKPOINT, else the small one shipped inside."
+        metavar="CHECKPOINT",
+        readable=False,
+        help="Default: $LSAFNET_CHECKPOINT, else the small one shipped inside.",
     ),
 ]
 NetworkOpt = Annotated[
@@ -38,7 +41,7 @@ DataSetOpt = Annotated[
         help="What it was trained on: second, landsat-scd, or a JSON file (see docs/checkpoints.md)."
     ),
 ]
-OutputOpt = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+OutputOpt = Annotated[Path, typer.Option("--output", "-o", readable=False, help="The file to write.")]
 LicenseOpt = Annotated[
     str | None, typer.Option("--license", help="Terms of the weights, kept in the checkpoint.")
 ]
@@ -89,7 +92,9 @@ def networks(as_json: JsonOpt = False) -> None:
 
 @app.command()
 def export(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="The checkpoint to export.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", readable=False, help="The checkpoint to export.")
+    ],
     output: OutputOpt,
     form: FormatOpt = ExportFormat.TORCH_EXPORT,
     tile: TileOpt = None,

@@ -37,7 +37,7 @@ CheckpointsOpt = Annotated[
     typer.Option(
         readable=False,
         help="Trained network; else $LSAFNET_CHECKPOINT, else the small one shipped inside. Repeat it to average "
-        "the probabilities of several."
+        "the probabilities of several.",
     ),
 ]
 TtaOpt = Annotated[
