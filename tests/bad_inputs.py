@@ -86,6 +86,7 @@ def fill_folder() -> None:
     Path("long.safetensors").write_bytes(struct.pack("<Q", 2**62) + b"{}")
     Path("plain.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
     Path("far.geojson").write_text(shapely.to_geojson(shapely.box(0, 0, 1, 1)))
+    Path("bytes.geojson").write_bytes(b"{\xff" + Path("far.geojson").read_bytes())
     Path("line.geojson").write_text(shapely.to_geojson(shapely.LineString([(9, 48), (10, 49)])))
     with zipfile.ZipFile("pair.zip", "w") as archive:
         archive.write("a.tif")
@@ -102,15 +103,16 @@ def write_images() -> None:
     write_raster(Path("bare.tif"), noise(1, 70, 80), crs=None, transform=None)
     write_raster(Path("bare_small.tif"), noise(1, 60, 80), crs=None, transform=None)
     Path("cut.tif").write_bytes(Path("a.tif").read_bytes()[:3000])
-    write_hurt(Path("hurt.tif"))
+    write_hurt(Path("hurt.tif"), "uint8")
+    write_hurt(Path("hurt16.tif"), "uint16")  # is read once before the run, to find its stretch
     Path("hole.vrt").write_text(vrt(80, 70, source="gone.tif"))
     Path("pipe.vrt").write_text(vrt(80, 70, source="pipe.tif"))
     Path("ring.vrt").write_text(vrt(80, 70, source="ring.vrt"))
 
 
-def write_hurt(path: Path) -> None:
+def write_hurt(path: Path, dtype: str) -> None:
     """Write an image that opens well, but some of whose compressed pixels were overwritten."""
-    pixels = np.random.default_rng(0).integers(1, 255, (3, 70, 80), "uint8")
+    pixels = np.random.default_rng(0).integers(1, 255, (3, 70, 80), dtype)
     whole = write_raster(path, pixels, compress="deflate").read_bytes()
     third = len(whole) // 3
     path.write_bytes(whole[:third] + bytes(third) + whole[2 * third :])

@@ -87,8 +87,15 @@ def worker(tmp_path_factory) -> Iterator[Worker]:
     worker.stop()
 
 
+class Seeds(dict[str, bytes]):
+    """Whole files by name; shown without their contents, for hypothesis prints what a failing test was given."""
+
+    def __repr__(self) -> str:
+        return f"Seeds({', '.join(self)})"
+
+
 @pytest.fixture(scope="module")
-def seeds(worker, tiny_checkpoint) -> dict[str, bytes]:
+def seeds(worker, tiny_checkpoint) -> Seeds:
     """Return whole files by name; a good pair of them, a.tif and b.tif, stays in the worker's folder."""
     folder = worker.folder
     pixels, wide = noise(1, 70, 80), noise(1, 70, 80).astype("uint16") * 99
@@ -110,7 +117,7 @@ def seeds(worker, tiny_checkpoint) -> dict[str, bytes]:
     torch.save(build_network("lsafnet-tiny", num_classes=3).state_dict(), folder / "state.pth")
     for name in ("aoi.gpkg", "aoi.geojson", "aoi.fgb"):
         write_outline(folder / name, [on_ground(shapely.box(5, 5, 50, 60), "EPSG:4326")], "EPSG:4326")
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix}
+    return Seeds((path.name, path.read_bytes()) for path in sorted(folder.iterdir()) if path.suffix)
 
 
 extremes = st.sampled_from([0, 1, 2, 7, 255, 256, 65535, 2**16, 2**31 - 1, 2**31, 2**32 - 1])

@@ -12,8 +12,9 @@ import rasterio
 import shapely
 
 from lsafnet_cli import PredictOptions, predict_change
-from lsafnet_cli.errors import OutputError
+from lsafnet_cli.errors import InputError, OutputError
 from lsafnet_cli.stages.read import read_scene
+from lsafnet_cli.stages.scene_files import SceneSource
 from lsafnet_cli.stages.sources import is_remote, local_path
 from lsafnet_cli.stamps import scene_stamp
 from lsafnet_cli.types import OutputOptions, ReadOptions
@@ -89,6 +90,16 @@ def test_a_mask_beside_a_remote_image_is_not_overlooked(images, corner, tiny_che
     codes = codes_of(tmp_path / "changes.tif")  # from row 20 on
     assert (codes[:40] == 255).all()
     assert (codes[40:] != 255).all()
+
+
+def test_a_mask_that_is_lost_while_a_run_goes_on_is_noticed(images):
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(images / "a.tif", "r+") as dataset:
+        dataset.write_mask(np.zeros((ROWS, COLS), np.uint8))
+    scene = read_scene(images / "a.tif", None, None)
+    SceneSource(scene).close()
+    (images / "a.tif.msk").unlink()
+    with pytest.raises(InputError, match=r"a.tif: is not as it was when the run began"):
+        SceneSource(scene)
 
 
 def test_a_server_that_dies_gives_one_line_and_the_same_command_goes_on(images, tiny_checkpoint, tmp_path):

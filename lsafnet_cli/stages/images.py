@@ -10,11 +10,9 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
-from lsafnet_cli.errors import InputError
 from lsafnet_cli.stages.align import AlignedImage, footprint, pixel_size_m
-from lsafnet_cli.stages.read import RASTER_ERRORS
+from lsafnet_cli.stages.read import reading_pixels
 from lsafnet_cli.stages.scene_files import ANY_CRS, VALID, SceneSource, usable_pixels
-from lsafnet_cli.stages.sources import reading_failed
 from lsafnet_cli.stages.validity import BoolArray, NumberArray
 from lsafnet_cli.types import Grid
 
@@ -43,14 +41,12 @@ class ImageReader:
 
     def read(self, window: Window, numbers: NumberArray, valid: BoolArray) -> None:
         """Fill `numbers` (bands, rows, cols), and `valid` (rows, cols) where it can be False. Raises InputError."""
-        try:
+        with reading_pixels(self.image.scene.path):
             if self.image.offset is None:
                 self._warp(window, numbers, valid)
             else:
                 placed = self._placed(window, self.image.offset)
                 self._source().read_into(numbers, None if self.image.all_valid else valid, placed)
-        except RASTER_ERRORS as error:
-            raise InputError(reading_failed(self.image.scene.path, error)) from error
 
     @staticmethod
     def _placed(window: Window, offset: tuple[int, int]) -> Window:
@@ -115,15 +111,12 @@ def decimated(image: AlignedImage, shape: tuple[int, int]) -> tuple[NumberArray,
     """
     grid, scene = image.grid, image.scene
     rows, cols = shape
-    try:
-        with SceneSource(scene) as source:
-            if image.offset is not None:
-                row, col = image.offset
-                return source.read(Window(col, row, grid.width, grid.height), shape)
-            smaller = Affine.scale(grid.width / cols, grid.height / rows)
-            return _warped_small(image, source, Grid(grid.crs, grid.transform @ smaller, cols, rows))
-    except RASTER_ERRORS as error:
-        raise InputError(reading_failed(scene.path, error)) from error
+    with reading_pixels(scene.path), SceneSource(scene) as source:
+        if image.offset is not None:
+            row, col = image.offset
+            return source.read(Window(col, row, grid.width, grid.height), shape)
+        smaller = Affine.scale(grid.width / cols, grid.height / rows)
+        return _warped_small(image, source, Grid(grid.crs, grid.transform @ smaller, cols, rows))
 
 
 def _warped_small(image: AlignedImage, source: SceneSource, small: Grid) -> tuple[NumberArray, BoolArray]:

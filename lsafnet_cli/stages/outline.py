@@ -7,18 +7,17 @@ from typing import Any
 import fiona
 import numpy as np
 import shapely
-from fiona.errors import FionaError
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.errors import CRSError
 from rasterio.warp import transform as transform_points
 from shapely.affinity import translate
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from lsafnet_cli.errors import InputError, NoOverlapError, PairError
+from lsafnet_cli.errors import InputError, NoOverlapError, PairError, reason_of
 from lsafnet_cli.stages.area import Area
-from lsafnet_cli.stages.sources import patience, refuse_what_is_no_file, unreadable
+from lsafnet_cli.stages.read import RASTER_ERRORS
+from lsafnet_cli.stages.vector_files import reading_vectors
 from lsafnet_cli.types import Grid
 
 Points = NDArray[np.float64]
@@ -44,12 +43,8 @@ def read_outline(path: str) -> Outline:
 
     Raises InputError where the file cannot be read or holds none.
     """
-    refuse_what_is_no_file(path)
-    try:
-        with fiona.Env(**patience()):  # fiona's GDAL is not rasterio's
-            outline = _first_polygons(path)
-    except (FionaError, CRSError, OSError, ValueError, TypeError, shapely.errors.ShapelyError) as error:
-        raise InputError(unreadable(path, error, "a vector file")) from error
+    with reading_vectors(path, "a vector file"):
+        outline = _first_polygons(path)
     if outline is None:
         raise InputError(f"{path}: holds no polygon; --aoi takes the area within polygons")
     return outline
@@ -89,12 +84,12 @@ def place_outline(outline: Outline, grid: Grid) -> Area:
         raise PairError(
             f"{outline.path}: its place on images without a CRS is unknown; give the images a CRS first"
         )
-    crs = outline.crs or grid.crs
-    footprint = _Footprint.of(grid, crs)
-    here = footprint.cut(outline.geometry)
-    if crs != grid.crs:
-        here = shapely.segmentize(here, footprint.size * EDGE_SHARE)
-    placed = shapely.transform(here, lambda points: _to_pixels(points, crs, grid))
+    try:
+        placed = _placed(outline, grid)
+    except RASTER_ERRORS as error:
+        raise PairError(
+            f"{outline.path}: its CRS does not fit that of the images ({reason_of(error)})"
+        ) from error
     if not np.isfinite(shapely.get_coordinates(placed)).all():
         raise PairError(f"{outline.path}: reaches where the images' CRS has no coordinates; cut it first")
     whole = shapely.box(0, 0, grid.width, grid.height)
@@ -104,6 +99,16 @@ def place_outline(outline: Outline, grid: Grid) -> Area:
             f"{outline.path}: --aoi holds no pixel of the ground that both images share; check its CRS"
         )
     return area
+
+
+def _placed(outline: Outline, grid: Grid) -> BaseGeometry:
+    """Return what of an outline lies about a grid, in its pixels."""
+    crs = outline.crs or grid.crs
+    footprint = _Footprint.of(grid, crs)
+    here = footprint.cut(outline.geometry)
+    if crs != grid.crs:
+        here = shapely.segmentize(here, footprint.size * EDGE_SHARE)
+    return shapely.transform(here, lambda points: _to_pixels(points, crs, grid))
 
 
 def _to_pixels(points: Points, crs: CRS | None, grid: Grid) -> Points:

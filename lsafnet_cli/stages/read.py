@@ -13,19 +13,26 @@ from affine import Affine
 from rasterio._err import CPLE_BaseError
 from rasterio._path import _parse_path, _vsi_path
 from rasterio.crs import CRS
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError, RPCError
 from rasterio.warp import calculate_default_transform
 
 from lsafnet_cli.errors import InputError, PairError
 from lsafnet_cli.stages.bands import choose_bands, choose_colors, common_dtype, is_paletted
-from lsafnet_cli.stages.sources import files_of, open_source, refuse_the_implausible, unreadable
+from lsafnet_cli.stages.sources import (
+    files_of,
+    open_source,
+    reading_failed,
+    refuse_the_implausible,
+    unreadable,
+)
 from lsafnet_cli.stages.validity import alpha_band, validity_of
 from lsafnet_cli.types import Grid, ReadOptions
 
 # `ScenePair` speaks of a missing georeference itself. For good, since catch_warnings is not safe in threads.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
-RASTER_ERRORS = (RasterioError, CPLE_BaseError, OSError)  # rasterio lets some of GDAL's own errors through
+# rasterio lets some of GDAL's own errors through, and has some that are no RasterioError
+RASTER_ERRORS = (RasterioError, CPLE_BaseError, CRSError, RPCError, UnicodeDecodeError, OSError)
 TALLEST_BLOCK_ROW = 2048  # taller blocks (a file of one strip) are left to GDAL's cache
 RPC_CRS = CRS.from_epsg(4326)  # what RPCs are defined in
 
@@ -198,6 +205,15 @@ def open_raster(path: str | Path) -> Iterator[Any]:
             yield dataset
     except RASTER_ERRORS as error:
         raise InputError(unreadable(str(path), error)) from error
+
+
+@contextmanager
+def reading_pixels(path: str) -> Iterator[None]:
+    """Let whatever goes wrong with the pixels of an image that could be opened become an InputError naming it."""
+    try:
+        yield
+    except RASTER_ERRORS as error:
+        raise InputError(reading_failed(path, error)) from error
 
 
 def rasterio_open(path: str | Path) -> Any:

@@ -13,8 +13,9 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.windows import Window
 
+from lsafnet_cli.errors import InputError
 from lsafnet_cli.stages.read import Scene, rasterio_open, vsi_name
-from lsafnet_cli.stages.validity import BoolArray, NumberArray, all_finite, valid_pixels
+from lsafnet_cli.stages.validity import BoolArray, NumberArray, all_finite, valid_pixels, validity_of
 
 GDAL_TYPES = {
     "uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16",
@@ -30,6 +31,11 @@ class SceneSource:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._file = rasterio_open(scene.path)
+        stored = (1,) if scene.paletted else scene.bands
+        found = self._file.shape, validity_of(self._file, stored)
+        if found != (scene.file_shape, scene.validity):  # a mask beside it lost on a faltering server, say
+            self._file.close()
+            raise InputError(f"{scene.path}: is not as it was when the run began; try the same command again")
 
     def __enter__(self) -> Self:
         return self

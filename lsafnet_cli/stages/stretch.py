@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from rasterio.windows import Window
 
-from lsafnet_cli.stages.read import Scene
+from lsafnet_cli.stages.read import Scene, reading_pixels
 from lsafnet_cli.stages.scene_files import SceneSource
 from lsafnet_cli.stages.validity import BoolArray, NumberArray
 from lsafnet_cli.types import Stretch, StretchRule
@@ -83,9 +83,9 @@ class Sample:
 def sample_scene(scene: Scene) -> Sample:
     """Return a decimated read of a scene, at most SAMPLE_PX a side; windows spread over it where that is dear.
 
-    A decimated read decodes a whole file that has no overviews.
+    A decimated read decodes a whole file that has no overviews. Raises InputError.
     """
-    with SceneSource(scene) as source:
+    with reading_pixels(scene.path), SceneSource(scene) as source:
         if source.has_overviews or scene.grid.pixel_count <= WHOLE_READ_PX:
             scale = max(1.0, max(scene.file_shape) / SAMPLE_PX)
             rows, cols = (max(1, round(side / scale)) for side in scene.file_shape)

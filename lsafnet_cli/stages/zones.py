@@ -1,29 +1,25 @@
 """Zones: polygons of any vector file, laid on a map's grid; a zone's pixels are those whose centres it holds."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import fiona
 import numpy as np
 import shapely
 from affine import Affine
-from fiona.errors import FionaError
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from rasterio.errors import RasterioError
 from rasterio.features import rasterize
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 from shapely.geometry import Polygon, shape
 from shapely.geometry.base import BaseGeometry
 
-from lsafnet_cli.errors import InputError, NoOverlapError, OptionError, reason_of
+from lsafnet_cli.errors import InputError, NoOverlapError, OptionError
+from lsafnet_cli.stages.vector_files import reading_vectors
 from lsafnet_cli.types import Grid
 
-VECTOR_ERRORS = (FionaError, OSError, RuntimeError, ValueError)  # fiona raises plain RuntimeErrors too
 POLYGONS = ("Polygon", "MultiPolygon", "3D Polygon", "3D MultiPolygon", "GeometryCollection", "Unknown")
 CORNERS = 256  # points put on the longest side of a zone before it is bent into another CRS
 Bounds = tuple[float, float, float, float]
@@ -86,7 +82,7 @@ def read_zones(request: ZoneRequest, grid: Grid) -> ZoneSet:
     path = request.path
     if grid.crs is None:
         raise InputError(f"{path}: zones cannot be laid on a map without a CRS")
-    with _input_errors(path):
+    with reading_vectors(path, "zones"):
         layer = request.layer or _polygon_layer(path)
         _check_layer(request)
         with fiona.open(path, layer=layer) as source:
@@ -202,15 +198,3 @@ def _flat(geometry: BaseGeometry) -> Iterator[BaseGeometry]:
             yield from _flat(part)
         else:
             yield part
-
-
-@contextmanager
-def _input_errors(path: str) -> Iterator[None]:
-    try:
-        yield
-    except VECTOR_ERRORS as error:
-        if "://" not in path and not path.startswith("/vsi") and not Path(path).exists():
-            raise InputError(f"{path}: no such file") from error
-        raise InputError(f"{path}: cannot be read as zones ({reason_of(error)})") from error
-    except RasterioError as error:
-        raise InputError(f"{path}: does not fit the map's CRS ({reason_of(error)})") from error
