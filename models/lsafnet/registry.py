@@ -61,7 +61,7 @@ _SPECS = (
     _lsafnet("lsafnet-base", lgaa=False, lgce=False),
     _lsafnet("lsafnet-lgaa", lgce=False),
     _lsafnet("lsafnet-lgce", lgaa=False),
-    _lsafnet("lsafnet-tiny", backbone="resnet10-narrow", width=24),
+    _lsafnet("lsafnet-tiny", backbone="resnet10-narrow", width=28),
 )
 
 _REGISTERED = {spec.name: spec for spec in _SPECS}

@@ -90,7 +90,7 @@ RESNET_WIDTHS = Widths(64, 64, 128, 256, 512)
 BACKBONES: Mapping[str, Callable[[int], Backbone]] = {
     "resnet18": _resnet((2, 2, 2, 2), RESNET_WIDTHS),
     "resnet34": _resnet((3, 4, 6, 3), RESNET_WIDTHS),
-    "resnet10-narrow": _resnet((1, 1, 1, 1), Widths(24, 24, 48, 96, 192)),
+    "resnet10-narrow": _resnet((1, 1, 1, 1), Widths(28, 28, 56, 112, 224)),
 }
 """What `build_backbone` knows: name to a function of the number of bands."""
 
