@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,11 +22,32 @@ SHIPPED = "lsafnet-tiny-made.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class NamedCheckpoint:
-    """A loaded checkpoint with its file's name and sha256."""
+    """A loaded checkpoint with its file's name and sha256, and others to average its probabilities with."""
 
     name: str
     sha256: str
     checkpoint: "Checkpoint"
+    others: tuple["NamedCheckpoint", ...] = ()
+
+    @property
+    def members(self) -> tuple["NamedCheckpoint", ...]:
+        """This checkpoint and the others."""
+        return (self, *self.others)
+
+    @property
+    def names(self) -> str:
+        """The names of all members."""
+        return " + ".join(member.name for member in self.members)
+
+    @property
+    def fingerprints(self) -> str:
+        """The sha256 of all members."""
+        return " + ".join(member.sha256 for member in self.members)
+
+    @property
+    def tile_px(self) -> int:
+        """The largest tile of all members: none sees less around a pixel than it was trained with."""
+        return max(member.info.tile_px for member in self.members)
 
     @property
     def info(self) -> CheckpointInfo:
@@ -84,6 +105,30 @@ def load_named_checkpoint(path: Path | None, observer: Observer) -> NamedCheckpo
             "it shows how the tool works, its maps of real images mean little"
         )
     return NamedCheckpoint(chosen.name, sha256_of(chosen), checkpoint)
+
+
+def load_ensemble(path: Path | None, others: tuple[Path, ...], observer: Observer) -> NamedCheckpoint:
+    """Load a checkpoint and those to average it with. Raises CheckpointFileError, also where they do not fit."""
+    first = load_named_checkpoint(path, observer)
+    more = tuple(load_named_checkpoint(other, observer) for other in others)
+    for other in more:
+        ours, theirs = _needs(first), _needs(other)
+        differing = [f"{name} {ours[name]} and {theirs[name]}" for name in ours if ours[name] != theirs[name]]
+        if differing:
+            raise CheckpointFileError(
+                f"{first.name} and {other.name} cannot be averaged: {'; '.join(differing)}"
+            )
+    return replace(first, others=more)
+
+
+def _needs(one: NamedCheckpoint) -> dict[str, object]:
+    """Return what the members of an ensemble must have in common, by name."""
+    return {
+        "maps": "from-to" if one.legend.semantic else "change alone",
+        "classes": ", ".join(one.legend.names),
+        "bands": one.info.bands,
+        "value range": "{:g}..{:g}".format(*one.info.value_range),
+    }
 
 
 def sha256_of(path: Path) -> str:

@@ -51,7 +51,9 @@ class Computation:
 
     @cached_property
     def _scorer(self) -> Scorer:
-        return Scorer(self._run.checkpoint.checkpoint, self._run.stretches, self._run.device)
+        run = self._run
+        checkpoints = [member.checkpoint for member in run.checkpoint.members]
+        return Scorer(checkpoints, run.stretches, run.device, run.options.tta)
 
     def compute(self, swath: Swath, done: int, end: int) -> None:
         """Compute the parts of one swath in rows [done, end): read, infer, stitch and write at the same time."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import rasterio
 
-from lsafnet_cli.checkpoints import NamedCheckpoint, load_named_checkpoint
+from lsafnet_cli.checkpoints import NamedCheckpoint, load_ensemble
 from lsafnet_cli.compute import compute_parts
 from lsafnet_cli.deliver import make_report, write_outputs
 from lsafnet_cli.memory import memory_errors
@@ -85,9 +85,9 @@ def open_prediction(
     """Open two images and decide everything else; a checkpoint that is loaded already takes the options' place."""
     notes = Notebook(observer)
     paths = OutputPaths.of(output, options.output)
-    others = (options.read.aoi, options.checkpoint)
+    others = (options.read.aoi, options.checkpoint, *options.ensemble)
     paths.check(tuple(str(name) for name in (*pair, *others) if name), options.output.overwrite)
-    checkpoint = checkpoint or load_named_checkpoint(options.checkpoint, notes)
+    checkpoint = checkpoint or load_ensemble(options.checkpoint, options.ensemble, notes)
     with rasterio.Env(**patience()), memory_errors():
         scenes = read_pair(*pair, options.read, checkpoint.info.bands)
         paths.keep_off(scenes.before.files + scenes.after.files)

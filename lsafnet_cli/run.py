@@ -10,6 +10,7 @@ from typing import Any
 
 from lsafnet_cli.checkpoints import NamedCheckpoint
 from lsafnet_cli.devices import Device, choose_device, free_device_bytes
+from lsafnet_cli.errors import OptionError
 from lsafnet_cli.memory import MemoryPlan, plan_memory
 from lsafnet_cli.notices import (
     area_notices,
@@ -106,6 +107,7 @@ def prepare_run(
 ) -> Run:
     """Align the pair, plan its tiles, find its stretch; say what the user should know."""
     wanted_codes(checkpoint.legend, options.polygons.classes)  # a wrong class is told before the work
+    check_layers(checkpoint, options.output.also)
     pair, aligned, moved = place_pair(pair, options.grid, observer)
     info = checkpoint.info
     before, after = (
@@ -120,7 +122,7 @@ def prepare_run(
     for text in chain(*notices):
         observer.notice(text)
     area = find_area(options.read.aoi, aligned.grid, observer)
-    region = Region.of(aligned, plan_tiles(aligned.grid, info.tile_px, options.tile), area)
+    region = Region.of(aligned, plan_tiles(aligned.grid, checkpoint.tile_px, options.tile), area)
     decision = Decision(checkpoint.legend, options.threshold, layers_to_compute(options))
     device = choose_device(options.device)
     return Run(
@@ -135,6 +137,15 @@ def prepare_run(
         options=options,
         provenance=describe_run(aligned, checkpoint, options, device, (before, after), moved),
     )
+
+
+def check_layers(checkpoint: NamedCheckpoint, also: tuple[str, ...]) -> None:
+    """Raise OptionError for layers of land cover where the network knows none."""
+    missing = [layer for layer in ("from", "to", "before", "after") if layer in also]
+    if missing and not checkpoint.legend.semantic:
+        raise OptionError(
+            f"--also {','.join(missing)}: {checkpoint.name} tells only changed from unchanged; leave them out"
+        )
 
 
 def place_pair(
@@ -180,12 +191,12 @@ def describe_run(
     """Return what the map will say about itself; the options are those that decide its pixels."""
     before, after = pair.before.scene, pair.after.scene
     stretch = dict(zip(("before", "after"), (s and asdict(s) for s in stretches), strict=True))
-    size = options.tile.size_px or checkpoint.info.tile_px
+    size = options.tile.size_px or checkpoint.tile_px
     return Provenance(
         legend=checkpoint.legend,
         version=version("lsafnet"),
-        checkpoint=checkpoint.name,
-        checkpoint_sha256=checkpoint.sha256,
+        checkpoint=checkpoint.names,
+        checkpoint_sha256=checkpoint.fingerprints,
         before=before.path,
         after=after.path,
         before_date=options.polygons.before_date or before.acquired,
@@ -202,6 +213,7 @@ def describe_run(
             "shift_px": moved and [moved.rows_px, moved.cols_px],
             "stretch": stretch,
             "precision": device.precision,
+            "tta": options.tta,
             **({"aoi": options.read.aoi} if options.read.aoi else {}),
         },
     )

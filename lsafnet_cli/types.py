@@ -234,9 +234,15 @@ def parse_bytes(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PredictOptions:
-    """Everything `predict_change` can be told. A checkpoint of None is $LSAFNET_CHECKPOINT or the shipped one."""
+    """Everything `predict_change` can be told. A checkpoint of None is $LSAFNET_CHECKPOINT or the shipped one.
+
+    ensemble: further checkpoints, whose probabilities are averaged with the first one's. tta: look at each tile
+    in four ways (test-time augmentation), as it is and flipped, and average; it takes four times as long.
+    """
 
     checkpoint: Path | None = None
+    ensemble: tuple[Path, ...] = ()
+    tta: bool = False
     threshold: float = 0.5
     read: ReadOptions = ReadOptions()
     grid: GridOptions = GridOptions()
@@ -248,6 +254,8 @@ class PredictOptions:
     def __post_init__(self) -> None:
         if not (0 < self.threshold < 1 and math.isfinite(self.threshold)):
             raise OptionError(f"--threshold {self.threshold}: choose a probability between 0 and 1")
+        if self.ensemble and self.checkpoint is None:
+            raise OptionError("an ensemble needs its first checkpoint too; give checkpoint")
         if self.polygons.shaped and not self.output.polygons:
             raise OptionError(f"{self.polygons.shaped} shapes polygons only; name their file with --polygons")
 

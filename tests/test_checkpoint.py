@@ -203,7 +203,7 @@ def test_tensors_that_do_not_fit_are_listed(saved: Path) -> None:
     for fault, tensors in faults.items():
         save_file(tensors, saved, metadata=metadata)
         found = "extra.weight" if fault == "surplus" else key
-        assert f"{fault}: {found};" in refusal(load_checkpoint, saved)
+        assert f"{fault}: {found}" in refusal(load_checkpoint, saved)
 
 
 def test_many_missing_tensors_are_counted(saved: Path) -> None:

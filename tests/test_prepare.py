@@ -9,7 +9,7 @@ import rasterio
 import torch
 from torch import nn
 
-from lsafnet import build_network
+from lsafnet import NETWORKS, build_network
 from lsafnet.prepare import fold_batch_norms, prepare
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.checkpoints import shipped_checkpoint
@@ -40,6 +40,39 @@ def test_folding_leaves_no_batch_norm_and_the_same_logits(name):
         with torch.inference_mode():
             for found, expected in zip(folded(*images), network(*images), strict=True):
                 torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if not name.startswith("lsafnet")])
+def test_folding_keeps_the_logits_of_published_networks(name):
+    network = settled(name).double()
+    folded = fold_batch_norms(network)
+    assert batch_norms(folded) < batch_norms(network) / 2  # transposed convolutions keep theirs
+    images = torch.randn(2, 1, 3, 64, 32, dtype=torch.float64)
+    with torch.inference_mode():
+        for found, expected in zip(folded(*images), network(*images), strict=True):
+            assert (found is None) == (expected is None)
+            if found is not None:
+                torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-7)
+
+
+def batch_norms(network):
+    return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+
+
+def test_a_convolution_that_runs_twice_is_not_folded_twice():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+        def forward(self, before, after):
+            return self.norm(self.conv(before)) - self.norm(self.conv(after))
+
+    network = Twice()
+    images = torch.randn(2, 4, 3, 8, 8)
+    network(*images)
+    folded = fold_batch_norms(network.eval())
+    torch.testing.assert_close(folded(*images), network(*images))
 
 
 def test_a_network_that_cannot_be_traced_is_left_as_it_is():

@@ -9,9 +9,9 @@ from affine import Affine
 from lsafnet_cli.batch.devices import threads_each, worker_devices
 from lsafnet_cli.batch.options import BatchOptions
 from lsafnet_cli.batch.plan import BatchPlan
-from lsafnet_cli.checkpoints import load_named_checkpoint
+from lsafnet_cli.checkpoints import load_ensemble
 from lsafnet_cli.devices import choose_device
-from lsafnet_cli.stages.infer import prepared_network
+from lsafnet_cli.stages.infer import FLIPS, prepared_network
 from lsafnet_cli.stages.tile import plan_tiles
 from lsafnet_cli.types import Grid, SilentObserver
 
@@ -32,9 +32,9 @@ class Estimate:
 def estimate_batch(plan: BatchPlan, options: BatchOptions) -> Estimate:
     """Return how long the scenes to do would take on this machine's devices, all alike the first."""
     devices = worker_devices(options.devices)
-    checkpoint = load_named_checkpoint(options.predict.checkpoint, SilentObserver())
+    checkpoint = load_ensemble(options.predict.checkpoint, options.predict.ensemble, SilentObserver())
     device = choose_device(replace(options.predict.device, device=devices[0]))
-    size = options.predict.tile.size_px or checkpoint.info.tile_px
+    size = options.predict.tile.size_px or checkpoint.tile_px
     grids = [
         Grid(None, Affine.identity(), one.size.width, one.size.height) for one in plan.todo if one.size.pixels
     ]
@@ -42,12 +42,15 @@ def estimate_batch(plan: BatchPlan, options: BatchOptions) -> Estimate:
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(threads_each(devices) or threads)
-        each = _tile_seconds(
-            prepared_network(checkpoint.checkpoint.network, device),
-            checkpoint.info.bands,
-            size,
-            device.torch_device,
-        )
+        each = sum(
+            _tile_seconds(
+                prepared_network(member.checkpoint.network, device),
+                member.info.bands,
+                size,
+                device.torch_device,
+            )
+            for member in checkpoint.members
+        ) * (len(FLIPS) if options.predict.tta else 1)
     finally:
         torch.set_num_threads(threads)
     workers = max(1, min(len(devices), len(plan.todo)))

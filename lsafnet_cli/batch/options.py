@@ -91,7 +91,7 @@ def scene_fingerprint(spec: SceneSpec, folder: Path, options: PredictOptions, sh
     asked = asdict(options)
     for group, names in UNDECIDING.items():
         asked[group] = {name: value for name, value in asked[group].items() if name not in names}
-    del asked["checkpoint"]
+    del asked["checkpoint"], asked["ensemble"]
     files = [path.relative_to(folder) for path in scene_files(spec, folder, options)]
     return {
         "the version of lsafnet": version("lsafnet"),

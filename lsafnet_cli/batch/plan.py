@@ -85,9 +85,10 @@ def plan_batch(specs: Sequence[SceneSpec], path: Path, options: BatchOptions) ->
         raise OutputError(f"{path}: is a file; name a folder for the batch")
     check_names(specs)
     check_files(specs, path, options)
-    chosen = chosen_checkpoint(options.predict.checkpoint)
-    read_info(chosen)
-    sha256 = sha256_of(chosen)
+    checkpoints = (chosen_checkpoint(options.predict.checkpoint), *options.predict.ensemble)
+    for checkpoint in checkpoints:
+        read_info(checkpoint)
+    sha256 = " + ".join(map(sha256_of, checkpoints))
     sizes = measure_scenes(specs)
     names = tuple(spec.name for spec in specs)
     if options.shard is not None:

@@ -16,7 +16,7 @@ from lsafnet_cli.batch.messages import Advance, Message, Outcome, Said, Setup, T
 from lsafnet_cli.batch.options import scene_files, scene_fingerprint, scene_options
 from lsafnet_cli.batch.records import DONE, FAILED, RUNNING, SceneRecord, write_whole
 from lsafnet_cli.batch.scenes import SceneSpec
-from lsafnet_cli.checkpoints import NamedCheckpoint, load_named_checkpoint
+from lsafnet_cli.checkpoints import NamedCheckpoint, load_ensemble
 from lsafnet_cli.devices import is_out_of_memory
 from lsafnet_cli.errors import CheckpointFileError, DeviceError, LsafnetError, OutputError, one_line
 from lsafnet_cli.pipeline import Prediction, open_prediction
@@ -70,9 +70,9 @@ class SceneRunner:
     @cached_property
     def _checkpoint(self) -> NamedCheckpoint:
         options = self._setup.options.predict
-        loaded = load_named_checkpoint(options.checkpoint, SceneObserver("", self._tell))
-        if loaded.sha256 != self._setup.sha256:
-            raise CheckpointFileError(f"{loaded.name}: has changed since the batch began; start it again")
+        loaded = load_ensemble(options.checkpoint, options.ensemble, SceneObserver("", self._tell))
+        if loaded.fingerprints != self._setup.sha256:
+            raise CheckpointFileError(f"{loaded.names}: has changed since the batch began; start it again")
         return loaded
 
     def do(self, task: Task) -> None:

@@ -14,7 +14,6 @@ from lsafnet_cli.commands.options import (
     AfterArg,
     BandsOpt,
     BeforeArg,
-    CheckpointOpt,
     GridOpt,
     JsonOpt,
     OverwriteOpt,
@@ -37,6 +36,22 @@ from lsafnet_cli.commands.polygons import (
 if TYPE_CHECKING:
     from lsafnet_cli.types import PredictOptions
 
+CheckpointsOpt = Annotated[
+    list[Path] | None,
+    typer.Option(
+        readable=False,
+        help="Trained network; else $LSAFNET_CHECKPOINT, else the small one shipped inside. Repeat it to average "
+        "the probabilities of several.",
+    ),
+]
+TtaOpt = Annotated[
+    bool,
+    typer.Option(
+        "--tta",
+        help="Look at each tile as it is and flipped in three ways, and average: four times the work.",
+        rich_help_panel=TILES,
+    ),
+]
 # readable=False: whether a file may be read is found out, and said, where it is read
 MapOpt = Annotated[
     Path, typer.Option("--output", "-o", metavar="MAP.tif", readable=False, help="The change map to write.")
@@ -110,7 +125,7 @@ def predict(
     before: BeforeArg,
     after: AfterArg,
     output: MapOpt,
-    checkpoint: CheckpointOpt = None,
+    checkpoint: CheckpointsOpt = None,
     polygons: PolygonsOpt = None,
     also: AlsoOpt = "",
     overwrite: OverwriteOpt = False,
@@ -129,6 +144,7 @@ def predict(
     overlap: OverlapOpt = None,
     blend: BlendOpt = "taper",
     threshold: ThresholdOpt = 0.5,
+    tta: TtaOpt = False,
     device: DeviceOpt = "auto",
     precision: PrecisionOpt = "auto",
     compiled: CompileOpt = False,
@@ -164,8 +180,11 @@ def make_predict_options(given: Mapping[str, Any]) -> "PredictOptions":
         parse_bytes,
     )
 
+    checkpoints: list[Path] = given["checkpoint"] or []
     return PredictOptions(
-        checkpoint=given["checkpoint"],
+        checkpoint=checkpoints[0] if checkpoints else None,
+        ensemble=tuple(checkpoints[1:]),
+        tta=given["tta"],
         threshold=given["threshold"],
         read=ReadOptions(
             parse_bands(given["bands"]), StretchRule.parse(given["stretch"]), given["readers"], given["aoi"]

@@ -5,7 +5,7 @@ pinned memory on a stream of its own, while the current one is computed.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from weakref import WeakKeyDictionary
@@ -24,6 +24,7 @@ from lsafnet_cli.stages.tile import TilePixels
 from lsafnet_cli.stages.validity import BoolArray, NumberArray
 from lsafnet_cli.types import Stretch, Tile
 
+FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
 _PREPARED: WeakKeyDictionary[nn.Module, dict[Device, nn.Module]] = WeakKeyDictionary()
 LONG_BATCH_SECONDS = 1.0  # a batch this long keeps all cores busy by itself, and would leave a long last one
 
@@ -95,19 +96,24 @@ def _per_band(values: tuple[float, ...]) -> Tensor:
     return torch.tensor(values, dtype=torch.float64).reshape(-1, 1, 1)
 
 
-class Scorer(nn.Module):
+class Member(nn.Module):
     """A network with its scaling: raw numbers and validity in, probabilities out.
 
-    Pixels without data in either date are given the mean, so that they look alike in both.
+    Pixels without data in either date are given the mean, so that they look alike in both. `views` are the ways
+    to look at a tile, each as the axes to flip it along; the probabilities are averaged over them.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, stretches: tuple[Stretch | None, Stretch | None], device: Device
+        self,
+        checkpoint: Checkpoint,
+        stretches: tuple[Stretch | None, Stretch | None],
+        device: Device,
+        views: tuple[tuple[int, ...], ...],
     ) -> None:
         super().__init__()
         info = checkpoint.info
         where = device.torch_device
-        self.device = device
+        self._views = views
         self.network = prepared_network(checkpoint.network, device)
         self.before = DateScaling(info.normalization.before, stretches[0], info.value_range).to(where)
         self.after = DateScaling(info.normalization.after, stretches[1], info.value_range).to(where)
@@ -117,7 +123,44 @@ class Scorer(nn.Module):
         before, after = self.before(batch.before), self.after(batch.after)
         if batch.valid is not None:
             before, after = (torch.where(batch.valid, date, 0.0) for date in (before, after))
-        return probabilities(self.network(before, after))
+        return mean_of(self._view(before, after, axes) for axes in self._views)
+
+    def _view(self, before: Tensor, after: Tensor, axes: tuple[int, ...]) -> Tensor:
+        if not axes:
+            return probabilities(self.network(before, after))
+        return probabilities(self.network(before.flip(axes), after.flip(axes))).flip(axes)
+
+
+class Scorer(nn.Module):
+    """The networks of a run: raw numbers and validity in, the mean of their probabilities out.
+
+    `flips` looks at every tile four times: as it is, flipped along its rows, along its cols, and along both.
+    """
+
+    def __init__(
+        self,
+        checkpoints: Sequence[Checkpoint],
+        stretches: tuple[Stretch | None, Stretch | None],
+        device: Device,
+        flips: bool = False,
+    ) -> None:
+        super().__init__()
+        self.device = device
+        views = FLIPS if flips else FLIPS[:1]
+        self.members = nn.ModuleList(Member(one, stretches, device, views) for one in checkpoints)
+
+    def forward(self, batch: TileBatch) -> Tensor:
+        """Return (batch, scores, rows, cols) float32."""
+        return mean_of(member(batch) for member in self.members)
+
+
+def mean_of(scores: Iterable[Tensor]) -> Tensor:
+    """Return the mean of scores, holding no more than two of them at a time; a single one is returned as it is."""
+    coming = iter(scores)
+    total, count = next(coming), 1
+    for one in coming:
+        total, count = total.add_(one), count + 1
+    return total if count == 1 else total.div_(count)
 
 
 def prepared_network(network: nn.Module, device: Device) -> nn.Module:

@@ -3,6 +3,7 @@
 import os
 import pickle
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from lsafnet.checkpoint_info import (
     CheckpointInfo,
     read_checkpoint_info,
 )
-from lsafnet.registry import build_network
+from lsafnet.registry import build_network, network_spec
 
 __all__ = [
     "Checkpoint",
@@ -75,13 +76,18 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     info = read_checkpoint_info(path)
     network = _build_without_memory(path, info)
-    network.load_state_dict(fit_state_dict(path, _load_tensors(path), network.state_dict()), assign=True)
+    state = fit_state_dict(path, _load_tensors(path), network.state_dict())
+    if any(buffer.is_meta for key, buffer in network.named_buffers() if key not in state):
+        network = build_network(info.network, num_classes=info.num_classes, bands=info.bands, **info.options)
+    network.load_state_dict(state, assign=True)
     return Checkpoint(network.eval(), info)
 
 
 def _build_without_memory(path: Path, info: CheckpointInfo) -> nn.Module:
     """Return the network on the meta device, so that absurd options cost nothing before they are refused."""
     try:
+        if not network_spec(info.network).semantic and info.num_classes != 2:
+            raise ValueError(f"{info.network} tells 2 classes apart, not {info.num_classes}")
         with torch.device("meta"):
             return build_network(info.network, num_classes=info.num_classes, bands=info.bands, **info.options)
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
@@ -108,7 +114,8 @@ def fit_state_dict(
     shared = [key for key in expected if key in state]
     _refuse(path, "missing", [key for key in expected if key not in state])
     _refuse(path, "surplus", [key for key in state if key not in expected])
-    _refuse(path, "of another shape", [key for key in shared if state[key].shape != expected[key].shape])
+    misshapen = [key for key in shared if state[key].shape != expected[key].shape]
+    _refuse(path, "of another shape", [_shapes_of(key, state, expected) for key in misshapen])
     _refuse(path, "of another kind", [key for key in shared if _kind(state[key]) != _kind(expected[key])])
     fitted = {
         key: state[key].to(expected[key].dtype, copy=True) for key in expected
@@ -117,16 +124,20 @@ def fit_state_dict(
     return fitted
 
 
-def _kind(tensor: Tensor) -> tuple[bool, bool]:
-    return tensor.is_floating_point(), tensor.is_complex()
+def _shapes_of(key: str, state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    return f"{key} {list(state[key].shape)} where {list(expected[key].shape)} is needed"
+
+
+def _kind(tensor: Tensor) -> tuple[bool, bool, torch.layout]:
+    return tensor.is_floating_point(), tensor.is_complex(), tensor.layout
 
 
 def _refuse(path: Path, fault: str, keys: list[str]) -> None:
     if keys:
         more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
-        listed = one_line(", ".join(keys[:_LISTED]))
+        listed = ", ".join(one_line(key) for key in keys[:_LISTED])
         raise CheckpointError(
-            f"{path} does not fit its network: {fault}: {listed}{more}; check which network it is of"
+            f"{path} does not fit its network: {fault}: {listed}{more}; check which network and classes it is of"
         )
 
 
@@ -148,14 +159,24 @@ def load_state_dict_file(path: str | Path) -> dict[str, Tensor]:
 
 def _load_pickle(path: Path) -> Any:
     try:
+        _refuse_inflated(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist; check the path") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError,
-            AttributeError, IndexError, AssertionError, UnicodeDecodeError) as error:  # fmt: skip
+            AttributeError, IndexError, AssertionError, UnicodeDecodeError, MemoryError,
+            zipfile.BadZipFile) as error:  # fmt: skip
         raise CheckpointError(
             f"{path} is not a file of plain tensors, or is damaged; save network.state_dict() instead"
         ) from error
+
+
+def _refuse_inflated(path: Path) -> None:
+    """Raise ValueError for a zip that says it holds more than its own size; torch packs nothing."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+                raise ValueError("it would unpack to more than its own size")
 
 
 def _unwrap(found: Any) -> Any:

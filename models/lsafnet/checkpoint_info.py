@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,19 @@ def _parse_header(path: Path, text: bytes) -> dict[str, Any]:
     if not isinstance(header, dict):
         raise CheckpointError(f"{path} has a damaged header; {_advice(path)}")
     return header
+
+
+_NO_PARAMETERS = ("running_mean", "running_var", "num_batches_tracked", "resnet.fc.weight", "resnet.fc.bias")
+
+
+def count_parameters(path: str | Path) -> int:
+    """Return how many trained numbers a checkpoint holds, by its header; statistics are not among them."""
+    header = read_header(Path(path))
+    names = [name for name in header if name != "__metadata__" and not name.endswith(_NO_PARAMETERS)]
+    try:
+        return sum(prod(map(int, header[name]["shape"])) for name in names)
+    except (TypeError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} has a damaged header; {_advice(Path(path))}") from error
 
 
 def _advice(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Faster forms of a trained network that give the same answers."""
 
+from collections import Counter
 from copy import deepcopy
 from typing import Any
 
@@ -69,9 +70,10 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
     except (TypeError, RuntimeError, ValueError, NotImplementedError):
         return network
     modules = dict(traced.named_modules())
+    calls = Counter(node.target for node in traced.graph.nodes if node.op == "call_module")
     for node in list(traced.graph.nodes):
         convolution = _convolution_before(node, modules)
-        if convolution is not None:
+        if convolution is not None and calls[convolution.target] == 1:
             fused = fuse_conv_bn_eval(modules[convolution.target], modules[node.target])
             traced.set_submodule(convolution.target, fused)
             node.replace_all_uses_with(convolution)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from lsafnet.logits import ChangeLogits
 from lsafnet.parts.backbone import FeatureAdapter, Features, Widths, build_backbone
 from lsafnet.parts.context import LGAA, LGCE, ConcatFusion
-from lsafnet.parts.decoder import ConvBlock, classifier
-from lsafnet.parts.layers import initialise, pointwise, resize_like
+from lsafnet.parts.decoder import ConvBlock, classifier, to_size_of
+from lsafnet.parts.layers import initialise, pointwise
 
 
 class Decoded(NamedTuple):
@@ -100,10 +100,11 @@ class LSAFNet(nn.Module):
     def forward(self, before: Tensor, after: Tensor) -> ChangeLogits:
         decoded_before, decoded_after = self._decode_dates(before, after)
         change = self.change_classifier(self.change_decoder(decoded_before, decoded_after))
-        return ChangeLogits(
-            change=resize_like(change, before),
-            before=resize_like(self.semantic_classifier_before(decoded_before.low), before),
-            after=resize_like(self.semantic_classifier_after(decoded_after.low), after),
+        return to_size_of(
+            before,
+            change=change,
+            before=self.semantic_classifier_before(decoded_before.low),
+            after=self.semantic_classifier_after(decoded_after.low),
         )
 
     def _decode_dates(self, before: Tensor, after: Tensor) -> tuple[Decoded, Decoded]:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lsafnet.parts.layers import pointwise
-from lsafnet.parts.residual import residual_stage
+from lsafnet.parts.residual import Block, Bottleneck, ResidualBlock, residual_stage
 
 
 class Features(NamedTuple):
@@ -46,20 +47,22 @@ class Backbone(nn.Module):
 
 
 class ResNet(Backbone):
-    """A residual network of basic blocks at output stride 8 (He et al., CVPR 2016).
+    """A residual network at output stride 8 (He et al., CVPR 2016).
 
     The last two stages keep their size by stride 1, without dilation. Keys are torchvision's, so that
     ImageNet weights load (without `fc`).
     """
 
-    def __init__(self, depths: tuple[int, int, int, int], widths: Widths, bands: int) -> None:
+    def __init__(
+        self, depths: tuple[int, int, int, int], widths: Widths, bands: int, block: Block = ResidualBlock
+    ) -> None:
         super().__init__(widths)
         self.conv1 = nn.Conv2d(bands, widths.low, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(widths.low)
-        self.layer1 = residual_stage(widths.low, widths.mid, depths[0])
-        self.layer2 = residual_stage(widths.mid, widths.high1, depths[1], stride=2)
-        self.layer3 = residual_stage(widths.high1, widths.high2, depths[2])
-        self.layer4 = residual_stage(widths.high2, widths.high3, depths[3])
+        self.layer1 = residual_stage(widths.low, widths.mid, depths[0], block=block)
+        self.layer2 = residual_stage(widths.mid, widths.high1, depths[1], stride=2, block=block)
+        self.layer3 = residual_stage(widths.high1, widths.high2, depths[2], block=block)
+        self.layer4 = residual_stage(widths.high2, widths.high3, depths[3], block=block)
 
     def forward(self, x: Tensor) -> Features:
         low = F.relu(self.bn1(self.conv1(x)), inplace=True)  # 1/2
@@ -81,8 +84,10 @@ class FeatureAdapter(nn.Module):
         return Features(*(layer(x) for layer, x in zip(self.children(), features, strict=True)))
 
 
-def _resnet(depths: tuple[int, int, int, int], widths: Widths) -> Callable[[int], Backbone]:
-    return lambda bands: ResNet(depths, widths, bands)
+def _resnet(
+    depths: tuple[int, int, int, int], widths: Widths, block: Block = ResidualBlock
+) -> Callable[[int], Backbone]:
+    return lambda bands: ResNet(depths, widths, bands, block)
 
 
 RESNET_WIDTHS = Widths(64, 64, 128, 256, 512)
@@ -90,13 +95,52 @@ RESNET_WIDTHS = Widths(64, 64, 128, 256, 512)
 BACKBONES: Mapping[str, Callable[[int], Backbone]] = {
     "resnet18": _resnet((2, 2, 2, 2), RESNET_WIDTHS),
     "resnet34": _resnet((3, 4, 6, 3), RESNET_WIDTHS),
+    "resnet50": _resnet((3, 4, 6, 3), Widths(64, 256, 512, 1024, 2048), Bottleneck),
     "resnet10-narrow": _resnet((1, 1, 1, 1), Widths(28, 28, 56, 112, 224)),
 }
 """What `build_backbone` knows: name to a function of the number of bands."""
 
 
 def build_backbone(name: str, bands: int) -> Backbone:
-    """Return the backbone called `name` for images of `bands` bands; ValueError names those that exist."""
+    """Return the backbone called `name` for images of `bands` bands; ValueError names those that exist.
+
+    `timm:NAME` is a model of the timm library, where that is installed.
+    """
+    if name.startswith("timm:"):
+        from lsafnet.parts.timm_backbone import TimmBackbone  # which needs this module's own classes
+
+        return TimmBackbone(name.removeprefix("timm:"), bands)
     if name not in BACKBONES:
-        raise ValueError(f"no backbone is called {name!r}; there are {', '.join(BACKBONES)}")
+        raise ValueError(f"no backbone is called {name!r}; there are {', '.join(BACKBONES)} and timm:NAME")
     return BACKBONES[name](bands)
+
+
+def spread_first_layer(weight: Tensor, bands: int) -> Tensor:
+    """Return the first layer's weights (outputs, 3, rows, cols) for images of `bands` bands.
+
+    The bands take the three colours' weights in turn and share them, so that an image of the same grey in every
+    band gives the same maps.
+    """
+    colors = weight.shape[1]
+    if bands < colors:
+        return (weight.sum(1, keepdim=True) / bands).repeat(1, bands, 1, 1)
+    turns = torch.arange(bands) % colors
+    return weight[:, turns] / torch.bincount(turns)[turns].reshape(1, -1, 1, 1)
+
+
+def load_imagenet(backbone: ResNet, state: Mapping[str, Tensor]) -> None:
+    """Start a backbone from torchvision's ImageNet weights, spread over its bands; their classifier is left out.
+
+    Raises ValueError where they are of another network.
+    """
+    weights = {key: value for key, value in state.items() if not key.startswith("fc.")}
+    first = weights.get("conv1.weight")
+    if first is None:
+        raise ValueError("the weights have no conv1.weight: they are not a ResNet of torchvision")
+    weights["conv1.weight"] = spread_first_layer(first, backbone.conv1.in_channels)
+    try:
+        backbone.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(
+            f"the weights do not fit the backbone: {' '.join(str(error).split())[:200]}"
+        ) from error

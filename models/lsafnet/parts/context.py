@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from lsafnet.parts.layers import pointwise
 
+PAPER_KEYS = ("local_context", "global_context")
+
 
 def _bottleneck(channels: int) -> list[nn.Module]:
     narrow = max(channels // 4, 1)
@@ -20,16 +22,17 @@ class ContextWeights(nn.Module):
 
     Both contexts are conv1x1(c -> c/4), BN, ReLU, conv1x1(c/4 -> c), BN; the global one sees the mean over
     rows and cols, so training needs a batch of two or more. Eq. 3 as printed places BN otherwise; the text,
-    the work it cites and the released code agree on this order.
+    the work it cites and the released code agree on this order. `keys` are the names of the two contexts.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, keys: tuple[str, str] = PAPER_KEYS) -> None:
         super().__init__()
-        self.local_context = nn.Sequential(*_bottleneck(channels))
-        self.global_context = nn.Sequential(nn.AdaptiveAvgPool2d(1), *_bottleneck(channels))
+        self.add_module(keys[0], nn.Sequential(*_bottleneck(channels)))
+        self.add_module(keys[1], nn.Sequential(nn.AdaptiveAvgPool2d(1), *_bottleneck(channels)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(self.local_context(x) + self.global_context(x))
+        local_context, global_context = self.children()
+        return torch.sigmoid(local_context(x) + global_context(x))
 
 
 class LGCE(ContextWeights):
@@ -40,11 +43,16 @@ class LGCE(ContextWeights):
 
 
 class LGAA(ContextWeights):
-    """Local-global attentional aggregation: a * w(a + b) + b * (1 - w(a + b)) (eq. 5)."""
+    """Local-global attentional aggregation: a * w(a + b) + b * (1 - w(a + b)) (eq. 5), times `gain`."""
+
+    def __init__(self, channels: int, keys: tuple[str, str] = PAPER_KEYS, gain: float = 1) -> None:
+        super().__init__(channels, keys)
+        self._gain = gain
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:  # type: ignore[override]  # two maps in, not one
         weights = super().forward(a + b)
-        return a * weights + b * (1 - weights)
+        fused = a * weights + b * (1 - weights)
+        return fused if self._gain == 1 else self._gain * fused
 
 
 class ConcatFusion(nn.Module):

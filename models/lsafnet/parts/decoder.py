@@ -3,8 +3,14 @@
 import torch
 from torch import Tensor, nn
 
+from lsafnet.logits import ChangeLogits
 from lsafnet.parts.layers import dilated_conv, pointwise, resize_like
 from lsafnet.parts.residual import ResidualBlock
+
+
+def join(high: Tensor, low: Tensor) -> Tensor:
+    """Return a coarse map brought to the size of a fine one, and the fine one, as channels of one map."""
+    return torch.cat([resize_like(high, low), low], dim=1)
 
 
 class ConvBlock(nn.Module):
@@ -21,11 +27,15 @@ class ConvBlock(nn.Module):
         self.spatial = dilated_conv(outputs, outputs, groups=outputs)
 
     def forward(self, high: Tensor, low: Tensor) -> Tensor:
-        x = torch.cat([resize_like(high, low), low], dim=1)
-        fused: Tensor = self.spatial(self.res2(self.res1(x)))
+        fused: Tensor = self.spatial(self.res2(self.res1(join(high, low))))
         return fused
 
 
 def classifier(inputs: int, classes: int) -> nn.Sequential:
     """Return the head that turns (batch, inputs, rows, cols) into (batch, classes, rows, cols) logits."""
     return nn.Sequential(*pointwise(inputs, inputs // 2), nn.Conv2d(inputs // 2, classes, 1))
+
+
+def to_size_of(image: Tensor, change: Tensor, before: Tensor, after: Tensor) -> ChangeLogits:
+    """Return logits of any size brought to the rows and cols of `image`."""
+    return ChangeLogits(*(resize_like(logits, image) for logits in (change, before, after)))

@@ -1,0 +1,106 @@
+"""`lsafnet checkpoint`: what a checkpoint holds, which networks there are, import and export."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lsafnet_cli.commands.options import JsonOpt, OverwriteOpt
+
+app = typer.Typer(
+    no_args_is_help=True, help="Look into checkpoints, import published ones, export for others."
+)
+
+
+class ExportFormat(StrEnum):
+    """What an exported network is written as."""
+
+    TORCH_EXPORT = "torch-export"
+    ONNX = "onnx"
+
+
+FileArg = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", readable=False, help="A published state dict: .pth, .pt or .safetensors."),
+]
+CheckpointArg = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CHECKPOINT",
+        readable=False,
+        help="Default: $LSAFNET_CHECKPOINT, else the small one shipped inside.",
+    ),
+]
+NetworkOpt = Annotated[
+    str | None, typer.Option(help="Which network it is of. Default: guessed from its keys and shapes.")
+]
+DataSetOpt = Annotated[
+    str,
+    typer.Option(
+        help="What it was trained on: second, landsat-scd, or a JSON file (see docs/checkpoints.md)."
+    ),
+]
+OutputOpt = Annotated[Path, typer.Option("--output", "-o", readable=False, help="The file to write.")]
+LicenseOpt = Annotated[
+    str | None, typer.Option("--license", help="Terms of the weights, kept in the checkpoint.")
+]
+FormatOpt = Annotated[ExportFormat, typer.Option("--format", help="What to write.")]
+TileOpt = Annotated[
+    int | None, typer.Option(help="Rows and cols of its images. Default: the checkpoint's tile.")
+]
+
+
+@app.command("import")
+def import_(
+    file: FileArg,
+    dataset: DataSetOpt,
+    output: OutputOpt,
+    network: NetworkOpt = None,
+    license_text: LicenseOpt = None,
+    overwrite: OverwriteOpt = False,
+    as_json: JsonOpt = False,
+) -> None:
+    """Turn a published state dict into a checkpoint; no code in it is ever run."""
+    from lsafnet_cli.console import show_import
+    from lsafnet_cli.importing import import_checkpoint
+
+    report = import_checkpoint(
+        file, dataset, output, network=network, license_text=license_text, overwrite=overwrite
+    )
+    show_import(report, as_json)
+
+
+@app.command()
+def show(checkpoint: CheckpointArg = None, as_json: JsonOpt = False) -> None:
+    """Say what a checkpoint holds: network, classes, bands, numbers, tile, metrics, licence, sha256."""
+    from lsafnet_cli.checkpoint_facts import read_checkpoint_facts
+    from lsafnet_cli.checkpoints import chosen_checkpoint
+    from lsafnet_cli.console import show_checkpoint
+
+    show_checkpoint(read_checkpoint_facts(chosen_checkpoint(checkpoint)), as_json)
+
+
+@app.command()
+def networks(as_json: JsonOpt = False) -> None:
+    """List the networks: parameters, work per pair, published accuracy, papers."""
+    from lsafnet_cli.checkpoint_facts import network_facts
+    from lsafnet_cli.console import show_networks
+
+    show_networks(network_facts(), as_json)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", readable=False, help="The checkpoint to export.")
+    ],
+    output: OutputOpt,
+    form: FormatOpt = ExportFormat.TORCH_EXPORT,
+    tile: TileOpt = None,
+    overwrite: OverwriteOpt = False,
+) -> None:
+    """Write a checkpoint, its normalisation included, as a program for other runtimes."""
+    from lsafnet_cli.exporting import export_checkpoint
+
+    print(f"{form}: {export_checkpoint(checkpoint, output, form, tile_px=tile, overwrite=overwrite)}")
