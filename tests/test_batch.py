@@ -16,19 +16,25 @@ import fiona
 import numpy as np
 import pytest
 import rasterio
+from rasterio.warp import transform
 from shapely.geometry import shape
 
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.app import main
+from lsafnet_cli.batch import work
 from lsafnet_cli.batch.devices import threads_each, worker_devices
 from lsafnet_cli.batch.driver import SilentBatchObserver, run_batch
+from lsafnet_cli.batch.folder import BatchFolder
+from lsafnet_cli.batch.messages import Setup, Task
 from lsafnet_cli.batch.options import BatchOptions
 from lsafnet_cli.batch.pairing import pair_folders, read_pairs
+from lsafnet_cli.checkpoints import sha256_of
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.types import OutputOptions
 
 from .batches import codes, command, make_pairs, run
 from .conftest import PLACE, UTM, noise, write_raster
+from .maps import ground, write_zones
 
 
 def rows_of(folder: Path) -> dict[str, dict[str, str]]:
@@ -254,10 +260,6 @@ def test_fail_fast_stops_at_the_first_failure(six, tiny_checkpoint):
 
 
 def test_a_bug_is_one_line_with_a_log_and_stops_no_other_scene(six, tiny_checkpoint, monkeypatch):
-    from lsafnet_cli.batch import work
-    from lsafnet_cli.batch.folder import BatchFolder
-    from lsafnet_cli.batch.messages import Setup, Task
-
     def faulty(*_, **__):
         raise ZeroDivisionError("a\nbug")
 
@@ -266,8 +268,6 @@ def test_a_bug_is_one_line_with_a_log_and_stops_no_other_scene(six, tiny_checkpo
     (spec, *_) = pair_folders(six / "b", six / "a").scenes
     BatchFolder(six / "out").create()
     options = BatchOptions(predict=PredictOptions(checkpoint=tiny_checkpoint))
-    from lsafnet_cli.checkpoints import sha256_of
-
     with work.SceneRunner(
         Setup(six / "out", options, sha256_of(tiny_checkpoint), "cpu"), told.append
     ) as runner:
@@ -386,6 +386,22 @@ def test_the_tables_columns_reach_polygons_and_records(six, tiny_checkpoint):
     assert date.fromisoformat(str(first["before_date"])) == date(2019, 5, 1)
 
 
+def test_each_scene_has_its_own_area_of_interest(six, tiny_checkpoint):
+    write_zones(six / "area.gpkg", [ground((0, 36), (0, 72))], name=["north"])
+    (six / "pairs.csv").write_text(
+        "before,after,aoi\nb/s000.tif,a/s000.tif,area.gpkg\nb/s001.tif,a/s001.tif,\n", encoding="utf-8"
+    )
+    scenes = read_pairs(six / "pairs.csv").scenes
+    report = batch(six, tiny_checkpoint, scenes=scenes)
+    assert [record.valid_pixels for record in report.records] == [36 * 72, 72 * 72]
+    write_zones(six / "area.gpkg", [ground((0, 20), (0, 72))], name=["north"])
+    observer = SilentBatchObserver()
+    again = batch(six, tiny_checkpoint, observer, scenes=scenes)
+    assert again.done_now == 1
+    assert "the area of interest changed" in observer.notices[0]
+    assert again.records[0].valid_pixels == 20 * 72
+
+
 def test_scenes_in_several_crs_are_merged_in_degrees_and_make_no_mosaic(six, tiny_checkpoint):
     for date_of, seed in (("b", 1), ("a", 2)):
         other = rasterio.Affine(0.5, 0, 300000, 0, -0.5, 5335000)
@@ -402,8 +418,6 @@ def test_scenes_in_several_crs_are_merged_in_degrees_and_make_no_mosaic(six, tin
         assert layer.crs.to_epsg() == 4326
         placed = [shape(f["geometry"]) for f in layer if f["properties"]["scene"] == "s001"]
         own_crs, drawn = own.crs, [shape(f["geometry"]) for f in own]
-    from rasterio.warp import transform
-
     x, y = transform(own_crs, "EPSG:4326", *([value] for value in drawn[0].centroid.coords[0]))
     assert placed[0].centroid.coords[0] == pytest.approx((x[0], y[0]), abs=1e-8)
     assert len(placed) == len(drawn)
