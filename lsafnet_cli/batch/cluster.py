@@ -159,7 +159,6 @@ def on_all_nodes(setup: Setup) -> Setup:
         options.predict,
         checkpoint=None if chosen == shipped_checkpoint() else chosen.absolute(),
         ensemble=tuple(path.absolute() for path in options.predict.ensemble),
-        ensemble=tuple(path.absolute() for path in options.predict.ensemble),
         read=replace(options.predict.read, aoi=aoi and _absolute(aoi)),
     )
     return replace(setup, options=replace(options, predict=predict))
