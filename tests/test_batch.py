@@ -111,6 +111,15 @@ def test_a_scene_of_a_batch_is_what_predict_makes(six, tiny_checkpoint):
         assert {feature["properties"]["scene"] for feature in layer} == {"s003"}
 
 
+def test_an_ensemble_works_in_a_batch_as_it_does_alone(six, tiny_checkpoint):
+    (scene, *_) = pair_folders(six / "b", six / "a").scenes
+    report = batch(six, tiny_checkpoint, scenes=[scene], predict={"ensemble": (tiny_checkpoint,)})
+    assert report.exit_code == 0
+    alone = PredictOptions(checkpoint=tiny_checkpoint, ensemble=(tiny_checkpoint,))
+    predict_change(scene.before, scene.after, six / "alone.tif", alone)
+    np.testing.assert_array_equal(codes(six / "out" / "s000.tif"), codes(six / "alone.tif"))
+
+
 def test_run_again_it_does_only_what_is_missing_failed_or_changed_and_says_why(six, tiny_checkpoint):
     (six / "b" / "s001.tif").rename(six / "aside.tif")
     (six / "b" / "s001.tif").write_bytes(b"broken")
