@@ -32,6 +32,9 @@ ROWS_AT_ONCE = 20_000
 
 def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[Batch]) -> int:
     """Write polygons to each of some files, and return how many there are. Raises OutputError."""
+    targets = [
+        target.absolute() for target in targets
+    ]  # pyogrio drops the spaces a relative name begins with
     gathered = targets[0].with_name("changes.gathered.gpkg")
     gathered.unlink(missing_ok=True)
     with _output_errors(targets[0]):
@@ -98,7 +101,7 @@ def _check_count(target: Path, count: int) -> None:
         found = count_rows(target)
     else:
         layer = LAYER_NAME if target.suffix.lower() == ".gpkg" else None
-        found = pyogrio.read_info(target, layer=layer, force_feature_count=True)["features"]
+        found = pyogrio.read_info(target.absolute(), layer=layer, force_feature_count=True)["features"]
     if found != count:
         raise OSError(f"{found} of {count} polygons arrived")
 

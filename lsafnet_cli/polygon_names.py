@@ -16,6 +16,9 @@ SHAPEFILE_ENDINGS = (
     ".sbn",
     ".sbx",
 )  # beside the .shp; the last 3 index it
+UNWRITABLE_SIGNS = (
+    "\n\r\t!"  # pyogrio takes names for URLs: it drops the first three, and ! leads into an archive
+)
 SQLITE_MORE = ("-journal", "-wal", "-shm")
 
 
@@ -24,6 +27,10 @@ def check_polygon_name(option: str, path: Path) -> None:
     ending = path.suffix.lower()
     if ending not in POLYGON_ENDINGS:
         raise OptionError(f"{option} {path}: the ending must be one of {', '.join(POLYGON_ENDINGS)}")
+    if any(sign in str(path.absolute()) for sign in UNWRITABLE_SIGNS):
+        raise OptionError(
+            f"{option} {path}: polygon files cannot lie under a name with line breaks, tabs or !"
+        )
     if ending == PARQUET and find_spec("pyarrow") is None:
         raise OptionError(
             f'{option} {path}: GeoParquet needs pyarrow; install it with pip install "lsafnet[parquet]"'

@@ -14,7 +14,8 @@ import rasterio
 
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.app import main
-from lsafnet_cli.errors import printable
+from lsafnet_cli.errors import OptionError, printable
+from lsafnet_cli.polygon_names import check_polygon_name
 from lsafnet_cli.types import OutputOptions
 
 from .conftest import noise, write_raster
@@ -41,7 +42,9 @@ def test_any_name_can_be_mapped(tmp_path, tiny_checkpoint, monkeypatch, capsys, 
     )
     for seed, path in ((1, before), (2, after)):
         shutil.move(write_raster(tmp_path / "plain.tif", noise(seed, 70, 80)), path)
-    options = ["-o", str(output), "--polygons", str(polygons), "--also", "from,quicklook"]
+    with_polygons = kind != "a newline"  # the one kind that polygon files cannot have
+    options = ["-o", str(output), "--also", "from,quicklook"]
+    options += ["--polygons", str(polygons)] if with_polygons else []
     with pytest.raises(SystemExit) as left:
         main(["predict", *options, "--checkpoint", str(tiny_checkpoint), "--", str(before), str(after)])
     printed = capsys.readouterr()
@@ -50,9 +53,17 @@ def test_any_name_can_be_mapped(tmp_path, tiny_checkpoint, monkeypatch, capsys, 
     with rasterio.open(output) as dataset:
         assert (dataset.read(1) != 255).all()
         assert dataset.tags()["LSAFNET_BEFORE"] == printable(str(before)).lstrip()
-    with fiona.open(polygons) as collection:
-        assert len(collection) > 0
-    assert len(list(folder.iterdir())) == 2 + len(("map", "qml", "xml", "from", "qml", "xml", "gpkg", "png"))
+    if with_polygons:
+        with fiona.open(polygons) as collection:
+            assert len(collection) > 0
+    files = ("map", "qml", "xml", "from", "qml", "xml", "png", *(["gpkg"] if with_polygons else []))
+    assert len(list(folder.iterdir())) == 2 + len(files)
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r", "\t", "!"])
+def test_polygons_under_a_name_that_cannot_be_written_are_refused_at_once(tmp_path, sign):
+    with pytest.raises(OptionError, match="cannot lie under a name with line breaks, tabs or !"):
+        check_polygon_name("--polygons", tmp_path / f"a{sign}b.gpkg")
 
 
 def test_json_holds_a_name_as_it_is(tmp_path, tiny_checkpoint, monkeypatch, capsys):
