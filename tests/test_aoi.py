@@ -209,6 +209,9 @@ def test_what_is_no_area_on_the_images_is_refused(images, tmp_path):
     lines = write_outline(tmp_path / "lines.gpkg", [shapely.LineString([(0, 0), (1, 1)])])
     with pytest.raises(InputError, match="holds no polygon"):
         read_outline(str(lines))
+    (tmp_path / "absurd.geojson").write_text(shapely.to_geojson(shapely.box(0, 0, 1e300, 1e300)))
+    with pytest.raises(InputError, match="no place in any CRS"):
+        read_outline(str(tmp_path / "absurd.geojson"))
     (tmp_path / "text.geojson").write_text("not a vector file")
     for name in ("text.geojson",):
         with pytest.raises(InputError, match="cannot be read as a vector file"):

@@ -26,6 +26,7 @@ FOOTPRINT_POINTS = 33  # along each axis of a grid, to find its extent in anothe
 SPARE = 0.05  # of that extent, kept around it, since it may bulge between the points
 EDGE_SHARE = 1 / 512  # of that extent: the longest edge that is brought into another CRS as a straight one
 WHOLE_TURN = 360.0
+FARTHEST = 1e12  # of any coordinate; squares of larger ones overflow where polygons are mended
 NEARLY_ROUND = 300.0  # degrees of longitude; a footprint this wide has a pole in it or goes around the earth
 
 
@@ -61,10 +62,13 @@ def _first_polygons(path: str) -> Outline | None:
 
 
 def _polygons_of(feature: Any) -> list[BaseGeometry]:
-    """Return the polygons of a feature, mended where their rings cross."""
+    """Return the polygons of a feature, mended where their rings cross. Raises ValueError for absurd places."""
     if feature.geometry is None:
         return []
-    found = shapely.make_valid(shapely.force_2d(shape(feature.geometry)))
+    flat = shapely.force_2d(shape(feature.geometry))
+    if not (np.abs(shapely.get_coordinates(flat)) < FARTHEST).all():  # those that are no numbers, too
+        raise ValueError(f"feature {feature.id} has coordinates that are no place in any CRS")
+    found = shapely.make_valid(flat)
     return [part for part in _parts(found) if part.geom_type == "Polygon" and not part.is_empty]
 
 
