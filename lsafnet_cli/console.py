@@ -1,31 +1,35 @@
 """All that a person sees: tables on stdout; progress, notices and errors on stderr."""
 
+from __future__ import annotations
+
 import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 from tqdm import tqdm
 
-from lsafnet.checkpoint_info import BandStatistics
-from lsafnet_cli.batch.driver import BatchObserver, BatchReport, SilentBatchObserver
-from lsafnet_cli.batch.pairing import Pairing
-from lsafnet_cli.batch.plan import BatchPlan
-from lsafnet_cli.batch.records import SceneRecord, counts
-from lsafnet_cli.check import CommonFacts, PairCheck, SceneFacts
-from lsafnet_cli.checkpoint_facts import CheckpointFacts
 from lsafnet_cli.errors import printable
-from lsafnet_cli.importing import ImportReport
-from lsafnet_cli.stages.registration import Registration
-from lsafnet_cli.stages.report import ChangeTable, RunReport
-from lsafnet_cli.stages.summarize import MapSummary
-from lsafnet_cli.summary_formats import FromTo, csv_text, from_to_table, markdown_text
-from lsafnet_cli.types import Observer, SilentObserver
-from lsafnet_cli.vectorization import PolygonReport
+
+if TYPE_CHECKING:  # or an error's one line would wait for all that could ever be shown
+    from lsafnet.checkpoint_info import BandStatistics
+    from lsafnet_cli.batch.driver import BatchObserver, BatchReport
+    from lsafnet_cli.batch.pairing import Pairing
+    from lsafnet_cli.batch.plan import BatchPlan
+    from lsafnet_cli.batch.records import SceneRecord
+    from lsafnet_cli.check import CommonFacts, PairCheck, SceneFacts
+    from lsafnet_cli.checkpoint_facts import CheckpointFacts
+    from lsafnet_cli.importing import ImportReport
+    from lsafnet_cli.stages.registration import Registration
+    from lsafnet_cli.stages.report import ChangeTable, RunReport
+    from lsafnet_cli.stages.summarize import MapSummary
+    from lsafnet_cli.summary_formats import FromTo
+    from lsafnet_cli.types import Observer
+    from lsafnet_cli.vectorization import PolygonReport
 
 BAR_FORMAT = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} px  {rate_fmt}  {remaining} left"
 
@@ -63,6 +67,8 @@ class TerminalObserver:
 
 def make_observer(quiet: bool) -> Observer:
     """Return an observer that shows notices and progress, or nothing."""
+    from lsafnet_cli.types import SilentObserver
+
     return SilentObserver() if quiet else TerminalObserver()
 
 
@@ -125,6 +131,8 @@ class TerminalBatchObserver:
 
 def make_batch_observer(quiet: bool, verbose: bool) -> BatchObserver:
     """Return an observer that shows notices and progress, or nothing."""
+    from lsafnet_cli.batch.driver import SilentBatchObserver
+
     return SilentBatchObserver() if quiet else TerminalBatchObserver(verbose)
 
 
@@ -147,6 +155,8 @@ def show_batch(report: BatchReport, as_json: bool) -> None:
 
 
 def _batch_words(report: BatchReport) -> str:
+    from lsafnet_cli.batch.records import counts
+
     found = counts(report.records)
     words = [f"{count:,} {status}" for status, count in found.items() if count or status == "done"]
     changed = sum(record.changed_ha or 0.0 for record in report.records)
@@ -375,6 +385,8 @@ def _summary(table: ChangeTable) -> str:
 
 def show_summary(summary: MapSummary, form: str) -> None:
     """Print the numbers of a map: "table", "csv", "json" or "markdown"."""
+    from lsafnet_cli.summary_formats import csv_text, from_to_table, markdown_text
+
     if form == "json":
         show_json(summary.as_dict())
     elif form == "table":

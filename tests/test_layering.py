@@ -62,3 +62,11 @@ def test_nothing_imports_click():
 def test_answers_that_need_no_network_do_not_wait_for_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_error_is_said_without_waiting_for_what_could_be_shown_instead():
+    code = (
+        "import sys, lsafnet_cli.console; print({'torch', 'scipy', 'rasterio', 'pyogrio'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
