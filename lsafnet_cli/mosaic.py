@@ -5,10 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from affine import Affine
+
 from lsafnet_cli.palettes import Color
 from lsafnet_cli.types import Grid
 
-GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16"}
+GDAL_TYPES = {
+    "uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16",
+    "uint32": "UInt32", "int32": "Int32", "float32": "Float32", "float64": "Float64",
+}  # fmt: skip
 BLOCK_PX = 512
 
 
@@ -49,12 +54,17 @@ def vrt_xml(meta: RasterMeta, parts: Sequence[Part]) -> str:
     if grid.crs is not None:
         ET.SubElement(root, "SRS").text = grid.crs.to_wkt()
     if not grid.transform.is_identity:
-        ET.SubElement(root, "GeoTransform").text = ", ".join(repr(float(v)) for v in grid.transform.to_gdal())
+        add_transform(root, grid.transform)
     metadata = ET.SubElement(root, "Metadata")
     for key, value in meta.tags.items():
         ET.SubElement(metadata, "MDI", key=key).text = value
     _band(root, meta, parts)
     return ET.tostring(root, encoding="unicode")
+
+
+def add_transform(root: ET.Element, transform: Affine) -> None:
+    """Say where a virtual raster's pixels lie."""
+    ET.SubElement(root, "GeoTransform").text = ", ".join(repr(float(v)) for v in transform.to_gdal())
 
 
 def _band(root: ET.Element, meta: RasterMeta, parts: Sequence[Part]) -> None:

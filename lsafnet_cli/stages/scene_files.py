@@ -9,18 +9,14 @@ from typing import Any, Self
 from xml.etree import ElementTree as ET
 
 import numpy as np
-from affine import Affine
 from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from lsafnet_cli.errors import InputError
+from lsafnet_cli.mosaic import GDAL_TYPES, add_transform
 from lsafnet_cli.stages.read import Scene, rasterio_open, vsi_name
 from lsafnet_cli.stages.validity import BoolArray, NumberArray, all_finite, valid_pixels, validity_of
 
-GDAL_TYPES = {
-    "uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16",
-    "uint32": "UInt32", "int32": "Int32", "float32": "Float32", "float64": "Float64",
-}  # fmt: skip
 VALID = 100  # fits every dtype; what a warp makes of it is how many percent of a pixel are valid
 ANY_CRS = CRS.from_epsg(3857)  # stands in where both images have none, for GDAL wants one to warp
 
@@ -140,11 +136,7 @@ def _place(root: ET.Element, scene: Scene) -> None:
         for key, value in placement.rpcs:
             ET.SubElement(metadata, "MDI", key=key).text = value
         return
-    ET.SubElement(root, "GeoTransform").text = _numbers(scene.grid.transform)
-
-
-def _numbers(transform: Affine) -> str:
-    return ", ".join(repr(float(value)) for value in transform.to_gdal())
+    add_transform(root, scene.grid.transform)
 
 
 def _number_band(root: ET.Element, scene: Scene, name: str, band: int) -> None:
