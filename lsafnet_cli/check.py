@@ -207,7 +207,6 @@ def _limits(stretch: Stretch | None) -> tuple[tuple[float, float], ...] | None:
 def common_facts(pair: ScenePair, aligned: AlignedPair) -> CommonFacts:
     """Return what there is to know about the ground both images share."""
     grid, size = aligned.grid, pixel_size_m(aligned.grid)
-    shares = (_share(aligned, scene) for scene in (pair.before, pair.after))
     images = (aligned.before, aligned.after)
     return CommonFacts(
         crs=grid.crs.to_string() if grid.crs is not None else None,
@@ -218,8 +217,8 @@ def common_facts(pair: ScenePair, aligned: AlignedPair) -> CommonFacts:
         warped=tuple(
             name for name, image in zip(("before", "after"), images, strict=True) if image.offset is None
         ),
-        share_of_before=next(shares),
-        share_of_after=next(shares),
+        share_of_before=_share(aligned, pair.before),
+        share_of_after=_share(aligned, pair.after),
         area_ha=None if grid.crs is None else round(PixelAreas(grid).total() / 10_000, 4),
         nodata_share=round(1 - _both_valid_share(aligned), 6),
     )

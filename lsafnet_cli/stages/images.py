@@ -11,7 +11,7 @@ from rasterio.warp import reproject
 from rasterio.windows import Window
 
 from lsafnet_cli.stages.align import AlignedImage, footprint, pixel_size_m
-from lsafnet_cli.stages.read import reading_pixels
+from lsafnet_cli.stages.read import Scene, reading_pixels
 from lsafnet_cli.stages.scene_files import ANY_CRS, VALID, SceneSource, usable_pixels
 from lsafnet_cli.stages.validity import BoolArray, NumberArray
 from lsafnet_cli.types import Grid
@@ -54,12 +54,9 @@ class ImageReader:
         return Window(window.col_off + col, window.row_off + row, window.width, window.height)
 
     def _warp(self, window: Window, numbers: NumberArray, valid: BoolArray) -> None:
-        virtual = self._virtual()
-        warped = np.zeros((virtual.count, *numbers.shape[1:]), numbers.dtype)
-        bands = bands_of(virtual, list(virtual.indexes))
-        warp_onto(bands, self.image.grid.cut(window), warped, **self._kernel)
-        numbers[:] = warped[: len(numbers)]
-        valid[:] = usable_pixels(warped[: len(numbers)], warped[len(numbers) :])
+        bands = _all_bands(self._virtual())
+        grid = self.image.grid.cut(window)
+        numbers[:], valid[:] = warp_scene(bands, self.image.scene, grid, **self._kernel)
 
     def _source(self) -> SceneSource:
         if not hasattr(self._local, "source"):
@@ -78,13 +75,15 @@ class ImageReader:
         return handle
 
 
-def warp_onto(source: Any, grid: Grid, warped: NumberArray, **options: Any) -> None:
-    """Fill `warped` (bands, rows, cols), zeros at first, with bands of an open raster, or an array, on `grid`.
+def warp_scene(source: Any, scene: Scene, grid: Grid, **options: Any) -> tuple[NumberArray, BoolArray]:
+    """Return numbers (bands, rows, cols) and valid (rows, cols) of a scene on `grid`.
 
-    `options` are GDAL's, and an array's src_transform and src_crs.
-
-    Bilinear; where the grid is coarser, over all of a pixel's ground. Beyond the raster nothing is changed.
+    `source` are all bands of its virtual raster, or an array that holds the same. `options` are GDAL's, and an
+    array's src_transform and src_crs. Bilinear; where the grid is coarser, over all of a pixel's ground.
     """
+    warped = np.zeros(
+        (_band_count(source), *grid.shape), scene.dtype
+    )  # no pixel beyond the source is touched
     reproject(
         source,
         warped,
@@ -96,6 +95,16 @@ def warp_onto(source: Any, grid: Grid, warped: NumberArray, **options: Any) -> N
         warp_mem_limit=WARP_MEMORY_MB,
         **options,
     )
+    numbers = warped[: len(scene.bands)]
+    return numbers, usable_pixels(numbers, warped[len(scene.bands) :])
+
+
+def _all_bands(virtual: Any) -> Any:
+    return bands_of(virtual, list(virtual.indexes))
+
+
+def _band_count(source: Any) -> int:
+    return len(source) if isinstance(source, np.ndarray) else len(source.bidx)
 
 
 def coarseness(grid: Grid, other: Grid) -> float:
@@ -124,19 +133,14 @@ def _warped_small(image: AlignedImage, source: SceneSource, small: Grid) -> tupl
     scene = image.scene
     if scene.placement:
         with source.open_virtual() as virtual:
-            warped = np.zeros((virtual.count, *small.shape), scene.dtype)
-            warp_onto(bands_of(virtual, list(virtual.indexes)), small, warped)
-    else:
-        window = _window_under(image)
-        shape = min(int(window.height), 2 * small.height), min(int(window.width), 2 * small.width)
-        numbers, valid = source.read(window, shape)
-        seen = np.concatenate([numbers, valid[None] * np.array(VALID, scene.dtype)])
-        scale = Affine.scale(window.width / shape[1], window.height / shape[0])
-        place = scene.grid.transform @ Affine.translation(window.col_off, window.row_off) @ scale
-        warped = np.zeros((len(seen), *small.shape), scene.dtype)
-        warp_onto(seen, small, warped, src_transform=place, src_crs=scene.grid.crs or ANY_CRS)
-    numbers = warped[: len(scene.bands)]
-    return numbers, usable_pixels(numbers, warped[len(scene.bands) :])
+            return warp_scene(_all_bands(virtual), scene, small)
+    window = _window_under(image)
+    shape = min(int(window.height), 2 * small.height), min(int(window.width), 2 * small.width)
+    numbers, valid = source.read(window, shape)
+    seen = np.concatenate([numbers, valid[None] * np.array(VALID, scene.dtype)])
+    scale = Affine.scale(window.width / shape[1], window.height / shape[0])
+    place = scene.grid.transform @ Affine.translation(window.col_off, window.row_off) @ scale
+    return warp_scene(seen, scene, small, src_transform=place, src_crs=scene.grid.crs or ANY_CRS)
 
 
 def _window_under(image: AlignedImage) -> Window:
