@@ -37,10 +37,10 @@ def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[Bat
     ]  # pyogrio drops the spaces a relative name begins with
     gathered = targets[0].with_name("changes.gathered.gpkg")
     gathered.unlink(missing_ok=True)
-    with _output_errors(targets[0]):
+    with polygon_errors(targets[0].name):
         count = _gather(gathered, layer, batches)
     for target in targets:
-        with _output_errors(target):
+        with polygon_errors(target.name):
             _translate(gathered, target, layer)
             _check_count(target, count)
     gathered.unlink()
@@ -107,8 +107,9 @@ def _check_count(target: Path, count: int) -> None:
 
 
 @contextmanager
-def _output_errors(target: Path) -> Iterator[None]:
+def polygon_errors(name: str, doing: str = "written") -> Iterator[None]:
+    """Turn what goes wrong with a polygon file into an OutputError that names it."""
     try:
         yield
     except (DataSourceError, DataLayerError, OSError, RuntimeError) as error:
-        raise OutputError(f"{target.name}: polygons cannot be written ({reason_of(error)})") from error
+        raise OutputError(f"{name}: polygons cannot be {doing} ({reason_of(error)})") from error

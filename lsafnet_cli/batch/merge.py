@@ -3,14 +3,13 @@
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyogrio
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError
 from pyogrio.raw import read as read_features
 from pyogrio.raw import write as write_features
 from pyproj import CRS, Transformer
@@ -18,9 +17,9 @@ from pyproj import CRS, Transformer
 from lsafnet_cli.batch.folder import MERGED_POLYGONS, MOSAIC, BatchFolder
 from lsafnet_cli.batch.mosaics import write_mosaic
 from lsafnet_cli.batch.records import DONE, SceneRecord
-from lsafnet_cli.errors import LsafnetError, OutputError, reason_of
+from lsafnet_cli.errors import LsafnetError
 from lsafnet_cli.layer_style import add_layer_style
-from lsafnet_cli.polygon_files import LAYER_NAME, ROWS_AT_ONCE
+from lsafnet_cli.polygon_files import LAYER_NAME, ROWS_AT_ONCE, polygon_errors
 from lsafnet_cli.polygon_names import side_files
 from lsafnet_cli.polygon_table import GEOMETRY
 from lsafnet_cli.stages.read import open_raster
@@ -59,7 +58,7 @@ def merge_polygons(folder: BatchFolder, done: Sequence[SceneRecord], tell: Tell)
     target = folder.path / MERGED_POLYGONS
     coming = folder.hidden / f"{MERGED_POLYGONS}.{os.getpid()}.gpkg"
     sources = {record.name: _polygons_of(folder, record) for record in done}
-    with _output_errors(target):
+    with polygon_errors(str(target), "merged"):
         try:
             crs_of = {name: _crs(path) for name, path in sources.items()}
             common = common_crs(list(crs_of.values()))
@@ -160,11 +159,3 @@ def _add_style(path: Path, change_map: Path) -> None:
     """Give the merged file the colours of a map's legend, as far as that map can be read."""
     with suppress(LsafnetError), open_raster(change_map) as dataset:
         add_layer_style(path, LAYER_NAME, GEOMETRY, read_legend(change_map, dataset.tags()))
-
-
-@contextmanager
-def _output_errors(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except (DataSourceError, DataLayerError, OSError, RuntimeError) as error:
-        raise OutputError(f"{target}: polygons cannot be merged ({reason_of(error)})") from error
