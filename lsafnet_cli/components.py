@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+from lsafnet_cli.types import FloatArray, IntArray
+
 CodeArray = NDArray[np.uint16]
 
 

@@ -14,10 +14,7 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
-from lsafnet_cli.types import Grid, apply_affine
-
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
+from lsafnet_cli.types import BoolArray, Grid, IntArray, apply_affine
 
 
 @dataclass(frozen=True, slots=True)

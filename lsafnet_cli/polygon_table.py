@@ -11,10 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from lsafnet_cli.classes import Legend
-from lsafnet_cli.types import Grid
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+from lsafnet_cli.types import FloatArray, Grid, IntArray
 
 GEOMETRY = "geom"
 SQUARE_METRES_PER_HECTARE = 10_000

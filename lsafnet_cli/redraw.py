@@ -13,10 +13,9 @@ import shapely
 from numpy.typing import NDArray
 
 from lsafnet_cli.arcs import cut_arcs, spread, starts_of
-from lsafnet_cli.lattice import BoolArray, IntArray, Nodes, Rings, build_polygons
-from lsafnet_cli.types import Grid
+from lsafnet_cli.lattice import Nodes, Rings, build_polygons
+from lsafnet_cli.types import BoolArray, FloatArray, Grid, IntArray
 
-FloatArray = NDArray[np.float64]
 Polygons = NDArray[np.object_]
 
 SMOOTH_PX = 1.5  # a smoothed corner is cut at most so far from its tip

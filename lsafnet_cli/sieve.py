@@ -17,9 +17,8 @@ from lsafnet_cli.components import ComponentFinder, Runs, find_runs, label_linke
 from lsafnet_cli.ground import PixelAreas
 from lsafnet_cli.row_bands import row_windows, run_areas
 from lsafnet_cli.stages.read import grid_of, rasterio_open
+from lsafnet_cli.types import FloatArray, IntArray
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 _LOW = np.int64(0xFFFFFFFF)  # two piece numbers stand in one int64
 
 

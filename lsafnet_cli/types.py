@@ -17,6 +17,8 @@ from lsafnet_cli.polygon_names import check_polygon_name
 from lsafnet_cli.polygon_options import PolygonOptions
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 CODES = "codes"  # the map itself, among its layers
 LAYERS = ("from", "to", "before", "after", "probability")

@@ -15,8 +15,8 @@ from shapely.geometry.base import BaseGeometry
 
 from lsafnet_cli.stages.align import AlignedPair
 from lsafnet_cli.stages.tile import TilePlan
+from lsafnet_cli.types import BoolArray
 
-BoolArray = NDArray[np.bool_]
 LOOKED_AT_ROWS = 512  # at once, in search of the first wanted pixel
 
 

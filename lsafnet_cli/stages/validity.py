@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
 
+from lsafnet_cli.types import BoolArray as BoolArray
+
 NumberArray = NDArray[Any]
-BoolArray = NDArray[np.bool_]
 
 
 def validity_of(dataset: Any, bands: tuple[int, ...]) -> str:

@@ -17,7 +17,7 @@ from rasterio.features import shapes
 from rasterio.windows import Window
 
 from lsafnet_cli.classes import Legend
-from lsafnet_cli.components import ComponentFinder, Components, IntArray, find_runs
+from lsafnet_cli.components import ComponentFinder, Components, find_runs
 from lsafnet_cli.ground import PixelAreas, pixel_sides_m
 from lsafnet_cli.lattice import NodeFinder, Nodes, Rings, join_rings, polygons_of, read_rings, with_nodes
 from lsafnet_cli.polygon_files import write_polygon_files
@@ -27,6 +27,7 @@ from lsafnet_cli.redraw import Redrawer, Redrawing
 from lsafnet_cli.row_bands import row_windows, run_areas
 from lsafnet_cli.sieve import sieve_map
 from lsafnet_cli.stages.read import grid_of, rasterio_open
+from lsafnet_cli.types import IntArray
 
 BATCH = 20_000  # polygons handled at once
 CACHE_BYTES = 64 << 20
