@@ -17,7 +17,7 @@ from pyogrio.raw import open_arrow
 from lsafnet_cli.errors import OutputError, reason_of
 from lsafnet_cli.geoparquet import count_rows, write_geoparquet
 from lsafnet_cli.layer_style import add_layer_style
-from lsafnet_cli.polygon_names import PARQUET
+from lsafnet_cli.polygon_names import PARQUET, side_files
 from lsafnet_cli.polygon_table import FIELDS, GEOMETRY, Batch, Layer, arrow_table, empty_batch
 
 LAYER_NAME = "changes"
@@ -32,11 +32,11 @@ ROWS_AT_ONCE = 20_000
 
 def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[Batch]) -> int:
     """Write polygons to each of some files, and return how many there are. Raises OutputError."""
-    targets = [
-        target.absolute() for target in targets
-    ]  # pyogrio drops the spaces a relative name begins with
+    # absolute, for pyogrio drops the spaces a relative name begins with
+    targets = [target.absolute() for target in targets]
     gathered = targets[0].with_name("changes.gathered.gpkg")
-    gathered.unlink(missing_ok=True)
+    for path in (gathered, *targets):
+        _remove_leftovers(path)
     with polygon_errors(targets[0].name):
         count = _gather(gathered, layer, batches)
     for target in targets:
@@ -45,6 +45,13 @@ def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[Bat
             _check_count(target, count)
     gathered.unlink()
     return count
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what a run that was broken off has left of a file, which drivers would go on with or trip over."""
+    with polygon_errors(path.name):
+        for leftover in (path, *side_files(path)):
+            leftover.unlink(missing_ok=True)
 
 
 def _gather(path: Path, layer: Layer, batches: Iterable[Batch]) -> int:

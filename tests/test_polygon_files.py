@@ -189,6 +189,20 @@ def test_a_shapefile_replaces_all_of_its_files_or_none(tmp_path):
     assert read_polygons(tmp_path / "x.shp")[2] is None
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_a_broken_run_left_of_a_file_is_in_nobody_s_way(files, tmp_path, ending):
+    folder, _ = files
+    work = tmp_path / f".changes{ending}.partial"
+    work.mkdir()
+    for left in folder.glob("changes.*"):
+        shutil.copy(left, work)
+    shutil.copy(folder / "changes.gpkg", work / "changes.gathered.gpkg")
+    target = tmp_path / f"changes{ending}"
+    report = vectorize_changes(folder / "map.tif", [target], PolygonOptions(classes=("*:building",)))
+    assert 0 < report.polygon_count == len(read_polygons(target)[0])
+    assert not work.exists()
+
+
 def test_files_without_a_georeference_stay_in_pixels(tmp_path):
     path = write_map(tmp_path / "map.tif", blobs(40, 40), crs=None, transform=Affine.identity())
     targets = [tmp_path / f"x{ending}" for ending in (*ENDINGS, ".parquet")]
