@@ -75,7 +75,7 @@ def reading_checkpoint(num_classes: int = 16, bands: int = 1, tile_px: int = 64)
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an untrained lsafnet-tiny with five classes and tiles of 64 pixels."""
-    torch.manual_seed(1)
+    torch.manual_seed(21)  # under which about half of `noise` has changed, in many ways
     network = build_network("lsafnet-tiny", num_classes=5)
     names = ("unchanged", "water", "ground", "vegetation", "building")
     colors = ("#ffffff", "#0000ff", "#808080", "#008000", "#800000")
