@@ -20,8 +20,9 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
+# Tests start many processes of their own, so each of pytest's computes on one core.
 unit: $(READY)
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 wheel: $(READY)
 	$(BIN)/python tests/wheel/try_wheel.py

@@ -1,6 +1,7 @@
 """Work folders beside outputs, and how finished files leave them: under their final names only when complete."""
 
 import errno
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from lsafnet_cli.errors import OutputError, reason_of
 from lsafnet_cli.stages.read import RASTER_ERRORS
+
+LEAST_FREE_BYTES = 2**16  # below this a disk is full: file systems hand out whole blocks
 
 
 class WorkFolder:
@@ -56,4 +59,13 @@ def output_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except RASTER_ERRORS as error:
-        raise OutputError(f"{path}: cannot be written ({reason_of(error)})") from error
+        reason = os.strerror(errno.ENOSPC) if _is_full(path.parent) else reason_of(error)
+        raise OutputError(f"{path}: cannot be written ({reason})") from error
+
+
+def _is_full(folder: Path) -> bool:
+    # GDAL's drivers often keep the system's reason to themselves.
+    try:
+        return shutil.disk_usage(folder).free < LEAST_FREE_BYTES
+    except OSError:
+        return False

@@ -202,9 +202,9 @@ def command_line(checkpoint, *options):
 
 
 def limit_file_size():
-    """Let no file of this process grow beyond 60 kB, as a full disk or a quota would."""
+    """Let no file of this process grow beyond 250 kB, as a full disk or a quota would."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, 250_000))
 
 
 def test_a_full_disk_gives_exit_6_and_keeps_what_can_be_gone_on_with(scene, tiny_checkpoint):

@@ -62,7 +62,7 @@ def same(one, other):
         PolygonOptions(),
         MANY,
         PolygonOptions(dissolve=True),
-        PolygonOptions(classes=("water:*",), min_area_m2=2),
+        PolygonOptions(classes=("ground:*",), min_area_m2=2),
     ],
     ids=["plain", "sieved, simplified, smoothed", "dissolved", "filtered"],
 )
