@@ -18,7 +18,7 @@ class LabelledBatch(NamedTuple):
     """Pairs of normalised images (batch, bands, rows, cols) with labels (batch, rows, cols), 0..K-1.
 
     `changed` (bool) must be given where labels are land cover everywhere; without it, a pixel is changed
-    where it has a label, as in SECOND.
+    where it has a label, as in SECOND. Pixels where `valid` (bool) is False count nowhere.
     """
 
     before: Tensor
@@ -26,6 +26,7 @@ class LabelledBatch(NamedTuple):
     label_before: Tensor
     label_after: Tensor
     changed: Tensor | None = None
+    valid: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "LabelledBatch":
         """Return the batch on `device`."""
@@ -90,7 +91,9 @@ class Trainer:
             group["lr"] = learning_rate(self.step, self.options)
         batch = batch.to(self.device)
         logits: ChangeLogits = self.network(batch.before, batch.after)
-        terms = self.loss(logits, batch.label_before, batch.label_after, changed=batch.changed)
+        terms = self.loss(
+            logits, batch.label_before, batch.label_after, changed=batch.changed, valid=batch.valid
+        )
         values = {name: float(value.detach()) for name, value in terms.items()}
         if not math.isfinite(values["total"]):
             raise RuntimeError(f"the loss is {values['total']} at step {self.step}; lower the learning rate")
@@ -111,7 +114,7 @@ def evaluate(
     for batch in batches:
         batch = batch.to(device)
         before, after = change_maps(network(batch.before, batch.after))
-        metrics.update(before, after, *change_labels(batch))
+        metrics.update(before, after, *change_labels(batch), valid=batch.valid)
     return metrics.compute()
 
 
