@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lsafnet.checkpoint_info import Normalization
+from lsafnet.checkpoint_info import BandStatistics, Normalization
 from lsafnet.training import LabelledBatch
 
 Floats = npt.NDArray[np.float32]
@@ -33,15 +33,17 @@ class Example(NamedTuple):
 
 def stack_examples(examples: Sequence[Example], normalization: Normalization) -> LabelledBatch:
     """Return examples of one size as a batch, normalised, in channels-last layout. Invalid pixels get the mean."""
-    dates = zip(("before", "after"), (normalization.before, normalization.after), strict=True)
     valid = _stack(examples, "valid")
-    images = []
-    for name, statistics in dates:
-        mean, std = (torch.tensor(values).reshape(-1, 1, 1) for values in (statistics.mean, statistics.std))
-        values = (_stack(examples, name) - mean) / std * valid[:, None]
-        images.append(values.contiguous(memory_format=torch.channels_last))
-    labels = (_stack(examples, name).long() for name in ("label_before", "label_after"))
-    return LabelledBatch(*images, *labels, _stack(examples, "changed"), valid)
+    before = _normalised(_stack(examples, "before"), valid, normalization.before)
+    after = _normalised(_stack(examples, "after"), valid, normalization.after)
+    label_before, label_after = (_stack(examples, name).long() for name in ("label_before", "label_after"))
+    return LabelledBatch(before, after, label_before, label_after, _stack(examples, "changed"), valid)
+
+
+def _normalised(images: torch.Tensor, valid: torch.Tensor, statistics: BandStatistics) -> torch.Tensor:
+    mean, std = (torch.tensor(values).reshape(-1, 1, 1) for values in (statistics.mean, statistics.std))
+    values = (images - mean) / std * valid[:, None]
+    return values.contiguous(memory_format=torch.channels_last)
 
 
 def _stack(examples: Sequence[Example], name: str) -> torch.Tensor:
