@@ -1,0 +1,165 @@
+"""Label rasters: class numbers or class colours in a file become classes on a grid."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
+
+from lsafnet.checkpoint_info import ClassEntry
+from lsafnet_cli.classes import ClassArray, parse_color
+from lsafnet_cli.errors import InputError
+from lsafnet_cli.stages.align import whole_pixel_offset
+from lsafnet_cli.stages.read import grid_of, open_raster
+from lsafnet_cli.stages.validity import NumberArray
+from lsafnet_cli.types import BoolArray, Grid, IntArray
+
+UNKNOWN = 255
+"""What stands in an array of classes where the file says nothing: no data, or ground beyond it."""
+MOST_CLASSES = 255
+_SHADES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRaster:
+    """A file of labels: one band of class numbers 0..K-1, a palette, or the classes' colours as red, green, blue.
+
+    Palettes whose colours in use are all classes' are read by colour, other ones by number.
+    """
+
+    path: str
+    classes: tuple[ClassEntry, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.classes) > MOST_CLASSES:
+            raise InputError(f"{self.path}: {len(self.classes)} classes; {MOST_CLASSES} are the most")
+
+    def grid(self) -> Grid:
+        """Return the file's own grid. Raises InputError."""
+        with open_raster(self.path) as dataset:
+            return grid_of(dataset)
+
+    def read(self, grid: Grid, window: Window | None = None) -> ClassArray:
+        """Return (rows, cols) classes 0..K-1 over a window of `grid`, UNKNOWN where the file says nothing.
+
+        A file on another grid is resampled to the nearest pixel; one without georeference must have the grid's
+        size. Raises InputError, also for numbers and colours that are no class.
+        """
+        numbers, known, colors = read_numbers(self.path, grid, window)
+        if len(numbers) == 3:
+            return self._by_color(_packed(numbers), known)
+        if colors is not None and self._all_are_classes(colors, numbers[0][known]):
+            return self._by_color(colors[numbers[0]], known)
+        return self._by_number(numbers[0], known)
+
+    def _all_are_classes(self, palette: IntArray, numbers: NDArray[Any]) -> bool:
+        return bool(np.isin(palette[np.unique(numbers)], self._colors()).all())
+
+    def _colors(self) -> IntArray:
+        return np.array([_pack(*parse_color(entry.color)[:3]) for entry in self.classes], np.int64)
+
+    def _by_color(self, colors: IntArray, known: BoolArray) -> ClassArray:
+        listed = self._colors()
+        order = np.argsort(listed)
+        found = order[np.searchsorted(listed[order], colors).clip(max=len(listed) - 1)]
+        strange = (listed[found] != colors) & known
+        if strange.any():
+            self._refuse(colors[strange], "the colour #{:06x} is no class")
+        return np.where(known, found, UNKNOWN).astype(np.uint8)
+
+    def _by_number(self, numbers: NDArray[Any], known: BoolArray) -> ClassArray:
+        known = known & (numbers != UNKNOWN)
+        strange = known & ~np.isin(numbers, np.arange(len(self.classes)))
+        if strange.any():
+            self._refuse(
+                numbers[strange], f"the number {{}} is none of the classes 0..{len(self.classes) - 1}"
+            )
+        return np.where(known, numbers, UNKNOWN).astype(np.uint8)
+
+    def _refuse(self, values: NDArray[Any], words: str) -> None:
+        found, counts = np.unique(values, return_counts=True)
+        most = int(counts.argmax())
+        more = f", and {len(found) - 1} more like it" if len(found) > 1 else ""
+        value = int(found[most]) if float(found[most]).is_integer() else found[most]
+        raise InputError(f"{self.path}: {words.format(value)} ({counts[most]:,} pixels{more})")
+
+
+def read_numbers(
+    path: str, grid: Grid, window: Window | None = None
+) -> tuple[NumberArray, BoolArray, IntArray | None]:
+    """Return what a label file holds over a window of `grid`, by the nearest pixel.
+
+    (1 or 3, rows, cols) numbers, (rows, cols) where there are any, and the packed colours of the palette, -1 where
+    it has none; None without a palette. Raises InputError.
+    """
+    window = window or Window(0, 0, grid.width, grid.height)
+    with open_raster(path) as dataset, _on_grid(dataset, path, grid) as (placed, row, col):
+        moved = Window(window.col_off + col, window.row_off + row, window.width, window.height)
+        numbers = placed.read([1, 2, 3] if dataset.count >= 3 else [1], window=moved)
+        return numbers, placed.dataset_mask(window=moved) > 0, _palette(dataset)
+
+
+def _on_grid(dataset: Any, path: str, grid: Grid) -> AbstractContextManager[tuple[Any, int, int]]:
+    """Return what can be read by windows of `grid`, and the (row, col) of the grid's first pixel there."""
+    own = grid_of(dataset)
+    georeferenced = own.crs is not None or not own.transform.is_identity
+    if not georeferenced or grid.crs is None:
+        if own.shape != grid.shape:
+            raise InputError(
+                f"{path}: is {own.width}x{own.height} pixels without a place on the ground, its image "
+                f"{grid.width}x{grid.height}; georeference it, or give it that size"
+            )
+        return nullcontext((dataset, 0, 0))
+    offset = whole_pixel_offset(grid, own)
+    if offset is not None:
+        return nullcontext((dataset, *offset))
+    return _Warped(dataset, grid)
+
+
+class _Warped:
+    """A label file resampled to the nearest pixel of a grid, with an alpha band that says where it lies."""
+
+    def __init__(self, dataset: Any, grid: Grid) -> None:
+        self._warped = WarpedVRT(
+            dataset,
+            crs=grid.crs,
+            transform=grid.transform,
+            width=grid.width,
+            height=grid.height,
+            resampling=Resampling.nearest,
+            add_alpha=dataset.nodata is None,
+        )
+
+    def __enter__(self) -> tuple[Any, int, int]:
+        return self._warped, 0, 0
+
+    def __exit__(self, *_: object) -> None:
+        self._warped.close()
+
+
+def _palette(dataset: Any) -> IntArray | None:
+    """Return the packed colour of each number of a file's palette, -1 where it has none."""
+    if dataset.count > 2 or dataset.dtypes[0] != "uint8":
+        return None
+    try:
+        entries: Mapping[int, Sequence[int]] = dataset.colormap(1)
+    except ValueError:
+        return None
+    packed = np.full(_SHADES, -1, np.int64)
+    for number, color in entries.items():
+        packed[number] = _pack(*color[:3])
+    return packed
+
+
+def _packed(numbers: NDArray[Any]) -> IntArray:
+    red, green, blue = numbers[:3].astype(np.int64)
+    return red << 16 | green << 8 | blue  # type: ignore[no-any-return]
+
+
+def _pack(red: int, green: int, blue: int) -> int:
+    return red << 16 | green << 8 | blue

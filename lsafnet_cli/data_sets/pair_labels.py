@@ -1,0 +1,107 @@
+"""The labels of a pair: what each pixel was and became, whether it changed, and where that is known."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from rasterio.windows import Window
+
+from lsafnet_cli.classes import LARGE_NODATA, SMALL_NODATA, ClassArray
+from lsafnet_cli.data_sets.labels import UNKNOWN, LabelRaster, read_numbers
+from lsafnet_cli.errors import InputError
+from lsafnet_cli.types import BoolArray, Grid
+
+
+class PairLabelWindow(NamedTuple):
+    """Labels under a window, all (rows, cols).
+
+    before, after: classes 1..K-1, and 0 where none is known. changed: whether the pixel changed. valid: whether
+    that is known.
+    """
+
+    before: ClassArray
+    after: ClassArray
+    changed: BoolArray
+    valid: BoolArray
+
+
+class PairLabels(Protocol):
+    """Whatever knows the labels of a pair."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files they come from."""
+        ...
+
+    def read(self, grid: Grid, window: Window | None = None) -> PairLabelWindow:
+        """Return the labels over a window of `grid`. Raises InputError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DateLabels:
+    """Labels in one file for each date.
+
+    With `changes_only`, as in SECOND and Landsat-SCD, class 0 stands where nothing changed, else both dates'
+    classes; a pixel with a class in one date only is not valid. Otherwise the files hold land cover everywhere:
+    a pixel changed where the two differ, and class 0 is as good as no data.
+    """
+
+    before: LabelRaster
+    after: LabelRaster
+    changes_only: bool
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of both dates."""
+        return self.before.path, self.after.path
+
+    def read(self, grid: Grid, window: Window | None = None) -> PairLabelWindow:
+        """Return the labels over a window of `grid`. Raises InputError."""
+        before, after = self.before.read(grid, window), self.after.read(grid, window)
+        known = (before != UNKNOWN) & (after != UNKNOWN)
+        if self.changes_only:
+            valid = known & ((before > 0) == (after > 0))
+            changed = valid & (before > 0)
+        else:
+            valid = known & (before > 0) & (after > 0)
+            changed = valid & (before != after)
+        before, after = (np.where(valid, date, 0).astype(np.uint8) for date in (before, after))
+        return PairLabelWindow(before, after, changed, valid)
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionLabels:
+    """Labels in one file of transition codes, as change maps hold them: 1 + (from - 1) * (K - 1) + (to - 1).
+
+    Land cover is known only where something changed.
+    """
+
+    path: str
+    num_classes: int
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The one file."""
+        return (self.path,)
+
+    def read(self, grid: Grid, window: Window | None = None) -> PairLabelWindow:
+        """Return the labels over a window of `grid`. Raises InputError, also for numbers that are no code."""
+        numbers, valid, _ = read_numbers(self.path, grid, window)
+        codes, count = numbers[0].astype(np.int64), self.num_classes - 1
+        if count == 1:
+            codes = (codes > 0).astype(np.int64)  # many files of change alone hold 0 and 255
+        else:
+            valid = valid & (codes != (SMALL_NODATA if numbers.dtype == np.uint8 else LARGE_NODATA))
+        strange = valid & ((codes < 0) | (codes > count * count))
+        if strange.any():
+            raise InputError(
+                f"{self.path}: the number {codes[strange][0]} is none of the codes 0..{count * count} "
+                f"({np.count_nonzero(strange):,} such pixels)"
+            )
+        changed = valid & (codes > 0)
+        from_class, to_class = np.divmod(np.where(changed, codes - 1, 0), count)
+        before, after = (
+            np.where(changed, 1 + number, 0).astype(np.uint8) for number in (from_class, to_class)
+        )
+        return PairLabelWindow(before, after, changed, valid)

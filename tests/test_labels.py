@@ -1,0 +1,161 @@
+"""Label files of every kind give classes on the grid that is asked for, or say what is no class."""
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.windows import Window
+
+from lsafnet.checkpoint_info import ClassEntry
+from lsafnet_cli.data_sets.labels import UNKNOWN, LabelRaster
+from lsafnet_cli.data_sets.pair_labels import DateLabels, TransitionLabels
+from lsafnet_cli.errors import InputError
+from lsafnet_cli.types import Grid
+
+from .conftest import PLACE, UTM, write_raster
+
+CLASSES = (
+    ClassEntry("unchanged", "#ffffff"),
+    ClassEntry("water", "#0000ff"),
+    ClassEntry("ground", "#808080"),
+)
+SHADES = np.array([(255, 255, 255), (0, 0, 255), (128, 128, 128)], np.uint8)
+GRID = Grid(CRS.from_string(UTM), PLACE, 40, 30)
+
+
+def drawn(seed=0, shape=(30, 40)):
+    return np.random.default_rng(seed).integers(0, len(CLASSES), shape).astype(np.uint8)
+
+
+def labels(path):
+    return LabelRaster(str(path), CLASSES)
+
+
+@pytest.mark.parametrize(
+    "kind", ["numbers", "colours", "colours with alpha", "palette", "palette out of order"]
+)
+def test_classes_are_read_from_numbers_colours_and_palettes(tmp_path, kind):
+    classes = drawn()
+    path = tmp_path / "label.tif"
+    if kind == "numbers":
+        write_raster(path, classes[None])
+    elif kind.startswith("colours"):
+        pixels = SHADES[classes].transpose(2, 0, 1)
+        alpha = np.full((1, 30, 40), 255, np.uint8)
+        write_raster(path, np.concatenate([pixels, alpha]) if "alpha" in kind else pixels)
+    else:
+        order = np.arange(3) if kind == "palette" else np.array([2, 0, 1])
+        write_raster(path, np.argsort(order)[classes][None].astype(np.uint8))
+        with rasterio.open(path, "r+") as dataset:
+            dataset.write_colormap(1, {n: tuple(SHADES[order[n]].tolist()) for n in range(3)})
+    np.testing.assert_array_equal(labels(path).read(GRID), classes)
+    window = Window(7, 3, 11, 5)
+    np.testing.assert_array_equal(labels(path).read(GRID, window), classes[3:8, 7:18])
+
+
+def test_a_palette_for_the_eye_alone_leaves_numbers_as_they_are(tmp_path):
+    classes = drawn()
+    path = write_raster(tmp_path / "label.tif", classes[None])
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write_colormap(1, {n: (n * 40, 7, 7) for n in range(3)})
+    np.testing.assert_array_equal(labels(path).read(GRID), classes)
+
+
+def test_labels_on_a_larger_grid_are_cut_and_beyond_their_edge_unknown(tmp_path):
+    classes = drawn(shape=(50, 60))
+    placed = PLACE @ Affine.translation(-5, -8)
+    path = write_raster(tmp_path / "label.tif", classes[None], transform=placed)
+    np.testing.assert_array_equal(labels(path).read(GRID), classes[8:38, 5:45])
+    beyond = Grid(GRID.crs, PLACE @ Affine.translation(45, 0), 20, 30)
+    found = labels(path).read(beyond)
+    np.testing.assert_array_equal(found[:, :10], classes[8:38, 50:])
+    assert (found[:, 10:] == UNKNOWN).all()
+
+
+def test_labels_of_another_resolution_go_to_the_nearest_pixel(tmp_path):
+    classes = drawn(shape=(15, 20))
+    path = write_raster(tmp_path / "label.tif", classes[None], transform=PLACE @ Affine.scale(2))
+    np.testing.assert_array_equal(labels(path).read(GRID), classes.repeat(2, 0).repeat(2, 1))
+
+
+def test_nodata_and_255_are_unknown(tmp_path):
+    classes = drawn()
+    classes[0] = 9
+    classes[1] = 255
+    path = write_raster(tmp_path / "label.tif", classes[None], nodata=9)
+    found = labels(path).read(GRID)
+    assert (found[:2] == UNKNOWN).all()
+    np.testing.assert_array_equal(found[2:], classes[2:])
+
+
+@pytest.mark.parametrize(
+    ("pixels", "words"),
+    [
+        (np.full((1, 30, 40), 7, np.uint8), "the number 7 is none of the classes 0..2 (1,200 pixels)"),
+        (np.full((3, 30, 40), 9, np.uint8), "the colour #090909 is no class (1,200 pixels)"),
+        (np.full((1, 30, 40), 0.5, np.float32), "the number 0.5 is none of the classes 0..2"),
+    ],
+)
+def test_what_is_no_class_is_named_with_its_count(tmp_path, pixels, words):
+    path = write_raster(tmp_path / "label.tif", pixels)
+    with pytest.raises(InputError) as caught:
+        labels(path).read(GRID)
+    assert str(path) in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_labels_without_georeference_must_have_the_images_size(tmp_path):
+    path = write_raster(tmp_path / "label.tif", drawn()[None], crs=None, transform=Affine.identity())
+    assert labels(path).read(GRID).shape == (30, 40)
+    with pytest.raises(InputError, match="is 40x30 pixels without a place on the ground, its image 39x30"):
+        labels(path).read(Grid(GRID.crs, PLACE, 39, 30))
+
+
+def codes_file(tmp_path, codes, **more):
+    return TransitionLabels(str(write_raster(tmp_path / "codes.tif", codes[None], **more)), len(CLASSES))
+
+
+def test_transition_codes_give_both_dates_classes_where_something_changed(tmp_path):
+    codes = np.random.default_rng(0).integers(0, 5, (30, 40)).astype(np.uint8)
+    codes[0] = 255
+    found = codes_file(tmp_path, codes).read(GRID)
+    np.testing.assert_array_equal(found.valid, codes != 255)
+    np.testing.assert_array_equal(found.changed, (codes > 0) & found.valid)
+    np.testing.assert_array_equal(found.before[found.changed], 1 + (codes[found.changed] - 1) // 2)
+    np.testing.assert_array_equal(found.after[found.changed], 1 + (codes[found.changed] - 1) % 2)
+    assert not found.before[~found.changed].any()
+
+
+def test_a_number_that_is_no_code_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"the number 5 is none of the codes 0\.\.4 \(1,200 such pixels\)"):
+        codes_file(tmp_path, np.full((30, 40), 5, np.uint8)).read(GRID)
+
+
+def test_change_alone_may_be_written_as_0_and_255(tmp_path):
+    codes = drawn() % 2 * 255
+    path = str(write_raster(tmp_path / "codes.tif", codes[None].astype(np.uint8)))
+    found = TransitionLabels(path, 2).read(GRID)
+    assert found.valid.all()
+    np.testing.assert_array_equal(found.changed, codes > 0)
+    np.testing.assert_array_equal(found.before, codes > 0)
+
+
+def two_dates(tmp_path, before, after, changes_only):
+    files = [write_raster(tmp_path / f"{n}.tif", x[None]) for n, x in enumerate((before, after))]
+    return DateLabels(labels(files[0]), labels(files[1]), changes_only)
+
+
+def test_land_cover_changed_where_the_dates_differ(tmp_path):
+    before, after = drawn(1), drawn(2)
+    found = two_dates(tmp_path, before, after, changes_only=False).read(GRID)
+    np.testing.assert_array_equal(found.valid, (before > 0) & (after > 0))
+    np.testing.assert_array_equal(found.changed, found.valid & (before != after))
+
+
+def test_where_labels_hold_changes_alone_a_class_in_one_date_only_is_not_valid(tmp_path):
+    before, after = drawn(1), drawn(2)
+    found = two_dates(tmp_path, before, after, changes_only=True).read(GRID)
+    np.testing.assert_array_equal(found.valid, (before > 0) == (after > 0))
+    np.testing.assert_array_equal(found.changed, (before > 0) & (after > 0))
+    np.testing.assert_array_equal(found.before, before * found.changed)
