@@ -37,6 +37,10 @@ class PairLabels(Protocol):
         """Return the labels over a window of `grid`. Raises InputError."""
         ...
 
+    def disagreeing(self, grid: Grid, window: Window | None = None) -> int:
+        """Return at how many pixels one date has a class and the other none. Raises InputError."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class DateLabels:
@@ -68,6 +72,12 @@ class DateLabels:
             changed = valid & (before != after)
         before, after = (np.where(valid, date, 0).astype(np.uint8) for date in (before, after))
         return PairLabelWindow(before, after, changed, valid)
+
+    def disagreeing(self, grid: Grid, window: Window | None = None) -> int:
+        """Return at how many pixels one date has a class and the other none. Raises InputError."""
+        before, after = self.before.read(grid, window), self.after.read(grid, window)
+        known = (before != UNKNOWN) & (after != UNKNOWN)
+        return int(np.count_nonzero(known & ((before > 0) != (after > 0))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +115,7 @@ class TransitionLabels:
             np.where(changed, 1 + number, 0).astype(np.uint8) for number in (from_class, to_class)
         )
         return PairLabelWindow(before, after, changed, valid)
+
+    def disagreeing(self, grid: Grid, window: Window | None = None) -> int:  # noqa: ARG002 - as the protocol has it
+        """Return 0: one file cannot disagree with itself."""
+        return 0

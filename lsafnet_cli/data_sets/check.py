@@ -1,0 +1,209 @@
+"""Check a data set: what it holds, and what in it would spoil a training."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lsafnet.checkpoint_info import BandStatistics, Normalization
+from lsafnet.examples import Example, Floats
+from lsafnet_cli.data_sets.opening import DataSet, Item
+from lsafnet_cli.data_sets.pairs import LabelledImage, LabelledPair
+from lsafnet_cli.errors import LsafnetError
+from lsafnet_cli.row_bands import row_windows
+from lsafnet_cli.types import BoolArray, FloatArray, IntArray, Observer
+
+
+class BandSums:
+    """Sums over valid pixels, from which mean and standard deviation follow."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total: FloatArray | None = None
+        self.squares: FloatArray | None = None
+
+    def add(self, values: Floats, valid: BoolArray) -> None:
+        """Add (bands, rows, cols) values where (rows, cols) `valid` is True."""
+        chosen = values[:, valid].astype(np.float64)
+        total, squares = chosen.sum(axis=1), (chosen**2).sum(axis=1)
+        self.count += chosen.shape[1]
+        self.total = total if self.total is None else self.total + total
+        self.squares = squares if self.squares is None else self.squares + squares
+
+    def statistics(self) -> BandStatistics | None:
+        """Return mean and standard deviation of each band, None where nothing was added."""
+        if self.total is None or self.squares is None or not self.count:
+            return None
+        mean = self.total / self.count
+        std = np.sqrt(np.maximum(self.squares / self.count - mean**2, 1e-12))
+        return BandStatistics(tuple(mean.round(3).tolist()), tuple(std.round(4).clip(1e-4).tolist()))
+
+
+@dataclass(slots=True)
+class SplitFacts:
+    """What a split holds.
+
+    `sizes` counts images by "COLSxROWS". `class_pixels` (2, K) are the pixels of each class at each date among valid
+    pixels; class 0 stands for "unchanged" or unlabelled ground. `disagreeing` are pairs, with a number of
+    pixels, whose labels do not agree on what is unchanged. `unreadable` are the lines of what could not be read.
+    """
+
+    items: int = 0
+    sizes: dict[str, int] = field(default_factory=dict)
+    valid_pixels: int = 0
+    invalid_pixels: int = 0
+    changed_pixels: int = 0
+    class_pixels: IntArray | None = None
+    disagreeing: dict[str, int] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
+
+    @property
+    def changed_share(self) -> float | None:
+        """The share of valid pixels that changed, None without any."""
+        return self.changed_pixels / self.valid_pixels if self.valid_pixels else None
+
+
+@dataclass(frozen=True, slots=True)
+class DataSetFacts:
+    """What `check_data_set` found; `normalization` is measured over the first split, None where nothing is valid."""
+
+    folder: str
+    layout: str
+    classes: tuple[str, ...]
+    single_date: bool
+    splits: dict[str, SplitFacts]
+    normalization: Normalization | None
+
+    @property
+    def sound(self) -> bool:
+        """Whether every file could be read."""
+        return not any(facts.unreadable for facts in self.splits.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it in JSON's types."""
+        statistics = self.normalization
+        return {
+            "folder": self.folder,
+            "layout": self.layout,
+            "classes": list(self.classes),
+            "labels_of": "one date" if self.single_date else "two dates",
+            "splits": {name: _split_dict(facts, self.classes) for name, facts in self.splits.items()},
+            "normalization": statistics
+            and {
+                date: {"mean": list(numbers.mean), "std": list(numbers.std)}
+                for date, numbers in (("before", statistics.before), ("after", statistics.after))
+            },
+            "sound": self.sound,
+        }
+
+
+def _split_dict(facts: SplitFacts, classes: tuple[str, ...]) -> dict[str, Any]:
+    pixels = np.zeros((2, len(classes)), np.int64) if facts.class_pixels is None else facts.class_pixels
+    shares = pixels / np.maximum(pixels.sum(axis=1, keepdims=True), 1)
+    return {
+        "items": facts.items,
+        "sizes": facts.sizes,
+        "valid_pixels": facts.valid_pixels,
+        "invalid_pixels": facts.invalid_pixels,
+        "changed_pixels": facts.changed_pixels,
+        "changed_share": facts.changed_share,
+        "class_shares": {
+            date: dict(zip(classes, row.round(6).tolist(), strict=True))
+            for date, row in zip(("before", "after"), shares, strict=True)
+        },
+        "disagreeing": facts.disagreeing,
+        "unreadable": facts.unreadable,
+    }
+
+
+def check_data_set(data_set: DataSet, observer: Observer) -> DataSetFacts:
+    """Read every pixel of a data set once and say what it holds. Files that cannot be read are listed, not raised."""
+    total = sum(map(len, data_set.splits.values()))
+    observer.start("check", total)
+    sums = BandSums(), BandSums()
+    found: dict[str, SplitFacts] = {}
+    for number, (name, items) in enumerate(data_set.splits.items()):
+        facts = found[name] = SplitFacts(items=len(items))
+        for item in items:
+            _check_item(item, facts, len(data_set.classes), sums if number == 0 else None)
+            observer.advance(1)
+    observer.finish()
+    return DataSetFacts(
+        folder=str(data_set.folder),
+        layout=data_set.layout.name,
+        classes=tuple(entry.name for entry in data_set.classes),
+        single_date=data_set.single_date,
+        splits=found,
+        normalization=_normalization(sums),
+    )
+
+
+def measure_normalization(items: tuple[Item, ...], most: int = 200) -> Normalization:
+    """Return mean and standard deviation of each band and date over up to `most` items, evenly spread.
+
+    Raises InputError for what cannot be read, ValueError where nothing is valid.
+    """
+    sums = BandSums(), BandSums()
+    for index in np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).astype(int)):
+        for example in read_in_bands(items[index]):
+            _add_values(example, sums)
+    found = _normalization(sums)
+    if found is None:
+        raise ValueError("no pixel of the data set is valid")
+    return found
+
+
+def _normalization(sums: tuple[BandSums, BandSums]) -> Normalization | None:
+    before, after = (total.statistics() for total in sums)
+    return None if before is None or after is None else Normalization(before, after)
+
+
+def _check_item(item: Item, facts: SplitFacts, classes: int, sums: tuple[BandSums, BandSums] | None) -> None:
+    try:
+        size = "{1}x{0}".format(*item.shape)
+        for example in read_in_bands(item):
+            _count(example, facts, classes)
+            if sums is not None:
+                _add_values(example, sums)
+        if isinstance(item, LabelledPair) and (wrong := count_disagreeing(item)):
+            facts.disagreeing[item.name] = wrong
+    except LsafnetError as error:
+        facts.unreadable.append(str(error))
+        return
+    facts.sizes[size] = facts.sizes.get(size, 0) + 1
+
+
+def count_disagreeing(pair: LabelledPair) -> int:
+    """Return at how many pixels a pair's labels disagree on whether there is a class. Raises InputError."""
+    return sum(pair.labels.disagreeing(pair.grid, window) for window in row_windows(pair.grid))
+
+
+def _count(example: Example, facts: SplitFacts, classes: int) -> None:
+    valid = int(example.valid.sum())
+    facts.valid_pixels += valid
+    facts.invalid_pixels += example.valid.size - valid
+    facts.changed_pixels += int(example.changed.sum())
+    counted = np.stack(
+        [
+            np.bincount(label[example.valid], minlength=classes)
+            for label in (example.label_before, example.label_after)
+        ]
+    )
+    facts.class_pixels = counted if facts.class_pixels is None else facts.class_pixels + counted
+
+
+def _add_values(example: Example, sums: tuple[BandSums, BandSums]) -> None:
+    for total, values in zip(sums, (example.before, example.after), strict=True):
+        total.add(values, example.valid)
+
+
+def read_in_bands(item: Item) -> Iterator[Example]:
+    """Yield a pair, or an image as a pair with itself, in row bands of bounded size."""
+    for window in row_windows(item.grid):
+        if isinstance(item, LabelledImage):
+            values, label = item.read(window)
+            known = label > 0
+            yield Example(values, values, label, label, np.zeros_like(known), known)
+        else:
+            yield item.read(window)

@@ -1,0 +1,130 @@
+"""Labelled images, read by windows: pairs with labels of both dates, and single images with land cover."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from rasterio.windows import Window
+
+from lsafnet.examples import Example, Floats, Labels
+from lsafnet_cli.data_sets.labels import UNKNOWN, LabelRaster
+from lsafnet_cli.data_sets.pair_labels import PairLabels
+from lsafnet_cli.stages.align import AlignedImage, AlignedPair, align_pair
+from lsafnet_cli.stages.images import ImageReader
+from lsafnet_cli.stages.read import Scene, read_pair, read_scene
+from lsafnet_cli.stages.stretch import scene_stretch
+from lsafnet_cli.stages.validity import BoolArray
+from lsafnet_cli.types import Grid, ReadOptions, Stretch, StretchRule
+
+
+@dataclass(frozen=True, slots=True)
+class PixelRules:
+    """Which bands of an image are taken, and the (lowest, highest) value they are brought to."""
+
+    bands: tuple[int | str, ...] | None = None
+    band_count: int | None = None
+    value_range: tuple[float, float] = (0.0, 255.0)
+    stretch: StretchRule = field(default_factory=StretchRule)
+
+
+class LabelledPair:
+    """Two images of one place and the labels of both dates, on the grid that `predict` would put them on."""
+
+    def __init__(self, name: str, before: Path, after: Path, labels: PairLabels, rules: PixelRules) -> None:
+        self.name, self.before, self.after = name, str(before), str(after)
+        self.labels, self.rules = labels, rules
+
+    @cached_property
+    def aligned(self) -> AlignedPair:
+        """Both images on one grid. Raises InputError and PairError."""
+        options = ReadOptions(self.rules.bands)
+        return align_pair(read_pair(self.before, self.after, options, self.rules.band_count))
+
+    @cached_property
+    def stretches(self) -> tuple[Stretch | None, Stretch | None]:
+        """How each date's numbers become values, as `predict` would do it."""
+        pair = self.aligned
+        before, after = (
+            scene_stretch(image.scene, self.rules.stretch, self.rules.value_range)
+            for image in (pair.before, pair.after)
+        )
+        return before, after
+
+    @property
+    def grid(self) -> Grid:
+        """The common grid."""
+        return self.aligned.grid
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, cols)."""
+        return self.grid.shape
+
+    def read(self, window: Window | None = None) -> Example:
+        """Return the pixels and labels under a window of the grid. Raises InputError."""
+        window = window or Window(0, 0, self.grid.width, self.grid.height)
+        labels = self.labels.read(self.grid, window)
+        before, after = (
+            read_values(image, window, stretch, self.rules.value_range)
+            for image, stretch in zip((self.aligned.before, self.aligned.after), self.stretches, strict=True)
+        )
+        valid = labels.valid & before[1] & after[1]
+        return Example(before[0], after[0], labels.before, labels.after, labels.changed & valid, valid)
+
+
+class LabelledImage:
+    """One image and its land cover."""
+
+    def __init__(self, name: str, image: Path, label: LabelRaster, rules: PixelRules) -> None:
+        self.name, self.path, self.label, self.rules = name, str(image), label, rules
+
+    @cached_property
+    def scene(self) -> Scene:
+        """The image's file. Raises InputError."""
+        return read_scene(self.path, self.rules.bands, self.rules.band_count)
+
+    @cached_property
+    def stretch(self) -> Stretch | None:
+        """How its numbers become values."""
+        return scene_stretch(self.scene, self.rules.stretch, self.rules.value_range)
+
+    @property
+    def grid(self) -> Grid:
+        """The image's grid."""
+        return self.scene.grid
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, cols)."""
+        return self.grid.shape
+
+    def read(self, window: Window | None = None) -> tuple[Floats, Labels]:
+        """Return (bands, rows, cols) values and (rows, cols) land cover, 0 where it is unknown. Raises InputError."""
+        grid = self.grid
+        window = window or Window(0, 0, grid.width, grid.height)
+        offset = None if self.scene.placement else (0, 0)
+        values, valid = read_values(
+            AlignedImage(self.scene, grid, offset), window, self.stretch, self.rules.value_range
+        )
+        label = self.label.read(grid, window)
+        return values, np.where(valid & (label != UNKNOWN), label, 0).astype(np.uint8)
+
+
+def read_values(
+    image: AlignedImage, window: Window, stretch: Stretch | None, value_range: tuple[float, float]
+) -> tuple[Floats, BoolArray]:
+    """Return (bands, rows, cols) float32 in the value range under a window of an image's grid, and its validity."""
+    shape = int(window.height), int(window.width)
+    numbers = np.empty((len(image.scene.bands), *shape), image.scene.dtype)
+    valid = np.ones(shape, bool)
+    with ImageReader(image) as reader:
+        reader.read(window, numbers, valid)
+    values = numbers.astype(np.float32)
+    if stretch is not None:
+        low, high = (np.array(ends, np.float32)[:, None, None] for ends in (stretch.low, stretch.high))
+        lowest, highest = value_range
+        share = ((values - low) / (high - low)).clip(0, 1)
+        values = (share * np.float32(highest - lowest) + np.float32(lowest)).astype(np.float32)
+    values[:, ~valid] = 0
+    return values, valid
