@@ -1,13 +1,16 @@
 """Training: schedule, optimiser, one step, and scoring on held-out pairs."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD, AdamW, Optimizer
+from torch.optim.swa_utils import AveragedModel
 
 from lsafnet.logits import ChangeLogits, change_maps
 from lsafnet.losses import Bce, ChangeLoss
@@ -37,7 +40,9 @@ class LabelledBatch(NamedTuple):
 class TrainingOptions:
     """How to train; the defaults are the paper's for SECOND (0.1 is its learning rate for Landsat-SCD).
 
-    warmup_steps: the learning rate rises linearly over so many steps before it decays.
+    warmup_steps: the learning rate rises linearly over so many steps before it decays. ema_decay: keep a moving
+    average of the weights as well, `Trainer.averaged`. bf16: run convolutions in bfloat16 (autocast); weights,
+    loss and optimiser stay float32.
     """
 
     steps: int
@@ -49,10 +54,18 @@ class TrainingOptions:
     warmup_steps: int = 0
     bce: Bce = "plain"
     class_weights: tuple[float, ...] | None = None
+    ema_decay: float | None = None
+    bf16: bool = False
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.learning_rate <= 0:
             raise ValueError("training needs at least one step and a positive learning rate")
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise ValueError(f"ema_decay must lie between 0 and 1, not {self.ema_decay}")
+
+
+class LossError(RuntimeError):
+    """The loss is no number any more."""
 
 
 def build_optimizer(network: nn.Module, options: TrainingOptions) -> Optimizer:
@@ -72,36 +85,114 @@ def learning_rate(step: int, options: TrainingOptions) -> float:
 
 
 class Trainer:
-    """A network in training: call `train_step` with one batch after another."""
+    """A network in training: call `train_step` with one batch after another.
+
+    `forward` is what is called for the logits, the network itself by default: where several processes train
+    together, torch's DistributedDataParallel around it.
+    """
 
     def __init__(
-        self, network: nn.Module, options: TrainingOptions, device: torch.device | str = "cpu"
+        self,
+        network: nn.Module,
+        options: TrainingOptions,
+        device: torch.device | str = "cpu",
+        forward: nn.Module | None = None,
     ) -> None:
         self.network = network.to(device)
         self.options = options
-        self.device = device
+        self.device = torch.device(device)
         self.optimizer = build_optimizer(network, options)
         self.loss = ChangeLoss(options.bce, options.class_weights)
         self.step = 0
+        self._forward = forward or self.network
+        self._average = None if options.ema_decay is None else moving_average(network, options.ema_decay)
 
-    def train_step(self, batch: LabelledBatch) -> dict[str, float]:
-        """Take one step and return the loss terms; RuntimeError when the loss is no number any more."""
+    @property
+    def averaged(self) -> nn.Module:
+        """The network whose weights are the moving average; the network itself where there is none."""
+        return self.network if self._average is None else self._average.module
+
+    def train_step(self, *batches: LabelledBatch) -> dict[str, float]:
+        """Take one step over the mean gradient of one or more batches and return their mean loss terms.
+
+        Raises LossError, before the weights are touched, when the loss or a gradient is no number any more.
+        """
         self.network.train()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.options)
+        self.optimizer.zero_grad(set_to_none=True)
+        means: dict[str, float] = {}
+        for number, batch in enumerate(batches, 1):
+            with self._without_sync(last=number == len(batches)):
+                terms = self._backward(batch, len(batches))
+            for name, value in terms.items():
+                means[name] = means.get(name, 0.0) + value / len(batches)
+        self._check(means["total"])
+        self.optimizer.step()
+        self.step += 1
+        if self._average is not None:
+            self._average.update_parameters(self.network)
+        return means
+
+    def _backward(self, batch: LabelledBatch, parts: int) -> dict[str, float]:
         batch = batch.to(self.device)
-        logits: ChangeLogits = self.network(batch.before, batch.after)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.bf16):
+            logits: ChangeLogits = self._forward(batch.before, batch.after)
+        logits = ChangeLogits(*(None if x is None else x.float() for x in logits))  # type: ignore[arg-type]
         terms = self.loss(
             logits, batch.label_before, batch.label_after, changed=batch.changed, valid=batch.valid
         )
-        values = {name: float(value.detach()) for name, value in terms.items()}
-        if not math.isfinite(values["total"]):
-            raise RuntimeError(f"the loss is {values['total']} at step {self.step}; lower the learning rate")
-        self.optimizer.zero_grad(set_to_none=True)
-        terms["total"].backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
-        self.optimizer.step()
-        self.step += 1
-        return values
+        (terms["total"] / parts).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _without_sync(self, last: bool) -> AbstractContextManager[None]:
+        """Let processes exchange gradients once a step, with its last batch."""
+        forward = self._forward
+        return (
+            forward.no_sync() if isinstance(forward, DistributedDataParallel) and not last else nullcontext()
+        )
+
+    def _check(self, total: float) -> None:
+        if not math.isfinite(total):
+            raise LossError(f"the loss is {total} at step {self.step}; lower the learning rate")
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        norm = torch.stack(torch._foreach_norm(gradients)).sum() if gradients else torch.zeros(())
+        if not torch.isfinite(norm):
+            raise LossError(f"a gradient is no number at step {self.step}; train in fp32, or lower the rate")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that training goes on from: weights, average, optimiser, step."""
+        average = None if self._average is None else self._average.state_dict()
+        return {
+            "network": self.network.state_dict(),
+            "average": average,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.network.load_state_dict(state["network"])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = int(state["step"])
+
+
+def moving_average(network: nn.Module, decay: float) -> AveragedModel:
+    """Return an exponential moving average of weights and statistics, which follows closely at first."""
+    average: AveragedModel
+
+    def update(averages: Any, values: Any, count: Any) -> None:
+        kept = min(decay, (1 + int(count)) / (10 + int(count)))
+        for mean, value in zip(averages, values, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - kept)
+            else:
+                mean.copy_(value)
+
+    average = AveragedModel(network, multi_avg_fn=torch.no_grad()(update), use_buffers=True)
+    return average
 
 
 @torch.inference_mode()

@@ -1,5 +1,6 @@
 """The small layers that several networks share."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -16,8 +17,21 @@ def pointwise(inputs: int, outputs: int) -> nn.Sequential:
 
 def dilated_conv(inputs: int, outputs: int, groups: int = 1) -> nn.Sequential:
     """Return a 3x3 convolution of dilation 2, BN, ReLU; `groups=inputs` makes it depthwise."""
-    conv = nn.Conv2d(inputs, outputs, 3, padding=2, dilation=2, groups=groups, bias=False)
+    conv = DilatedConv2d(inputs, outputs, 3, padding=2, dilation=2, groups=groups, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class DilatedConv2d(nn.Conv2d):
+    """A convolution that trains in float32 on processors.
+
+    There its weight gradient in bfloat16 holds a NaN now and then (torch 2.13, depthwise and dilated).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(x.float())
+        return super().forward(x)
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
