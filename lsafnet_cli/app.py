@@ -12,8 +12,10 @@ from typer.exceptions import Abort, TyperException
 from lsafnet_cli.commands.batch import batch
 from lsafnet_cli.commands.check import check
 from lsafnet_cli.commands.checkpoint import app as checkpoint_app
+from lsafnet_cli.commands.dataset import app as dataset_app
 from lsafnet_cli.commands.predict import predict
 from lsafnet_cli.commands.summarize import summarize
+from lsafnet_cli.commands.train import train
 from lsafnet_cli.commands.vectorize import vectorize
 from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, LsafnetError
 
@@ -29,6 +31,8 @@ app.command()(batch)
 app.command()(check)
 app.command()(summarize)
 app.command()(vectorize)
+app.command()(train)
+app.add_typer(dataset_app, name="dataset")
 app.add_typer(checkpoint_app, name="checkpoint")
 
 

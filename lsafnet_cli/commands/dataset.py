@@ -1,0 +1,35 @@
+"""`lsafnet dataset`: what a data set for training or evaluation holds."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lsafnet_cli.commands.options import JsonOpt, QuietOpt
+
+app = typer.Typer(no_args_is_help=True, help="Look into data sets for training and evaluation.")
+
+
+@app.callback()
+def _dataset() -> None:
+    """Look into data sets for training and evaluation."""
+
+
+@app.command()
+def check(
+    dataset: Annotated[
+        Path, typer.Argument(metavar="DATASET", help="Folder of a data set (docs/training.md).")
+    ],
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+) -> None:
+    """Count images, classes and disagreeing labels, measure means, and list what cannot be read (exit code 3)."""
+    from lsafnet_cli.console import make_observer, show_data_set
+    from lsafnet_cli.data_sets.check import check_data_set
+    from lsafnet_cli.data_sets.opening import open_data_set
+    from lsafnet_cli.errors import InputError
+
+    facts = check_data_set(open_data_set(dataset), make_observer(quiet))
+    show_data_set(facts, as_json)
+    if not facts.sound:
+        raise typer.Exit(InputError.exit_code)

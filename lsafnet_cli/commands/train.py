@@ -1,0 +1,169 @@
+"""`lsafnet train`: the paper's training on one's own data."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lsafnet_cli.commands.options import DEVICE, OUTPUT, JsonOpt, OverwriteOpt, QuietOpt
+
+if TYPE_CHECKING:
+    from lsafnet_cli.training.options import TrainOptions
+
+NETWORK, RECIPE, EXAMPLES = "Network", "Recipe", "Examples"
+
+DataArg = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATASET",
+        help="Folder of SECOND, Landsat-SCD, GeoTIFF pairs or images of one date (docs/training.md).",
+    ),
+]
+RunOpt = Annotated[Path, typer.Option("--output", "-o", metavar="RUN_DIR", help="The folder to write to.")]
+NetworkOpt = Annotated[str, typer.Option(help="See lsafnet checkpoint networks.", rich_help_panel=NETWORK)]
+BackboneOpt = Annotated[
+    str | None, typer.Option(help="resnet34, efficientnet-lite0, timm:NAME ...", rich_help_panel=NETWORK)
+]
+WidthOpt = Annotated[int | None, typer.Option(help="Width of the decoders.", rich_help_panel=NETWORK)]
+WeightsOpt = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="ImageNet weights to start the backbone from (torchvision's keys).",
+        rich_help_panel=NETWORK,
+    ),
+]
+StartOpt = Annotated[
+    Path | None,
+    typer.Option(metavar="CHECKPOINT", help="Start from a checkpoint's weights.", rich_help_panel=NETWORK),
+]
+RecipeOpt = Annotated[
+    str, typer.Option(help="paper, or rsiscd: the released code's loss.", rich_help_panel=RECIPE)
+]
+EpochsOpt = Annotated[
+    int, typer.Option(help="How often the data set is gone through.", rich_help_panel=RECIPE)
+]
+BatchOpt = Annotated[
+    int, typer.Option(help="Pairs in a step, over all processes together.", rich_help_panel=RECIPE)
+]
+AccumulateOpt = Annotated[
+    int,
+    typer.Option(help="Compute a batch in so many parts, which takes less memory.", rich_help_panel=RECIPE),
+]
+OptimizerOpt = Annotated[str, typer.Option(help="sgd (Nesterov) or adamw.", rich_help_panel=RECIPE)]
+RateOpt = Annotated[
+    float | None,
+    typer.Option(
+        help="Highest learning rate. Default: 0.07, for Landsat-SCD 0.1, with adamw 0.001.",
+        rich_help_panel=RECIPE,
+    ),
+]
+DecayOpt = Annotated[float, typer.Option(help="Weight decay.", rich_help_panel=RECIPE)]
+PowerOpt = Annotated[
+    float, typer.Option(help="The rate falls as (1 - step/steps) ** POWER.", rich_help_panel=RECIPE)
+]
+WarmupOpt = Annotated[
+    int, typer.Option(help="Steps over which the rate rises first.", rich_help_panel=RECIPE)
+]
+EmaOpt = Annotated[
+    float | None,
+    typer.Option(
+        metavar="DECAY", help="Keep a moving average of the weights, such as 0.999.", rich_help_panel=RECIPE
+    ),
+]
+PatienceOpt = Annotated[
+    int | None,
+    typer.Option(help="Stop after so many epochs without a better SeK.", rich_help_panel=RECIPE),
+]
+SeedOpt = Annotated[int, typer.Option(help="Seed of weights and examples.", rich_help_panel=RECIPE)]
+CropOpt = Annotated[
+    int | None,
+    typer.Option(
+        help="Side of the windows drawn, px. Default: 512, or the images' own.", rich_help_panel=EXAMPLES
+    ),
+]
+CropsOpt = Annotated[
+    int | None,
+    typer.Option(
+        help="Windows in an epoch. Default: as many as cover the data set once.", rich_help_panel=EXAMPLES
+    ),
+]
+BalancedOpt = Annotated[
+    bool,
+    typer.Option(
+        "--balanced", help="Draw windows where rare classes changed as well.", rich_help_panel=EXAMPLES
+    ),
+]
+JitterOpt = Annotated[
+    bool, typer.Option("--jitter", help="Vary the light of each date.", rich_help_panel=EXAMPLES)
+]
+SwapOpt = Annotated[
+    bool, typer.Option("--swap-dates", help="Swap the dates of every other pair.", rich_help_panel=EXAMPLES)
+]
+WorkersOpt = Annotated[
+    int, typer.Option(help="Processes that read ahead; 0 for none.", rich_help_panel=EXAMPLES)
+]
+DeviceOpt = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...", rich_help_panel=DEVICE)]
+PrecisionOpt = Annotated[str, typer.Option(help="auto, fp32 or bf16.", rich_help_panel=DEVICE)]
+BoardOpt = Annotated[
+    bool, typer.Option("--tensorboard", help="Write for TensorBoard too.", rich_help_panel=OUTPUT)
+]
+ResumeOpt = Annotated[
+    bool, typer.Option(help="Go on where a training in this folder was broken off.", rich_help_panel=OUTPUT)
+]
+
+
+def train(
+    dataset: DataArg,
+    output: RunOpt,
+    network: NetworkOpt = "lsafnet",
+    backbone: BackboneOpt = None,
+    width: WidthOpt = None,
+    backbone_weights: WeightsOpt = None,
+    start: StartOpt = None,
+    recipe: RecipeOpt = "paper",
+    epochs: EpochsOpt = 50,
+    batch_size: BatchOpt = 8,
+    accumulate: AccumulateOpt = 1,
+    optimizer: OptimizerOpt = "sgd",
+    learning_rate: RateOpt = None,
+    weight_decay: DecayOpt = 5e-4,
+    power: PowerOpt = 1.5,
+    warmup: WarmupOpt = 0,
+    ema: EmaOpt = None,
+    patience: PatienceOpt = None,
+    seed: SeedOpt = 1,
+    crop: CropOpt = None,
+    crops_per_epoch: CropsOpt = None,
+    balanced: BalancedOpt = False,
+    jitter: JitterOpt = False,
+    swap_dates: SwapOpt = False,
+    workers: WorkersOpt = 2,
+    device: DeviceOpt = "auto",
+    precision: PrecisionOpt = "auto",
+    tensorboard: BoardOpt = False,
+    resume: ResumeOpt = True,
+    overwrite: OverwriteOpt = False,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+) -> None:
+    """Train a network on labelled pairs, or on images with labels of one date, and keep the best checkpoint."""
+    options = make_train_options(locals())
+    from lsafnet_cli.console import make_training_observer, show_training
+    from lsafnet_cli.training.run import train_network  # here, so that wrong options do not wait for torch
+
+    show_training(train_network(dataset, output, options, make_training_observer(quiet)), as_json)
+
+
+def make_train_options(given: Mapping[str, Any]) -> "TrainOptions":
+    """Put what the user wrote, by the names of `train`'s parameters, into one value. Raises OptionError."""
+    from lsafnet_cli.training.options import TrainOptions
+
+    named = {"ema_decay": "ema", "crop_px": "crop", "warmup_steps": "warmup"}
+    apart = ("network_options", *named)
+    options = {name: given[name] for name in TrainOptions.__dataclass_fields__ if name not in apart}
+    wanted = {name: given[name] for name in ("backbone", "width") if given[name] is not None}
+    return TrainOptions(
+        **options, network_options=wanted, **{name: given[key] for name, key in named.items()}
+    )

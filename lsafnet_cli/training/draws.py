@@ -1,0 +1,172 @@
+"""Draw examples from a data set: windows at random places, turned, flipped and varied, each by its own number."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from rasterio.windows import Window
+from torch.utils.data import Dataset
+
+from lsafnet.augment import jitter_light, swap_dates, turn_and_flip
+from lsafnet.examples import Example
+from lsafnet.single_date import SingleDateOptions, draw_single_date_pair
+from lsafnet_cli.data_sets.opening import Item
+from lsafnet_cli.data_sets.pairs import LabelledImage, LabelledPair
+
+Place = tuple[int, int]
+"""(epoch, number within it): what decides an example, whoever draws it and whenever."""
+BALANCING_TRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How examples are varied beyond flips and quarter turns."""
+
+    crop_px: int
+    seed: int
+    balanced: bool = False
+    jitter: bool = False
+    swap_dates: bool = False
+    value_range: tuple[float, float] = (0.0, 255.0)
+
+
+class Draws(Dataset[Example]):
+    """Examples by their places. The same place always gives the same example, in whatever process."""
+
+    def __init__(
+        self, items: Sequence[Item], num_classes: int, variation: Variation, binary: bool = False
+    ) -> None:
+        self._items, self._num_classes, self._variation = items, num_classes, variation
+        self._binary = binary
+        self._slots = _slots(items, variation.crop_px)
+        self._order = lru_cache(2)(self._draw_order)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_order": None}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._order = lru_cache(2)(self._draw_order)
+
+    def __len__(self) -> int:
+        """Return how many examples cover the data set about once."""
+        return len(self._slots)
+
+    def __getitem__(self, place: Place) -> Example:
+        epoch, number = place
+        rng = np.random.default_rng([self._variation.seed, epoch, number])
+        rounds, index = divmod(number, len(self._slots))
+        item = self._items[self._slots[self._order(epoch, rounds)[index]]]
+        if isinstance(item, LabelledImage):
+            example = self._draw_single_date(item, rng)
+        else:
+            example = vary(self._draw_window(item, rng), self._variation, rng)
+        return as_binary(example) if self._binary else example
+
+    def _draw_order(self, epoch: int, rounds: int) -> list[int]:
+        rng = np.random.default_rng([self._variation.seed, epoch, rounds, 0])
+        return rng.permutation(len(self._slots)).tolist()  # type: ignore[no-any-return]
+
+    def _draw_window(self, pair: LabelledPair, rng: np.random.Generator) -> Example:
+        size = self._variation.crop_px
+        windows = [random_window(pair.shape, size, rng)]
+        if self._variation.balanced:
+            windows += [random_window(pair.shape, size, rng) for _ in range(BALANCING_TRIES - 1)]
+            windows = [self._best_for(int(rng.integers(1, self._num_classes)), pair, windows)]
+        return padded(pair.read(windows[0]), size)
+
+    @staticmethod
+    def _best_for(wanted: int, pair: LabelledPair, windows: list[Window]) -> Window:
+        """Return the window that holds most of a class that changed, of either date."""
+
+        def share(window: Window) -> int:
+            labels = pair.labels.read(pair.grid, window)
+            return int((((labels.before == wanted) | (labels.after == wanted)) & labels.changed).sum())
+
+        return max(windows, key=share)
+
+    def _draw_single_date(self, image: LabelledImage, rng: np.random.Generator) -> Example:
+        """Make a pair of two places, of the data set's images with labels of one date."""
+        others = [item for item in self._items if isinstance(item, LabelledImage)]
+        other = others[int(rng.integers(len(others)))]
+        size = self._variation.crop_px
+        options = SingleDateOptions(value_range=self._variation.value_range)
+        # twice the size: pairs zoom in and out within what they are given
+        read = [one.read(random_window(one.shape, 2 * size, rng)) for one in (image, other)]
+        return draw_single_date_pair(
+            [values for values, _ in read], [labels for _, labels in read], size, rng, options
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Which places make up which step: `Iterable` of steps' lists of places, for one of several processes."""
+
+    per_epoch: int
+    batch_size: int
+    epochs: int
+    part: int = 0
+    parts: int = 1
+    first_step: int = 0
+    pieces: int = field(default=1)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many steps an epoch has; examples beyond whole batches are left out."""
+        return max(1, self.per_epoch // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[Place]]:
+        """Yield the places of each batch this process computes, `pieces` of them a step."""
+        own = self.batch_size // (self.parts * self.pieces)
+        for step in range(self.first_step, self.epochs * self.steps_per_epoch):
+            epoch, number = divmod(step, self.steps_per_epoch)
+            for piece in range(self.pieces):
+                first = number * self.batch_size + (piece * self.parts + self.part) * own
+                yield [(epoch, index) for index in range(first, first + own)]
+
+
+def _slots(items: Sequence[Item], crop_px: int) -> list[int]:
+    """Return item numbers, each as often as crops cover it."""
+    slots: list[int] = []
+    for number, item in enumerate(items):
+        rows, cols = item.shape
+        slots += [number] * max(1, round(rows * cols / crop_px**2))
+    return slots
+
+
+def random_window(shape: tuple[int, int], size_px: int, rng: np.random.Generator) -> Window:
+    """Return a window of at most `size_px` a side within (rows, cols)."""
+    rows, cols = (min(side, size_px) for side in shape)
+    top, left = (
+        int(rng.integers(side - length + 1)) for side, length in zip(shape, (rows, cols), strict=True)
+    )
+    return Window(left, top, cols, rows)
+
+
+def padded(example: Example, size_px: int) -> Example:
+    """Return an example with at least `size_px` rows and cols; what is added is not valid."""
+    rows, cols = example.valid.shape
+    more = (0, max(0, size_px - rows)), (0, max(0, size_px - cols))
+    if not more[0][1] and not more[1][1]:
+        return example
+    return Example(*(np.pad(array, ((0, 0),) * (array.ndim - 2) + more) for array in example))  # type: ignore[arg-type]
+
+
+def as_binary(example: Example) -> Example:
+    """Return an example whose labels are those of a network without land cover: 1 where something changed."""
+    label = example.changed.astype(np.uint8)
+    return example._replace(label_before=label, label_after=label)
+
+
+def vary(example: Example, variation: Variation, rng: np.random.Generator) -> Example:
+    """Return an example turned and flipped at random and, where wished, with other light and dates swapped."""
+    example = turn_and_flip(example, rng)
+    if variation.swap_dates:
+        example = swap_dates(example, rng)
+    if variation.jitter:
+        before, after = (
+            jitter_light(image, rng, variation.value_range) for image in (example.before, example.after)
+        )
+        example = example._replace(before=before, after=after)
+    return example

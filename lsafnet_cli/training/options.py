@@ -1,0 +1,100 @@
+"""How to train, as a user says it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from lsafnet_cli.errors import OptionError
+
+RECIPES = ("paper", "rsiscd")
+PRECISIONS = ("auto", "fp32", "bf16")
+OPTIMIZERS = ("sgd", "adamw")
+PAPERS_CROP_PX = 512
+PAPERS_RATE, LANDSAT_RATE, ADAMW_RATE = 0.07, 0.1, 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """What to train, and how; the defaults are the paper's (Zhou et al., IEEE GRSL 2025, section III).
+
+    recipe: "rsiscd" takes the released code's loss, which averages changed and unchanged pixels apart.
+    batch_size: pairs in a step, over all processes together; accumulate: in how many parts they are computed.
+    crop_px: side of the windows drawn, at most the images' own. crops_per_epoch: None for as many as cover the data
+    set once. balanced: draw windows so that rare classes come as often as common ones. patience: epochs without
+    a better SeK after which training ends, None for never. start: a checkpoint to go on from. workers: processes
+    that read, 0 for none beside the main one.
+    """
+
+    network: str = "lsafnet"
+    network_options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    recipe: str = "paper"
+    epochs: int = 50
+    batch_size: int = 8
+    accumulate: int = 1
+    optimizer: str = "sgd"
+    learning_rate: float | None = None
+    weight_decay: float = 5e-4
+    power: float = 1.5
+    warmup_steps: int = 0
+    crop_px: int | None = None
+    crops_per_epoch: int | None = None
+    balanced: bool = False
+    jitter: bool = False
+    swap_dates: bool = False
+    ema_decay: float | None = None
+    precision: str = "auto"
+    device: str = "auto"
+    patience: int | None = None
+    seed: int = 1
+    workers: int = 2
+    backbone_weights: Path | None = None
+    start: Path | None = None
+    tensorboard: bool = False
+    resume: bool = True
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        chosen = (("--recipe", self.recipe, RECIPES), ("--precision", self.precision, PRECISIONS),
+                  ("--optimizer", self.optimizer, OPTIMIZERS))  # fmt: skip
+        for name, value, known in chosen:
+            if value not in known:
+                raise OptionError(f"{name} {value}: write {' or '.join(known)}")
+        for name in ("epochs", "batch_size", "accumulate", "crop_px", "crops_per_epoch", "patience"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise OptionError(
+                    f"--{name.replace('_', '-').removesuffix('-px')} {value}: must be 1 or more"
+                )
+        if self.learning_rate is not None and not 0 < self.learning_rate < float("inf"):
+            raise OptionError(f"--learning-rate {self.learning_rate}: must be a positive number")
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise OptionError(f"--ema {self.ema_decay}: must lie between 0 and 1")
+        if self.workers < 0 or self.seed < 0 or self.warmup_steps < 0 or self.weight_decay < 0:
+            raise OptionError("--workers, --seed, --warmup and --weight-decay must not be negative")
+        if self.batch_size % self.accumulate:
+            raise OptionError(
+                f"--accumulate {self.accumulate}: must divide the batch size, {self.batch_size}"
+            )
+
+    def rate(self, data_set: str) -> float:
+        """Return the highest learning rate: the paper's for its data sets."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        if self.optimizer == "adamw":
+            return ADAMW_RATE
+        return LANDSAT_RATE if data_set == "landsat-scd" else PAPERS_RATE
+
+    def deciding(self) -> dict[str, Any]:
+        """Return what decides the weights, by the names users know; a run goes on only where they are the same."""
+        names = ("network", "recipe", "epochs", "batch_size", "accumulate", "optimizer", "learning_rate",
+                 "weight_decay", "power", "warmup_steps", "crop_px", "crops_per_epoch", "balanced", "jitter",
+                 "swap_dates", "ema_decay", "precision", "patience", "seed")  # fmt: skip
+        values = {name: getattr(self, name) for name in names}
+        files = {name: getattr(self, name) for name in ("backbone_weights", "start")}
+        return {
+            **values,
+            "network_options": dict(self.network_options),
+            **{name: None if path is None else str(path) for name, path in files.items()},
+        }

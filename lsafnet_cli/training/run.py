@@ -1,0 +1,288 @@
+"""A training run: steps over drawn examples, validation each epoch, a state that a killed run goes on from."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from lsafnet.checkpoint import save_checkpoint
+from lsafnet.examples import stack_examples
+from lsafnet.training import LabelledBatch, LossError, Trainer, TrainingOptions, learning_rate
+from lsafnet_cli.devices import choose_device, is_out_of_memory
+from lsafnet_cli.errors import DeviceError, OptionError, OutputError
+from lsafnet_cli.publishing import output_errors
+from lsafnet_cli.resume import locked
+from lsafnet_cli.training.boards import open_board
+from lsafnet_cli.training.curves import draw_curves
+from lsafnet_cli.training.draws import Draws, Schedule
+from lsafnet_cli.training.options import TrainOptions
+from lsafnet_cli.training.processes import Processes, joined_processes, own_device
+from lsafnet_cli.training.setup import Setup, build_start, prepare_training, variation_of
+from lsafnet_cli.training.state import BEST, CURVES, LAST, Progress, RunFolder, Tally
+from lsafnet_cli.training.validate import validate
+from lsafnet_cli.training.watching import EpochRow, SilentTrainingObserver, TrainingObserver
+from lsafnet_cli.types import DeviceOptions
+
+SAVE_EVERY_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingReport:
+    """How a training ended. `best` and `last` are epochs; `best_checkpoint` holds the weights of the first."""
+
+    run: str
+    network: str
+    epochs: int
+    steps: int
+    train_items: int
+    val_items: int
+    best: EpochRow
+    last: EpochRow
+    best_checkpoint: str
+    seconds: float
+    waiting: float
+    stopped_early: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it in JSON's types."""
+        names = ("run", "network", "epochs", "steps", "train_items", "val_items", "best_checkpoint",
+                 "seconds", "waiting", "stopped_early")  # fmt: skip
+        own = {name: getattr(self, name) for name in names}
+        return {**own, "best": self.best.flat(), "last": self.last.flat()}
+
+
+def train_network(
+    folder: str | Path,
+    run_folder: str | Path,
+    options: TrainOptions | None = None,
+    observer: TrainingObserver | None = None,
+) -> TrainingReport:
+    """Train a network on a data set, or go on where a run like this was broken off.
+
+    The run's folder holds `best.safetensors` (by SeK on the validation split), `last.safetensors`, `metrics.csv`,
+    `curves.png`, `training.json` and the state. Raises LsafnetError.
+    """
+    options = options or TrainOptions()
+    observer = observer or SilentTrainingObserver()
+    setup = prepare_training(Path(folder), options, observer)
+    device, precision = _device(options)
+    with joined_processes(device, options.batch_size, options.accumulate) as processes, ExitStack() as stack:
+        run = RunFolder(Path(run_folder))
+        if processes.leads:
+            run.create(options.overwrite)
+            stack.enter_context(locked(run.path))
+            run.write_facts({"options": setup.fingerprint(), "complete": False})
+        with memory_advice():
+            training = Training(setup, run, device, precision, processes, observer)
+            training.resume()
+            report = training.run_all()
+    return report
+
+
+@contextmanager
+def memory_advice() -> Iterator[None]:
+    """Let memory running out become a DeviceError that says what to lower."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise DeviceError(
+            "memory ran out; lower --batch-size or --crop, or give --accumulate, which computes a batch in parts"
+        ) from error
+
+
+class Training:
+    """One process' part in a run."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        run: RunFolder,
+        device: torch.device,
+        precision: str,
+        processes: Processes,
+        observer: TrainingObserver,
+    ) -> None:
+        options = setup.options
+        torch.manual_seed(options.seed)
+        self.setup, self.run, self.device = setup, run, device
+        self.processes, self.observer = processes, observer
+        draws = Draws(
+            setup.train, setup.info.num_classes, variation_of(setup), binary=not setup.spec.semantic
+        )
+        self.draws = draws
+        self.schedule = Schedule(
+            per_epoch=options.crops_per_epoch or len(draws),
+            batch_size=options.batch_size,
+            epochs=options.epochs,
+            part=processes.rank,
+            parts=processes.count,
+            pieces=options.accumulate,
+        )
+        network = build_start(setup).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if processes.count > 1 and device.type == "cuda":
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        together = processes.together(network, device)
+        self.trainer = Trainer(network, self._trainer_options(precision), device, together)
+        self.progress = Progress()
+        self.saved = time.monotonic()
+
+    def _trainer_options(self, precision: str) -> TrainingOptions:
+        options = self.setup.options
+        return TrainingOptions(
+            steps=self.schedule.epochs * self.schedule.steps_per_epoch,
+            optimizer="adamw" if options.optimizer == "adamw" else "sgd",
+            learning_rate=options.rate(self.setup.data_set.layout.name),
+            weight_decay=options.weight_decay,
+            power=options.power,
+            warmup_steps=options.warmup_steps,
+            bce="balanced" if options.recipe == "rsiscd" else "plain",
+            ema_decay=options.ema_decay,
+            bf16=precision == "bf16",
+        )
+
+    def resume(self) -> None:
+        """Go on from the folder's state, where there is one and it is wanted. Raises OutputError, InputError."""
+        options = self.setup.options
+        if options.overwrite or not options.resume:
+            return
+        found = self.run.load(self.setup.fingerprint())
+        if found is not None:
+            state, self.progress = found
+            self.trainer.load_state_dict(state)
+            done = (
+                "is complete already" if self.progress.complete else f"goes on after step {self.trainer.step}"
+            )
+            self.observer.notice(f"{self.run.path}: {done}")
+
+    def run_all(self) -> TrainingReport:
+        """Take all steps that are left."""
+        schedule, observer = self.schedule, self.observer
+        total = schedule.epochs * schedule.steps_per_epoch
+        observer.begin(total, self.trainer.step)
+        try:
+            with open_board(self.run.path, self.setup.options.tensorboard and self.processes.leads) as board:
+                batches = iter(self._loader())
+                while self.trainer.step < total and not self.progress.complete:
+                    self._step(batches)
+                    if self.trainer.step % schedule.steps_per_epoch == 0:
+                        board.add(self._end_epoch())
+        finally:
+            observer.finish()
+        return self._report()
+
+    def _loader(self) -> DataLoader[Any]:
+        options = self.setup.options
+        spawned: dict[str, Any] = {"multiprocessing_context": "spawn"} if options.workers else {}
+        return DataLoader(
+            self.draws,
+            batch_sampler=replace(self.schedule, first_step=self.trainer.step),
+            num_workers=options.workers,
+            collate_fn=partial(stack_examples, normalization=self.setup.info.normalization),
+            pin_memory=self.device.type == "cuda",
+            worker_init_fn=_one_thread,
+            **spawned,
+        )
+
+    def _step(self, batches: Iterator[LabelledBatch]) -> None:
+        start = time.perf_counter()
+        pieces = [next(batches) for _ in range(self.schedule.pieces)]
+        waited = time.perf_counter() - start
+        try:
+            terms = self.trainer.train_step(*pieces)
+        except LossError as error:
+            raise OptionError(
+                f"{error} (--learning-rate, --precision fp32, --warmup); {self.run.path} keeps the last good state"
+            ) from error
+        self.progress.tally.add(terms, time.perf_counter() - start, waited)
+        epoch = (self.trainer.step - 1) // self.schedule.steps_per_epoch + 1
+        self.observer.stepped(epoch, terms["total"])
+        ending = self.trainer.step % self.schedule.steps_per_epoch == 0
+        if not ending and time.monotonic() - self.saved > SAVE_EVERY_SECONDS:
+            self._save()
+
+    def _end_epoch(self) -> EpochRow:
+        """Validate, keep the row, and save; the leading process alone does so and tells the others."""
+        tally, self.progress.tally = self.progress.tally, Tally()
+        scores = None
+        if self.processes.leads:
+            scores = validate(self.trainer.averaged, self.setup, self.device)
+        row = EpochRow(
+            epoch=len(self.progress.history) + 1,
+            step=self.trainer.step,
+            learning_rate=learning_rate(self.trainer.step - 1, self.trainer.options),
+            seconds=tally.seconds,
+            waiting=tally.waiting,
+            losses=tally.means,
+            scores=self.processes.agree(scores),
+        )
+        progress = self.progress
+        progress.history.append(row)
+        best = progress.best is row
+        patience = self.setup.options.patience
+        waited = row.epoch - (progress.best.epoch if progress.best else 0)
+        progress.complete = row.epoch == self.schedule.epochs or (patience is not None and waited >= patience)
+        self.observer.epoch_ended(row, best)
+        if self.processes.leads:
+            self._publish(row, best)
+        self._save()
+        return row
+
+    def _publish(self, row: EpochRow, best: bool) -> None:
+        info = replace(self.setup.info, metrics={name: round(x, 5) for name, x in row.scores.items()})
+        for name in (LAST, BEST) if best else (LAST,):
+            with output_errors(self.run.path / name):
+                save_checkpoint(self.run.path / name, self.trainer.averaged, info)
+        self.run.write_history(self.progress.history)
+        with output_errors(self.run.path / CURVES):
+            draw_curves(self.progress.history, self.run.path / CURVES)
+
+    def _save(self) -> None:
+        self.saved = time.monotonic()
+        if self.processes.leads:
+            self.run.save(self.trainer.state_dict(), self.progress, self.setup.fingerprint())
+
+    def _report(self) -> TrainingReport:
+        history = self.progress.history
+        best = self.progress.best
+        if best is None:
+            raise OutputError(f"{self.run.path}: no epoch has ended")
+        seconds = sum(row.seconds for row in history)
+        report = TrainingReport(
+            run=str(self.run.path),
+            network=self.setup.info.network,
+            epochs=len(history),
+            steps=self.trainer.step,
+            train_items=len(self.setup.train),
+            val_items=len(self.setup.val),
+            best=best,
+            last=history[-1],
+            best_checkpoint=str(self.run.path / BEST),
+            seconds=round(seconds, 2),
+            waiting=round(sum(row.waiting * row.seconds for row in history) / seconds, 4) if seconds else 0.0,
+            stopped_early=len(history) < self.schedule.epochs,
+        )
+        if self.processes.leads:
+            self.run.write_facts(
+                {"options": self.setup.fingerprint(), "complete": True, "report": report.to_dict()}
+            )
+        return report
+
+
+def _device(options: TrainOptions) -> tuple[torch.device, str]:
+    device = choose_device(DeviceOptions(own_device(options.device), options.precision))
+    if device.precision == "fp16":
+        return device.torch_device, "fp32"  # training in fp16 would need its losses scaled
+    return device.torch_device, device.precision
+
+
+def _one_thread(_: int) -> None:
+    torch.set_num_threads(1)

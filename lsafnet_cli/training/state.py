@@ -1,0 +1,149 @@
+"""A run's folder: the state it goes on from, its checkpoints, its numbers; each file complete or not there."""
+
+import csv
+import json
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lsafnet_cli.errors import InputError, OutputError, reason_of
+from lsafnet_cli.publishing import output_errors
+from lsafnet_cli.resume import LOCK, differences
+from lsafnet_cli.training.watching import EpochRow
+
+STATE, BEST, LAST = "state.pt", "best.safetensors", "last.safetensors"
+METRICS, CURVES, FACTS = "metrics.csv", "curves.png", "training.json"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an epoch under way has added up so far."""
+
+    steps: int = 0
+    seconds: float = 0.0
+    waited: float = 0.0
+    losses: dict[str, float] = field(default_factory=dict)
+
+    def add(self, terms: Mapping[str, float], seconds: float, waited: float) -> None:
+        """Count one step."""
+        self.steps += 1
+        self.seconds += seconds
+        self.waited += waited
+        for name, value in terms.items():
+            self.losses[name] = self.losses.get(name, 0.0) + value
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Mean loss terms."""
+        return {name: total / max(1, self.steps) for name, total in self.losses.items()}
+
+    @property
+    def waiting(self) -> float:
+        """The share of the time that was spent waiting for examples."""
+        return self.waited / self.seconds if self.seconds else 0.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run has come, beside what the trainer keeps."""
+
+    history: list[EpochRow] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    complete: bool = False
+
+    @property
+    def best(self) -> EpochRow | None:
+        """The first epoch of the highest SeK."""
+        return max(self.history, key=lambda row: row.scores["sek"], default=None)
+
+
+class RunFolder:
+    """The folder of a run. Raises OutputError where it cannot be written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def create(self, overwrite: bool) -> None:
+        """Make the folder; one that holds other things than a run is refused."""
+        with output_errors(self.path / STATE):
+            self.path.mkdir(parents=True, exist_ok=True)
+            strange = (
+                any(path.name != LOCK for path in self.path.iterdir()) and not (self.path / FACTS).exists()
+            )
+        if strange and not overwrite:
+            raise OutputError(f"{self.path}: holds other things than a training; name an empty folder")
+
+    def save(self, trainer: Mapping[str, Any], progress: Progress, fingerprint: Mapping[str, Any]) -> None:
+        """Save all that the run goes on from."""
+        kept = {
+            "trainer": dict(trainer),
+            "history": [asdict(row) for row in progress.history],
+            "tally": asdict(progress.tally),
+            "complete": progress.complete,
+            "fingerprint": json.dumps(fingerprint, sort_keys=True),
+            "random": torch.get_rng_state(),
+        }
+        self._replace(STATE, lambda path: torch.save(kept, path))
+
+    def load(self, fingerprint: Mapping[str, Any]) -> tuple[dict[str, Any], Progress] | None:
+        """Return the trainer's state and the progress, None where there is none.
+
+        Raises OutputError where the state is of a run with other options.
+        """
+        path = self.path / STATE
+        if not path.exists():
+            return None
+        try:
+            kept = torch.load(path, map_location="cpu", weights_only=True)
+            before = json.loads(kept["fingerprint"])
+            history = [EpochRow(**row) for row in kept["history"]]
+            progress = Progress(history, Tally(**kept["tally"]), kept["complete"])
+        except (
+            RuntimeError,
+            pickle.UnpicklingError,
+            KeyError,
+            TypeError,
+            ValueError,
+            EOFError,
+            OSError,
+        ) as error:
+            raise InputError(
+                f"{path}: cannot be gone on with ({reason_of(error)}); add --overwrite"
+            ) from error
+        if changed := differences(before, fingerprint):
+            raise OutputError(
+                f"{self.path}: holds a training with another {', '.join(changed)}; name another folder, "
+                "or add --overwrite to begin anew"
+            )
+        torch.set_rng_state(kept["random"])
+        return kept["trainer"], progress
+
+    def write_history(self, history: list[EpochRow]) -> None:
+        """Write the table of all epochs."""
+        rows = [row.flat() for row in history]
+
+        def write(path: Path) -> None:
+            with path.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, list(rows[0]) if rows else ["epoch"])
+                writer.writeheader()
+                writer.writerows(rows)
+
+        self._replace(METRICS, write)
+
+    def write_facts(self, facts: Mapping[str, Any]) -> None:
+        """Write what the run is and how it ended."""
+        text = json.dumps(facts, indent=2, default=str)
+        self._replace(FACTS, lambda path: path.write_text(text, encoding="utf-8"))
+
+    def _replace(self, name: str, write: Callable[[Path], Any]) -> None:
+        coming = self.path / f".{name}.coming"
+        with output_errors(self.path / name):
+            try:
+                write(coming)
+            except RuntimeError as error:  # torch's word for a full disk
+                raise OSError(str(error)) from error
+            coming.replace(self.path / name)
