@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,6 +39,7 @@ from train_demonstration import (
     TILE_PX,
     Scenes,
     cached_scenes,
+    scene_tiles,
 )
 
 OPTIONS = {"backbone": "efficientnet-lite0", "width": 48}
@@ -74,19 +75,11 @@ def gather(options: argparse.Namespace) -> tuple[Material, dict[str, list[Exampl
         singles.labels.append(made.labels[scene, scene % 2])
     kept_back = range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + HELD_OUT_SCENES)
     held_out = cached_scenes(options.cache, "held-out-few", kept_back, options.workers)
-    checks = {"dubai": held_out_pairs(options.dubai, TILE_PX), "made": list(made_tiles(held_out))}
+    checks = {
+        "dubai": held_out_pairs(options.dubai, TILE_PX),
+        "made": [tile for tiles in scene_tiles(held_out) for tile in tiles],
+    }
     return Material(singles, made), checks
-
-
-def made_tiles(scenes: Scenes) -> Iterator[Example]:
-    """Yield each tile of made scenes as it is."""
-    corners = [(row, col) for row in range(0, SCENE_PX, TILE_PX) for col in range(0, SCENE_PX, TILE_PX)]
-    for images, labels in zip(scenes.images, scenes.labels, strict=True):
-        for row, col in corners:
-            window = np.s_[..., row : row + TILE_PX, col : col + TILE_PX]
-            before, after = images[window].astype(np.float32)
-            first, second = labels[window]
-            yield Example(before, after, first, second, first != second, np.ones(first.shape, bool))
 
 
 def draw_made_pair(scenes: Scenes, size_px: int, rng: np.random.Generator) -> Example:
@@ -210,13 +203,16 @@ def train(options: argparse.Namespace) -> None:
     rng = np.random.default_rng(options.seed)
     material, checks = gather(options)
     trainer = ShippedTrainer(start_network(options.imagenet), training_options(options))
-    best, began = 0.0, time.monotonic()
-    for step in range(1, options.steps + 1):
-        terms = trainer.train_step(draw_batch(material, options, rng), step - 1)
+    best, step, progress, began = 0.0, 0, 0, time.monotonic()
+    while progress < options.steps:
+        terms = trainer.train_step(draw_batch(material, options, rng), progress)
+        step += 1
+        seconds = time.monotonic() - began
+        progress = max(step, int(options.steps * seconds / (60 * options.minutes)))
         if step % 10 == 0:
             shown = " ".join(f"{name} {value:.3f}" for name, value in terms.items())
-            print(f"step {step} after {time.monotonic() - began:.0f} s: {shown}", flush=True)
-        if step % options.save_every == 0 or step == options.steps:
+            print(f"step {step} after {seconds:.0f} s: {shown}", flush=True)
+        if step % options.save_every == 0 or progress >= options.steps:
             scores = score(trainer.mean.module, checks)
             mean = sum(scores.values()) / len(scores)
             print(f"step {step}: {scores}, mean {mean:.4f}", flush=True)
@@ -246,13 +242,16 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--imagenet", type=Path, help="weights of the backbone, if the package is not installed"
     )
-    parser.add_argument("--steps", type=int, default=600, help="steps to take")
+    parser.add_argument("--steps", type=int, default=806, help="steps to take")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="end by then, with as many steps as fit"
+    )
     parser.add_argument("--batch", type=int, default=8, help="windows in a batch")
     parser.add_argument("--made", type=int, default=3, help="windows of a batch that are made scenes")
     parser.add_argument("--window", type=int, default=192, help="side of a training window, px")
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--scenes", type=int, default=360, help="training scenes to make")
-    parser.add_argument("--save-every", type=int, default=100, help="steps between checkpoints")
+    parser.add_argument("--save-every", type=int, default=70, help="steps between checkpoints")
     parser.add_argument("--seed", type=int, default=1, help="seed of weights, windows and looks")
     parser.add_argument("--cache", type=Path, help="folder that keeps the made scenes for the next run")
     parser.add_argument("--workers", type=int, default=2, help="processes that make scenes")
