@@ -12,6 +12,7 @@ from typer.exceptions import Abort, TyperException
 from lsafnet_cli.commands.batch import batch
 from lsafnet_cli.commands.check import check
 from lsafnet_cli.commands.checkpoint import app as checkpoint_app
+from lsafnet_cli.commands.evaluate import evaluate
 from lsafnet_cli.commands.predict import predict
 from lsafnet_cli.commands.summarize import summarize
 from lsafnet_cli.commands.vectorize import vectorize
@@ -28,6 +29,7 @@ app.command()(predict)
 app.command()(batch)
 app.command()(check)
 app.command()(summarize)
+app.command()(evaluate)
 app.command()(vectorize)
 app.add_typer(checkpoint_app, name="checkpoint")
 

@@ -58,7 +58,7 @@ def summarize(
     from lsafnet_cli.stages.zones import ZoneRequest
 
     if plot is not None:
-        check_plot(plot, change_map, overwrite)
+        check_plot(plot, (change_map,), overwrite)
     request = ZoneRequest(zones, zone_field, zone_layer) if zones is not None else None
     summary = summarize_map(change_map, request)
     if plot is not None:
