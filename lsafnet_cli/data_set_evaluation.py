@@ -1,10 +1,13 @@
 """Scores of checkpoints on a data set, whose images are mapped as `predict_change` maps them."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import rasterio
 
 from lsafnet_cli.checkpoints import NamedCheckpoint, load_named_checkpoint
 from lsafnet_cli.data_sets.opening import DataSet, open_data_set
@@ -13,14 +16,16 @@ from lsafnet_cli.devices import choose_device
 from lsafnet_cli.errors import CheckpointFileError
 from lsafnet_cli.evaluation import STAGE, refuse_nothing, tell
 from lsafnet_cli.evaluation_options import EvaluateOptions
-from lsafnet_cli.evaluation_report import CheckpointEvaluation, DataSetEvaluation
+from lsafnet_cli.evaluation_report import ChangeScores, CheckpointEvaluation, DataSetEvaluation
+from lsafnet_cli.memory import memory_errors
 from lsafnet_cli.notices import Notebook
 from lsafnet_cli.pipeline import open_prediction
 from lsafnet_cli.polygon_options import PolygonOptions
 from lsafnet_cli.scoring import Resamples, differences, interval_notice, resample, score
 from lsafnet_cli.stages.evaluate import MapPart, Tally, count_map
 from lsafnet_cli.stages.read import grid_of, open_raster
-from lsafnet_cli.types import Observer, OutputOptions, PredictOptions, SilentObserver
+from lsafnet_cli.stages.sources import patience
+from lsafnet_cli.types import Grid, Observer, OutputOptions, PredictOptions, SilentObserver
 
 MOST_NOTICES = 5  # of all images of a data set, which often say the same
 TOLD = ("threshold", "tile_px", "overlap_px", "blend", "bands", "precision", "tta")
@@ -86,27 +91,40 @@ def _score_all(
     notes: Notebook,
 ) -> Iterator[CheckpointEvaluation]:
     """Yield the scores of each checkpoint, compared with the first one's."""
-    sizes = [_pixels_of(pair.before) for pair in pairs]
-    first: tuple[CheckpointEvaluation, Resamples | None] | None = None
+    first: tuple[ChangeScores, Resamples | None] | None = None
     for checkpoint in loaded:
         tally = Tally.start(checkpoint.legend, options, choose_device(predict.device).torch_device)
-        images = _ImageObserver(notes, checkpoint.name)
-        notes.start(f"{STAGE} {checkpoint.name}", sum(sizes))
-        try:
-            for pair, pixels in zip(pairs, sizes, strict=True):
-                told = _count_pair(pair, checkpoint, predict, tally, images)
-                notes.advance(pixels)
-        finally:
-            notes.finish()
-        images.say_the_rest()
+        with rasterio.Env(**patience()), memory_errors():
+            told = _count_pairs(checkpoint, pairs, predict, tally, notes)
         refuse_nothing(tally, checkpoint.name, tuple(pairs[0].labels.files))
         resamples = resample(tally)
         scores = score(tally, resamples, unit_px=None)
-        apart = differences(first[0].scores, first[1], scores, resamples) if first else None
-        one = CheckpointEvaluation(checkpoint.name, checkpoint.sha256, told, scores, apart)
-        first = first or (one, resamples)
-        yield one
+        apart = differences(*first, scores, resamples) if first else None
+        first = first or (scores, resamples)
+        yield CheckpointEvaluation(checkpoint.name, checkpoint.sha256, told, scores, apart)
     tell(notes, interval_notice(tally, "image", "images"))
+
+
+def _count_pairs(
+    checkpoint: NamedCheckpoint,
+    pairs: Sequence[LabelledPair],
+    predict: PredictOptions,
+    tally: Tally,
+    notes: Notebook,
+) -> dict[str, Any]:
+    """Map pairs and count their maps; return how the maps were made."""
+    sizes = [_pixels_of(pair.before) for pair in pairs]
+    images = _ImageObserver(notes, checkpoint.name)
+    notes.start(f"{STAGE} {checkpoint.name}", sum(sizes))
+    try:
+        for number, pair in enumerate(pairs):
+            with mapped(pair, checkpoint, predict, images) as (change_map, told):
+                count_map(MapPart.whole(*change_map, number), pair.labels, tally, SilentObserver())
+            notes.advance(sizes[number])
+    finally:
+        notes.finish()
+    images.say_the_rest()
+    return told
 
 
 def _pixels_of(path: str) -> int:
@@ -114,10 +132,11 @@ def _pixels_of(path: str) -> int:
         return int(dataset.width * dataset.height)
 
 
-def _count_pair(
-    pair: LabelledPair, checkpoint: NamedCheckpoint, options: PredictOptions, tally: Tally, observer: Observer
-) -> dict[str, Any]:
-    """Map one pair into a folder that does not last, and count the map; return how it was made."""
+@contextmanager
+def mapped(
+    pair: LabelledPair, checkpoint: NamedCheckpoint, options: PredictOptions, observer: Observer
+) -> Iterator[tuple[tuple[str, Grid], dict[str, Any]]]:
+    """Give the map of a pair, which does not last: its path and grid, and how it was made."""
     with TemporaryDirectory(prefix="lsafnet-") as folder:
         path = Path(folder) / "changes.tif"
         prediction = open_prediction((pair.before, pair.after), path, options, observer, checkpoint)
@@ -126,8 +145,7 @@ def _count_pair(
             report = prediction.write(store)
         with open_raster(path) as dataset:
             grid = grid_of(dataset)
-        count_map(MapPart.whole(str(path), grid, pair.name), pair.labels, tally, SilentObserver())
-    return {name: report.options[name] for name in TOLD}
+        yield (str(path), grid), {name: report.options[name] for name in TOLD}
 
 
 class _ImageObserver(SilentObserver):

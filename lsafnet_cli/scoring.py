@@ -27,7 +27,10 @@ def resample(tally: Tally) -> Resamples | None:
     """Return values of the main scores over units drawn anew; None where none are asked for, or one unit is all."""
     if tally.options.resamples == 0 or len(tally.units) < 2:
         return None
-    return resampled_scores(np.stack(list(tally.units.values())), tally.options.resamples, tally.options.seed)
+    units = np.stack(
+        [tally.units[unit] for unit in sorted(tally.units)]
+    )  # whatever order they were counted in
+    return resampled_scores(units, tally.options.resamples, tally.options.seed)
 
 
 def interval_notice(tally: Tally, one: str, several: str) -> str | None:

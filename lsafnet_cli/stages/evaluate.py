@@ -1,6 +1,6 @@
 """Evaluate: maps against labels, counted window by window, and apart for each unit that is resampled."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -21,7 +21,8 @@ from lsafnet_cli.windows import aligned_spans
 
 BLOCK_PX = 1024  # side of what is read at once; every file is opened anew for each
 MOST_UNITS = 4096  # of one map; their counts are all that grows with it
-Units = dict[Hashable, Floats]
+Unit = tuple[int, ...]
+Units = dict[Unit, Floats]
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class Tally:
         """Return counts of nothing yet."""
         return cls(legend, options, ChangeMetrics(len(legend.names), device))
 
-    def add(self, unit: Hashable, margins: Floats) -> None:
+    def add(self, unit: Unit, margins: Floats) -> None:
         """Add to a unit's margins, unless there is nothing to add."""
         if margins.any():
             self.units[unit] = self.units.get(unit, 0.0) + margins
@@ -53,18 +54,18 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class MapPart:
-    """The window of a map that is scored, the name of its units, and their side; None for one unit in all."""
+    """The window of a map that is scored, the number of the map, and the side of its units; None for one in all."""
 
     path: str
     grid: Grid
     window: Window
-    name: str = ""
+    number: int = 0
     unit_px: int | None = None
 
     @classmethod
-    def whole(cls, path: str, grid: Grid, name: str = "") -> "MapPart":
+    def whole(cls, path: str, grid: Grid, number: int) -> "MapPart":
         """Return all of a map, as one unit."""
-        return cls(path, grid, Window(0, 0, grid.width, grid.height), name)
+        return cls(path, grid, Window(0, 0, grid.width, grid.height), number)
 
 
 def fitting_unit(window: Window, unit_px: int) -> int:
@@ -111,8 +112,8 @@ def _count_units(part: MapPart, block: Window, arrays: tuple[NDArray[Any], ...],
     for rows, cols in product(aligned_spans(top, bottom, step), aligned_spans(left, right, step)):
         place = slice(rows[0] - top, rows[1] - top), slice(cols[0] - left, cols[1] - left)
         counts = tally.metrics.update(*(array[place] for array in arrays))
-        unit = (part.name, rows[0] // step, cols[0] // step) if part.unit_px else part.name
-        tally.add(unit, margins_of(counts.cpu().numpy()))
+        place_of_unit = (rows[0] // step, cols[0] // step) if part.unit_px else ()
+        tally.add((part.number, *place_of_unit), margins_of(counts.cpu().numpy()))
 
 
 def cut_blocks(window: Window) -> Iterator[Window]:
