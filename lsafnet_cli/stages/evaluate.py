@@ -16,10 +16,12 @@ from lsafnet.scores import Floats, margins_of
 from lsafnet_cli.classes import ClassArray, Legend
 from lsafnet_cli.data_sets.pair_labels import PairLabels, PairLabelWindow, TransitionLabels
 from lsafnet_cli.evaluation_options import EvaluateOptions
+from lsafnet_cli.memory import FreedMemory
 from lsafnet_cli.types import Grid, Observer
 from lsafnet_cli.windows import aligned_spans
 
 BLOCK_PX = 1024  # side of what is read at once; every file is opened anew for each
+BLOCKS_BETWEEN = 8  # of giving memory back
 MOST_UNITS = 4096  # of one map; their counts are all that grows with it
 Unit = tuple[int, ...]
 Units = dict[Unit, Floats]
@@ -76,27 +78,27 @@ def fitting_unit(window: Window, unit_px: int) -> int:
 
 
 def count_map(part: MapPart, labels: PairLabels, tally: Tally, observer: Observer) -> None:
-    """Count a map of transition codes against labels on any grid, block by block.
-
-    Each block is read with as many pixels around it as its boundary counts depend on, so that it makes no
-    boundaries of its own. Raises InputError.
-    """
+    """Count a map of transition codes against labels on any grid, block by block. Raises InputError."""
     found = TransitionLabels(part.path, len(tally.legend.names))
-    halo = halo_px(tally.options.boundary_px)
-    for block in cut_blocks(part.window):
-        seen = _grown(block, halo, part.grid)
-        inner = _within(block, seen)
-        mine, theirs = found.read(part.grid, seen), labels.read(part.grid, seen)
-        valid = mine.valid & theirs.valid
-        tally.counted_pixels += int(np.count_nonzero(valid[inner]))
-        tally.nodata_pixels += int(np.count_nonzero(~mine.valid[inner]))
-        tally.unlabelled_pixels += int(np.count_nonzero((mine.valid & ~theirs.valid)[inner]))
-        if valid.any():
-            tally.metrics.update_boundaries(
-                mine.changed, theirs.changed, valid, tally.options.boundary_px, inner
-            )
-            _count_units(part, block, tuple(x[inner] for x in (*_maps(mine), *_maps(theirs), valid)), tally)
-        observer.advance(int(block.height) * int(block.width))
+    with FreedMemory(BLOCKS_BETWEEN) as freed:
+        for block in cut_blocks(part.window):
+            _count_block(part, block, found, labels, tally)
+            freed.used_once()
+            observer.advance(int(block.height) * int(block.width))
+
+
+def _count_block(part: MapPart, block: Window, found: PairLabels, labels: PairLabels, tally: Tally) -> None:
+    """Count a block, read with as many pixels around it as its boundaries depend on: it makes none of its own."""
+    seen = _grown(block, halo_px(tally.options.boundary_px), part.grid)
+    inner = _within(block, seen)
+    mine, theirs = found.read(part.grid, seen), labels.read(part.grid, seen)
+    valid = mine.valid & theirs.valid
+    tally.counted_pixels += int(np.count_nonzero(valid[inner]))
+    tally.nodata_pixels += int(np.count_nonzero(~mine.valid[inner]))
+    tally.unlabelled_pixels += int(np.count_nonzero((mine.valid & ~theirs.valid)[inner]))
+    if valid.any():
+        tally.metrics.update_boundaries(mine.changed, theirs.changed, valid, tally.options.boundary_px, inner)
+        _count_units(part, block, tuple(x[inner] for x in (*_maps(mine), *_maps(theirs), valid)), tally)
 
 
 def _maps(window: PairLabelWindow) -> tuple[ClassArray, ClassArray]:

@@ -8,7 +8,7 @@ import numpy as np
 from lsafnet.scores import HEADLINES, Floats, scores_of
 
 LEVEL = 0.95
-DRAWS_AT_ONCE = 1 << 22  # weights held in memory, of as many resamples as that makes
+DRAWS_AT_ONCE = 1 << 20  # weights held in memory, of as many resamples as that makes
 
 
 def resampled_scores(units: Floats, resamples: int, seed: int) -> dict[str, Floats]:

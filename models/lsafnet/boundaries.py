@@ -1,4 +1,4 @@
-"""How well the borders of the changed area are met, by max-pooling on the device.
+"""How well the borders of the changed area are met, by max-pooling of bools on the device.
 
 After the boundary F1 of Csurka, Larlus and Perronnin, "What is a good evaluation measure for semantic
 segmentation?", BMVC 2013, for the one class "changed", with counts over all maps together in place of a mean
@@ -41,9 +41,22 @@ def _boundary(changed: Tensor, valid: Tensor) -> Tensor:
 
 
 def _grown(mask: Tensor, reach_px: int) -> Tensor:
-    """Return where (maps, rows, cols) `mask` is True within `reach_px` rows and cols."""
-    if reach_px == 0:
-        return mask
-    values, size = mask[:, None].float(), 2 * reach_px + 1
-    rows_done = F.max_pool2d(values, (size, 1), stride=1, padding=(reach_px, 0))
-    return F.max_pool2d(rows_done, (1, size), stride=1, padding=(0, reach_px))[:, 0] > 0
+    """Return where (maps, rows, cols) `mask` is True within `reach_px` rows and cols: max-pooling with stride 1."""
+    return _pooled(_pooled(mask, reach_px, -2), reach_px, -1)
+
+
+def _pooled(mask: Tensor, reach_px: int, dim: int) -> Tensor:
+    """Return the maximum of bools over 2 * reach_px + 1 places along a dimension, False beyond its ends.
+
+    The window doubles from step to step, on single bytes: torch's own pooling takes floats, and on a processor
+    makes indices as well.
+    """
+    size, window = 2 * reach_px + 1, 1
+    padding = (reach_px, reach_px) if dim == -1 else (0, 0, reach_px, reach_px)
+    pooled = F.pad(mask, padding, value=False)
+    while window < size:
+        step = min(window, size - window)
+        length = pooled.shape[dim] - step
+        pooled = pooled.narrow(dim, 0, length) | pooled.narrow(dim, step, length)
+        window += step
+    return pooled
