@@ -1,6 +1,7 @@
 """Scores of a change map against references; `data_set_evaluation` scores checkpoints."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import rasterio
@@ -51,7 +52,7 @@ def evaluate_map(
     with rasterio.Env(**patience()), memory_errors():
         legend, grid = _open_map(str(change_map))
         reference = _reference_labels(paths, kind, legend, str(change_map))
-        part = _scored_part(str(change_map), grid, paths, options.unit_px)
+        part = _scored_part(str(change_map), grid, paths, options.unit_px, notes)
         tally = Tally.start(legend, options, torch_device)
         notes.start(STAGE, int(part.window.width) * int(part.window.height))
         try:
@@ -101,13 +102,7 @@ def _open_map(path: str) -> tuple[Legend, Grid]:
 def _reference_labels(paths: tuple[str, ...], kind: str, legend: Legend, change_map: str) -> PairLabels:
     """Return what reads the references. Raises InputError and PairError."""
     for path in paths:
-        with open_raster(path) as dataset:
-            text = dataset.tags().get(LEGEND)
-        names = read_legend(Path(path), {LEGEND: text}).names if text is not None else legend.names
-        if names != legend.names:
-            raise PairError(
-                f"{path}: has the classes {', '.join(names)}, and {change_map} has {', '.join(legend.names)}"
-            )
+        _check_legend(path, kind, legend, change_map)
     if kind == TRANSITIONS:
         return TransitionLabels(paths[0], len(legend.names))
     if kind == LAND_COVER and not legend.semantic:
@@ -120,15 +115,39 @@ def _reference_labels(paths: tuple[str, ...], kind: str, legend: Legend, change_
     return DateLabels(before, after, kind == CHANGES)
 
 
-def _scored_part(path: str, grid: Grid, references: tuple[str, ...], unit_px: int) -> MapPart:
+def _check_legend(path: str, kind: str, legend: Legend, change_map: str) -> None:
+    """Raise PairError for a reference whose tags name other classes, InputError for a layer in place of a map."""
+    with open_raster(path) as dataset:
+        tags, description = dataset.tags(), dataset.descriptions[0]
+    if LEGEND not in tags:
+        return
+    own = read_legend(Path(path), tags)
+    if own.names != legend.names:
+        raise PairError(
+            f"{path}: has the classes {', '.join(own.names)}, and {change_map} has {', '.join(legend.names)}"
+        )
+    if kind == TRANSITIONS:
+        refuse_layer(path, description, own)
+
+
+def _scored_part(
+    path: str, grid: Grid, references: tuple[str, ...], unit_px: int, observer: Observer
+) -> MapPart:
     """Return the window of a map that all references lie under. Raises NoOverlapError where there is none."""
-    placed = {}
+    placed = {path: grid}
     for reference in references:
         with open_raster(reference) as dataset:
             own = grid_of(dataset)
-        if own.crs is not None and grid.crs is not None:
-            placed[reference] = own
-    window = window_within(grid, {path: grid, **placed})
+        if grid.crs is None or (own.crs is None and own.transform.is_identity):
+            continue  # met pixel by pixel, or refused when read
+        if own.crs is None:
+            observer.notice(f"{reference} has no CRS: its coordinates are taken to be in that of the map")
+            own = replace(own, crs=grid.crs)
+        window_within(
+            grid, {path: grid, reference: own}
+        )  # so that an error names the one that lies elsewhere
+        placed[reference] = own
+    window = window_within(grid, placed)
     return MapPart(path, grid, window, unit_px=fitting_unit(window, unit_px))
 
 

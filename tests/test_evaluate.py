@@ -223,8 +223,8 @@ def test_what_does_not_fit_is_said(tmp_path):
         evaluate_map(path, (references[0], strange))
     place = PLACE @ Affine.translation(5000, 0)
     far = write_classes(tmp_path / "far.tif", np.ones((9, 9)), transform=place)
-    with pytest.raises(NoOverlapError, match="share no ground"):
-        evaluate_map(path, (far, far))
+    with pytest.raises(NoOverlapError, match=r"changes.tif and .*far.tif share no ground"):
+        evaluate_map(path, (references[0], far))
     blank = write_classes(tmp_path / "blank.tif", np.zeros(codes.shape))
     with pytest.raises(NoOverlapError, match=r"no pixel with data has a known label .*10,200 no label"):
         evaluate_map(path, (blank, blank))
@@ -235,8 +235,25 @@ def test_what_does_not_fit_is_said(tmp_path):
         evaluate_map(path, [other])
     percent = np.full(codes.shape, 50, np.uint8)
     write_map(tmp_path / "more.tif", codes, legend_of(), probability=percent)
-    with pytest.raises(InputError, match="probability of change"):
-        evaluate_map(tmp_path / "more.probability.tif", references)
+    for words in (
+        (tmp_path / "more.probability.tif", references),
+        (path, [tmp_path / "more.probability.tif"]),
+    ):
+        with pytest.raises(InputError, match="probability of change"):
+            evaluate_map(*words)
+
+
+def test_references_without_a_crs_lie_in_that_of_the_map(tmp_path):
+    path, _, _, land = world(tmp_path)
+    observer = SilentObserver()
+    place = PLACE @ Affine.translation(0, 60)
+    bare = [
+        write_classes(tmp_path / f"bare{n}.tif", x[60:], crs=None, transform=place)
+        for n, x in enumerate(land)
+    ]
+    cut = [write_classes(tmp_path / f"cut{n}.tif", x[60:], transform=place) for n, x in enumerate(land)]
+    assert evaluate_map(path, bare, observer=observer).scores == evaluate_map(path, cut).scores
+    assert sum("has no CRS" in text for text in observer.notices) == 2
 
 
 def test_a_reference_without_georeference_must_have_the_maps_size(tmp_path):

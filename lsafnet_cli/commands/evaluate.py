@@ -81,7 +81,7 @@ PlotOpt = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE.png|svg", rich_help_panel=OUTPUT,
-        help="Draw the confusion matrix of transitions (needs the extra lsafnet[plot]).",
+        help="Draw the confusion matrix of transitions (needs matplotlib: the extra plot).",
     ),
 ]  # fmt: skip
 
