@@ -31,6 +31,27 @@ MOST_NOTICES = 5  # of all images of a data set, which often say the same
 TOLD = ("threshold", "tile_px", "overlap_px", "blend", "bands", "precision", "tta")
 
 
+class _ImageObserver(SilentObserver):
+    """Passes on what images have to say: each line once, under the first image's name, and only the first few."""
+
+    def __init__(self, observer: Observer) -> None:
+        super().__init__()
+        self._observer = observer
+        self.image = ""
+
+    def notice(self, text: str) -> None:
+        """Keep the line, and pass it on where it is one of the first."""
+        if text not in self.notices:
+            self.notices.append(text)
+            if len(self.notices) <= MOST_NOTICES:
+                self._observer.notice(f"{self.image}: {text}")
+
+    def say_the_rest(self) -> None:
+        """Say how many lines were not passed on."""
+        if len(self.notices) > MOST_NOTICES:
+            self._observer.notice(f"{len(self.notices) - MOST_NOTICES:,} more such lines about other images")
+
+
 def evaluate_data_set(
     folder: str | Path,
     checkpoints: Sequence[str | Path | None] = (None,),
@@ -92,16 +113,18 @@ def _score_all(
 ) -> Iterator[CheckpointEvaluation]:
     """Yield the scores of each checkpoint, compared with the first one's."""
     first: tuple[ChangeScores, Resamples | None] | None = None
+    images = _ImageObserver(notes)
     for checkpoint in loaded:
         tally = Tally.start(checkpoint.legend, options, choose_device(predict.device).torch_device)
         with rasterio.Env(**patience()), memory_errors():
-            told = _count_pairs(checkpoint, pairs, predict, tally, notes)
+            told = _count_pairs(checkpoint, pairs, predict, tally, notes, images)
         refuse_nothing(tally, checkpoint.name, tuple(pairs[0].labels.files))
         resamples = resample(tally)
         scores = score(tally, resamples, unit_px=None)
         apart = differences(*first, scores, resamples) if first else None
         first = first or (scores, resamples)
         yield CheckpointEvaluation(checkpoint.name, checkpoint.sha256, told, scores, apart)
+    images.say_the_rest()
     tell(notes, interval_notice(tally, "image", "images"))
 
 
@@ -111,19 +134,19 @@ def _count_pairs(
     predict: PredictOptions,
     tally: Tally,
     notes: Notebook,
+    images: _ImageObserver,
 ) -> dict[str, Any]:
     """Map pairs and count their maps; return how the maps were made."""
     sizes = [_pixels_of(pair.before) for pair in pairs]
-    images = _ImageObserver(notes, checkpoint.name)
     notes.start(f"{STAGE} {checkpoint.name}", sum(sizes))
     try:
         for number, pair in enumerate(pairs):
+            images.image = pair.name
             with mapped(pair, checkpoint, predict, images) as (change_map, told):
                 count_map(MapPart.whole(*change_map, number), pair.labels, tally, SilentObserver())
             notes.advance(sizes[number])
     finally:
         notes.finish()
-    images.say_the_rest()
     return told
 
 
@@ -146,24 +169,3 @@ def mapped(
         with open_raster(path) as dataset:
             grid = grid_of(dataset)
         yield (str(path), grid), {name: report.options[name] for name in TOLD}
-
-
-class _ImageObserver(SilentObserver):
-    """Passes on what images have to say: each line once, and only the first few."""
-
-    def __init__(self, observer: Observer, checkpoint: str) -> None:
-        super().__init__()
-        self._observer, self._checkpoint = observer, checkpoint
-
-    def notice(self, text: str) -> None:
-        """Keep the line, and pass it on where it is one of the first."""
-        if text not in self.notices:
-            self.notices.append(text)
-            if len(self.notices) <= MOST_NOTICES:
-                self._observer.notice(text)
-
-    def say_the_rest(self) -> None:
-        """Say how many lines were not passed on."""
-        if len(self.notices) > MOST_NOTICES:
-            left = len(self.notices) - MOST_NOTICES
-            self._observer.notice(f"{self._checkpoint}: {left:,} more such lines about other images")

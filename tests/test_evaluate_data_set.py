@@ -108,8 +108,10 @@ def test_options_of_tiles_reach_the_maps(tmp_path, tiny_checkpoint):
 def test_what_each_image_has_to_say_is_said_once(tmp_path, tiny_checkpoint):
     folder = write_data_set(tmp_path / "set", crs=None, transform=Affine.identity())
     observer = SilentObserver()
-    report = evaluate_data_set(folder, [tiny_checkpoint], predict_options=PLAIN, observer=observer)
-    assert sum("have no georeference" in text for text in observer.notices) == 1
+    chosen = [tiny_checkpoint, tiny_checkpoint]
+    report = evaluate_data_set(folder, chosen, predict_options=PLAIN, observer=observer)
+    (said,) = (text for text in observer.notices if "have no georeference" in text)
+    assert said.startswith("scene0: ")
     assert any("come from 3 images only" in text for text in report.notices)
     assert report.notices == tuple(observer.notices)
 
