@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     from lsafnet_cli.batch.driver import BatchReport, run_batch
     from lsafnet_cli.batch.options import BatchOptions
     from lsafnet_cli.batch.pairing import pair_folders, read_pairs
+    from lsafnet_cli.data_set_evaluation import evaluate_data_set
     from lsafnet_cli.errors import LsafnetError
+    from lsafnet_cli.evaluation import evaluate_map
+    from lsafnet_cli.evaluation_options import EvaluateOptions
+    from lsafnet_cli.evaluation_report import DataSetEvaluation, MapEvaluation
     from lsafnet_cli.pipeline import predict_change
     from lsafnet_cli.polygon_options import PolygonOptions
     from lsafnet_cli.stages.report import RunReport
@@ -22,12 +26,17 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     "BatchOptions": "batch.options",
     "BatchReport": "batch.driver",
+    "DataSetEvaluation": "evaluation_report",
+    "EvaluateOptions": "evaluation_options",
     "LsafnetError": "errors",
+    "MapEvaluation": "evaluation_report",
     "MapSummary": "stages.summarize",
     "PolygonOptions": "polygon_options",
     "PredictOptions": "types",
     "RunReport": "stages.report",
     "ZoneRequest": "stages.zones",
+    "evaluate_data_set": "data_set_evaluation",
+    "evaluate_map": "evaluation",
     "pair_folders": "batch.pairing",
     "predict_change": "pipeline",
     "read_pairs": "batch.pairing",
@@ -39,12 +48,17 @@ _MODULE_OF = {
 __all__ = [
     "BatchOptions",
     "BatchReport",
+    "DataSetEvaluation",
+    "EvaluateOptions",
     "LsafnetError",
+    "MapEvaluation",
     "MapSummary",
     "PolygonOptions",
     "PredictOptions",
     "RunReport",
     "ZoneRequest",
+    "evaluate_data_set",
+    "evaluate_map",
     "pair_folders",
     "predict_change",
     "read_pairs",

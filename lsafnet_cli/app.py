@@ -13,6 +13,7 @@ from lsafnet_cli.commands.batch import batch
 from lsafnet_cli.commands.check import check
 from lsafnet_cli.commands.checkpoint import app as checkpoint_app
 from lsafnet_cli.commands.dataset import app as dataset_app
+from lsafnet_cli.commands.evaluate import evaluate
 from lsafnet_cli.commands.predict import predict
 from lsafnet_cli.commands.summarize import summarize
 from lsafnet_cli.commands.train import train
@@ -30,6 +31,7 @@ app.command()(predict)
 app.command()(batch)
 app.command()(check)
 app.command()(summarize)
+app.command()(evaluate)
 app.command()(vectorize)
 app.command()(train)
 app.add_typer(dataset_app, name="dataset")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # or an error's one line would wait for all that could ever b
     from lsafnet_cli.check import CommonFacts, PairCheck, SceneFacts
     from lsafnet_cli.checkpoint_facts import CheckpointFacts
     from lsafnet_cli.data_sets.check import DataSetFacts
+    from lsafnet_cli.evaluation_report import Evaluation
     from lsafnet_cli.importing import ImportReport
     from lsafnet_cli.stages.registration import Registration
     from lsafnet_cli.stages.report import ChangeTable, RunReport
@@ -401,10 +402,25 @@ def show_summary(summary: MapSummary, form: str) -> None:
         print(csv_text(summary) if form == "csv" else markdown_text(summary), end="")
 
 
-def _rich_table(part: FromTo) -> Table:
-    shown = Table(title=Text(part.title), title_justify="left")
+def show_evaluation(report: Evaluation, as_json: bool) -> None:
+    """Print scores: tables for a person, or JSON."""
+    from lsafnet_cli.evaluation_tables import evaluation_tables
+
+    if as_json:
+        show_json(report.as_dict())
+        return
+    console = Console(soft_wrap=True)
+    for part in evaluation_tables(report):
+        console.print(
+            _rich_table(part, whole_names=True), Text(f"{part.note}\n" if part.note else ""), sep="\n"
+        )
+
+
+def _rich_table(part: FromTo, whole_names: bool = False) -> Table:
+    shown = Table(title=Text(printable(part.title)), title_justify="left")
     for index, heading in enumerate(part.headings):
-        shown.add_column(Text(heading), justify="left" if index == 0 else "right")
+        name = index == 0
+        shown.add_column(Text(heading), justify="left" if name else "right", no_wrap=name and whole_names)
     for row in part.rows:
         shown.add_row(*map(Text, row))
     return shown

@@ -35,11 +35,11 @@ class FreedMemory:
     processor that takes longer than the small networks themselves. With other C libraries nothing is done.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, uses_between: int = TILES_BETWEEN) -> None:
         library = ctypes.CDLL(None)
         usable = hasattr(library, "mallopt") and hasattr(library, "malloc_trim")
         self._library = library if usable else None
-        self._used = 0
+        self._used, self._uses_between = 0, uses_between
 
     def __enter__(self) -> Self:
         self._set(KEEPING)
@@ -50,9 +50,9 @@ class FreedMemory:
         self._give_back()
 
     def used_once(self) -> None:
-        """Count one more tile; what lies between arrays in use is given back every TILES_BETWEEN tiles."""
+        """Count one more tile; what lies between arrays in use is given back every `uses_between` tiles."""
         self._used += 1
-        if self._used % TILES_BETWEEN == 0:
+        if self._used % self._uses_between == 0:
             self._give_back()
 
     def _set(self, parameters: Mapping[int, int]) -> None:

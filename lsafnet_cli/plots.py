@@ -1,7 +1,8 @@
-"""The from-to table of a map as a picture, with matplotlib (the extra `lsafnet[plot]`)."""
+"""Pictures with matplotlib (the extra `lsafnet[plot]`), and the from-to table of a map as one."""
 
 import io
 import warnings
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,13 @@ FONTS = (  # the first that has a letter draws it
 )  # fmt: skip
 
 
-def check_plot(target: Path, change_map: str, overwrite: bool) -> None:
+def check_plot(target: Path, inputs: Iterable[str], overwrite: bool) -> None:
     """Raise OptionError or OutputError, before anything is counted, where a picture cannot be drawn."""
     if target.suffix.lower() not in PLOT_ENDINGS:
         raise OptionError(f"--plot {target}: the ending must be .png or .svg")
     if find_spec("matplotlib") is None:
         raise OptionError("--plot: matplotlib is not installed; pip install 'lsafnet[plot]'")
-    check_path(target, (change_map,), overwrite)
+    check_path(target, inputs, overwrite)
 
 
 def plot_summary(summary: MapSummary, target: Path) -> None:
@@ -38,6 +39,11 @@ def plot_summary(summary: MapSummary, target: Path) -> None:
     """
     if not summary.whole.classes:
         raise InputError(f"{summary.map}: knows no land cover, so there is no from-to table to draw")
+    write_figure(lambda: _draw(summary), target)
+
+
+def write_figure(draw: Callable[[], Any], target: Path) -> None:
+    """Draw a figure, with letters of every script, and write it. Raises OutputError where that cannot be done."""
     import matplotlib
     from matplotlib import font_manager
 
@@ -54,7 +60,7 @@ def plot_summary(summary: MapSummary, target: Path) -> None:
             "ignore", message="Glyph .* missing from"
         )  # no font here has it: a box is drawn
         metadata = {"Date": None} if kind == "svg" else {}
-        _draw(summary).savefig(content, format=kind, dpi=PIXELS_PER_INCH, metadata=metadata)
+        draw().savefig(content, format=kind, dpi=PIXELS_PER_INCH, metadata=metadata)
     _write(target, content.getvalue())
 
 

@@ -3,10 +3,7 @@
 import shlex
 from pathlib import Path
 
-import numpy as np
-import rasterio
-from numpy.typing import NDArray
-
+from lsafnet_cli import EvaluateOptions, evaluate_map
 from lsafnet_cli.app import main
 
 HERE = Path(__file__).parent
@@ -39,27 +36,11 @@ def _from_here(argument: object) -> str:
 
 
 def agreement(changes: Path) -> dict[str, float]:
-    """Return F_scd and mIoU of a map of the made pair against its labels, over pixels with data in both dates."""
-    import torch
-
-    from lsafnet import ChangeMetrics
-
-    maps = [_read(changes.with_name(f"changes.{date}.tif")) for date in ("from", "to")]
-    labels = [_read(HERE / f"label_{date}.tif") for date in ("before", "after")]
-    valid = (_read(changes) != 255) & (labels[0] > 0)
-    changed = labels[0] != labels[1]
-    metrics = ChangeMetrics(num_classes=5)
-    metrics.update(
-        *(torch.from_numpy(found[valid].astype("int64")) for found in maps),
-        *(torch.from_numpy((label * changed)[valid].astype("int64")) for label in labels),
-    )
-    scores = metrics.compute()
-    return {name: round(float(scores[name]), 4) for name in ("f_scd", "miou", "oa", "sek")}
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    with rasterio.open(path) as dataset:
-        return np.asarray(dataset.read(1))
+    """Return the main scores of a map of the made pair against its labels."""
+    labels = [HERE / f"label_{date}.tif" for date in ("before", "after")]
+    scores = evaluate_map(changes, labels, options=EvaluateOptions(resamples=0)).scores
+    found = {"f_scd": scores.f_scd, "miou": scores.miou, "oa": scores.oa, "sek": scores.sek}
+    return {name: round(score.value, 4) for name, score in found.items()}
 
 
 if __name__ == "__main__":

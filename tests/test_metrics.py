@@ -58,6 +58,15 @@ def test_each_transition_has_its_own_scores() -> None:
     assert scores[2, 1]["iou"] == 0
 
 
+def test_each_class_has_its_scores_over_both_dates() -> None:
+    first, second = by_hand().compute()["classes"]
+    # class 1: labelled twice before; predicted twice before (both right) and twice after (both wrong)
+    assert (first["class"], first["pixels"], first["predicted_pixels"]) == (1, 2, 4)
+    assert (first["precision"], first["recall"], first["iou"]) == (1 / 2, 1, 1 / 2)
+    # class 2: labelled twice after, of which one is found; predicted once before where nothing changed
+    assert (second["precision"], second["recall"], second["iou"]) == (1 / 2, 1 / 2, 1 / 3)
+
+
 def test_scores_do_not_depend_on_how_maps_are_split() -> None:
     rng = np.random.default_rng(0)
     maps = rng.integers(0, 4, (4, 6, 8, 8))

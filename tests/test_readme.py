@@ -5,6 +5,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lsafnet_cli.app import main
@@ -12,6 +13,7 @@ from lsafnet_cli.app import main
 from .maps import blobs, ground, legend_of, write_map, write_zones
 
 ROOT = Path(__file__).parents[1]
+LAND_COVER = ("water", "ground", "vegetation", "building")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -61,6 +63,19 @@ def test_the_numbers_of_the_readme_are_printed(sample):
     assert (sample / "changes.svg").exists()
 
 
+def test_the_scores_of_the_readme_are_printed(sample):
+    write_map(sample / "changes.tif", np.full((1024, 1024), 2), legend_of(names=LAND_COVER))
+    for date in ("before", "after"):
+        shutil.copy(ROOT / "sample_data" / f"label_{date}.tif", sample)
+    lines = [line for block in blocks("sh") for line in block.splitlines() if "lsafnet evaluate" in line]
+    assert len(lines) == 3
+    for line in lines[:2]:
+        with pytest.raises(SystemExit) as left:
+            main(shlex.split(line, comments=True)[1:])
+        assert left.value.code == 0
+    assert (sample / "confusion.png").exists()
+
+
 def test_the_polygon_recipe_of_the_readme_works(sample):
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("lsafnet ")]
     for command in commands[:2]:
@@ -98,7 +113,7 @@ def test_every_make_target_and_option_of_the_readme_exists(capsys):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake (\w+)\b", "\n".join(blocks("sh"))):
         assert f"\n{target}:" in makefile
-    for command in ("predict", "summarize", "batch"):
+    for command in ("predict", "summarize", "batch", "evaluate"):
         with pytest.raises(SystemExit):
             main([command, "--help"])
     shown = capsys.readouterr().out

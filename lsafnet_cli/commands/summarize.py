@@ -32,7 +32,9 @@ FormatOpt = Annotated[SummaryFormat, typer.Option("--format", help="How the numb
 JsonOpt = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
 PlotOpt = Annotated[
     Path | None,
-    typer.Option(metavar="FILE.png|svg", help="Draw the from-to table too (needs the extra lsafnet[plot])."),
+    typer.Option(
+        metavar="FILE.png|svg", help="Draw the from-to table too (needs matplotlib: the extra plot)."
+    ),
 ]
 OverwriteOpt = Annotated[bool, typer.Option(help="Replace a picture that exists.")]
 
@@ -58,7 +60,7 @@ def summarize(
     from lsafnet_cli.stages.zones import ZoneRequest
 
     if plot is not None:
-        check_plot(plot, change_map, overwrite)
+        check_plot(plot, (change_map,), overwrite)
     request = ZoneRequest(zones, zone_field, zone_layer) if zones is not None else None
     summary = summarize_map(change_map, request)
     if plot is not None:

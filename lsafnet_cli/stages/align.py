@@ -1,5 +1,6 @@
 """Align: a `ScenePair` becomes an `AlignedPair`, two images on one grid over the ground they share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -92,15 +93,23 @@ def common_grid(pair: ScenePair, options: GridOptions) -> Grid:
 
 def shared_window(grid: Grid, pair: ScenePair) -> Window:
     """Return the window of `grid` whose pixel centres lie within the bounding boxes of both images."""
+    return window_within(grid, {scene.path: scene.grid for scene in (pair.before, pair.after)})
+
+
+def window_within(grid: Grid, others: Mapping[str, Grid]) -> Window:
+    """Return the window of `grid` whose pixel centres lie within the bounding boxes of all files, by their paths.
+
+    Raises NoOverlapError where there are no such pixels.
+    """
     rows, cols = (0, grid.height), (0, grid.width)
-    for scene in (pair.before, pair.after):
-        seen_cols, seen_rows = footprint(scene.grid, grid, scene.path)
+    for path, other in others.items():
+        seen_cols, seen_rows = footprint(other, grid, path)
         rows = _both(rows, _centres_between(seen_rows, grid.height))
         cols = _both(cols, _centres_between(seen_cols, grid.width))
     if rows[0] >= rows[1] or cols[0] >= cols[1]:
         raise NoOverlapError(
-            f"{pair.before.path} and {pair.after.path} share no ground: {extent(pair.before.grid)} against "
-            f"{extent(pair.after.grid)}; check each file's CRS"
+            f"{' and '.join(others)} share no ground: {' against '.join(map(extent, others.values()))}; check each "
+            "file's CRS"
         )
     return Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0])
 

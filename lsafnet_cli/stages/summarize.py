@@ -96,7 +96,7 @@ def summarize_map(path: str | Path, zones: ZoneRequest | None = None) -> MapSumm
     """
     with open_raster(path) as dataset:
         legend, grid = read_legend(Path(path), dataset.tags()), grid_of(dataset)
-        _check_layer(str(path), dataset.descriptions[0], legend)
+        refuse_layer(str(path), dataset.descriptions[0], legend)
         zone_set = read_zones(zones, grid) if zones is not None else ZoneSet(None, ())
         areas = PixelAreas(grid) if grid.crs is not None else None
         whole, outside, *of_zones = (
@@ -123,7 +123,7 @@ def summarize_map(path: str | Path, zones: ZoneRequest | None = None) -> MapSumm
     )
 
 
-def _check_layer(path: str, description: str | None, legend: Legend) -> None:
+def refuse_layer(path: str, description: str | None, legend: Legend) -> None:
     """Raise InputError for the layers beside a map, whose tags name classes as well."""
     if description is not None and description in {layer_style(name, legend).description for name in LAYERS}:
         raise InputError(f"{path}: holds the layer '{description}'; name the map that lies beside it")

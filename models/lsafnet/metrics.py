@@ -1,11 +1,5 @@
-"""The scores of semantic change detection, from confusion counts that stay on the device.
+"""The scores of semantic change detection, from confusion counts that stay on the device."""
 
-mIoU, SeK: Yang et al., "Asymmetric Siamese networks for semantic change detection in aerial images", IEEE
-TGRS 2022. F_scd: Ding et al., "Bi-temporal semantic reasoning for the semantic change detection in HR remote
-sensing images", IEEE TGRS 2022.
-"""
-
-import math
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,8 +7,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-ClassMap: TypeAlias = Tensor | npt.NDArray[np.integer[Any]]
-Counts: TypeAlias = npt.NDArray[np.float64]
+from lsafnet.boundaries import boundary_counts
+from lsafnet.pair_counts import PairCounts, PairTable
+from lsafnet.scores import Floats, class_scores, margins_of, scores_of
+
+ClassMap: TypeAlias = Tensor | npt.NDArray[Any]
+EVERYWHERE = (slice(None), slice(None))
 
 
 class ChangeMetrics:
@@ -25,9 +23,9 @@ class ChangeMetrics:
 
     def __init__(self, num_classes: int, device: torch.device | str = "cpu") -> None:
         self.num_classes = num_classes
-        transitions = (num_classes - 1) ** 2 + 1  # code 0 is "unchanged", as in the change map
         self._confusion = torch.zeros(num_classes, num_classes, dtype=torch.int64, device=device)
-        self._transitions = torch.zeros(3, transitions, dtype=torch.int64, device=device)
+        self._transitions = PairCounts((num_classes - 1) ** 2 + 1, device)
+        self._boundaries: Tensor | None = None
 
     def update(
         self,
@@ -36,18 +34,42 @@ class ChangeMetrics:
         label_before: ClassMap,
         label_after: ClassMap,
         valid: ClassMap | None = None,
-    ) -> None:
-        """Count one or more maps, without pixels where `valid` is False; ValueError for unknown classes."""
-        device = self._confusion.device
-        maps = [
-            torch.as_tensor(x, device=device) for x in (pred_before, pred_after, label_before, label_after)
-        ]
-        chosen = slice(None) if valid is None else torch.as_tensor(valid, device=device).bool().flatten()
+    ) -> Tensor:
+        """Count one or more maps, without pixels where `valid` is False; ValueError for unknown classes.
+
+        Returns the (K, K) counts of these maps alone, of both dates together, rows predicted and columns labelled.
+        """
+        maps = map(self._on_device, (pred_before, pred_after, label_before, label_after))
+        chosen = slice(None) if valid is None else self._on_device(valid).bool().flatten()
         before, after, true_before, true_after = (x.flatten()[chosen].long() for x in maps)
         for values in (before, after, true_before, true_after):
             self._check(values)
-        self._confusion += self._count_pairs(before, true_before) + self._count_pairs(after, true_after)
-        self._count_transitions(self._codes(before, after), self._codes(true_before, true_after))
+        counts = self._count_pairs(before, true_before) + self._count_pairs(after, true_after)
+        self._confusion += counts
+        self._transitions.add(self._codes(before, after), self._codes(true_before, true_after))
+        return counts
+
+    def update_boundaries(
+        self,
+        predicted: ClassMap,
+        labelled: ClassMap,
+        valid: ClassMap | None = None,
+        tolerance_px: int = 2,
+        inner: tuple[slice, slice] = EVERYWHERE,
+    ) -> None:
+        """Count the borders of the changed area, in (rows, cols) or (maps, rows, cols) of what changed.
+
+        A border pixel is right where the other map has one within `tolerance_px` rows and cols. `inner` names the
+        rows and cols that count, where the maps are parts of larger ones; see `lsafnet.boundaries`.
+        """
+        given = valid if valid is not None else np.ones(predicted.shape, bool)
+        maps = [self._on_device(x).bool() for x in (predicted, labelled, given)]
+        mine, theirs, known = (x.reshape(-1, *x.shape[-2:]) for x in maps)
+        counts = boundary_counts(mine, theirs, known, tolerance_px, inner)
+        self._boundaries = counts if self._boundaries is None else self._boundaries + counts
+
+    def _on_device(self, values: ClassMap) -> Tensor:
+        return torch.as_tensor(values, device=self._confusion.device)
 
     def _check(self, values: Tensor) -> None:
         if values.numel() and (int(values.min()) < 0 or int(values.max()) >= self.num_classes):
@@ -60,77 +82,72 @@ class ChangeMetrics:
         return torch.bincount(pred * size + label, minlength=size * size).view(size, size)
 
     def _codes(self, before: Tensor, after: Tensor) -> Tensor:
+        """Return transition codes as in the change map, 0 where unchanged."""
         codes = 1 + (before - 1) * (self.num_classes - 1) + (after - 1)
         return torch.where((before > 0) & (after > 0), codes, 0)
 
-    def _count_transitions(self, pred: Tensor, label: Tensor) -> None:
-        for row, codes in enumerate((pred[pred == label], pred, label)):
-            self._transitions[row] += torch.bincount(codes, minlength=self._transitions.shape[1])
+    def transition_table(self) -> PairTable:
+        """Return the confusion matrix of transition codes, unchanged (0) among them, as the pairs that occur."""
+        return self._transitions.table()
 
     def compute(self) -> dict[str, Any]:
-        """Return `miou`, `oa`, `sek`, `f_scd` (fractions), `iou_changed`, `iou_unchanged` and `transitions`.
+        """Return `miou`, `oa`, `sek`, `f_scd` (fractions), `iou_changed`, `iou_unchanged`, `classes`, `transitions`.
 
-        `transitions` has a dict for each transition that occurs: from_class, to_class, precision, recall,
-        f1, iou and pixels (in the labels). Scores of nothing at all are 0.
+        `classes` has a dict for each class 1..K-1 over the semantic change maps of both dates: class, precision,
+        recall, f1, iou, pixels (in the labels) and predicted_pixels. `transitions` has one for each transition
+        that occurs: from_class, to_class and the same. Where boundaries were counted, `boundary_precision`,
+        `boundary_recall` and `boundary_f1` are there too. Scores of nothing at all are 0.
         """
-        confusion = self._confusion.cpu().numpy().astype(np.float64)  # rows: predicted, columns: labelled
-        unchanged, changed = _binary_ious(confusion)
+        confusion = self._confusion.cpu().numpy()  # rows: predicted, columns: labelled
+        headlines = {name: float(value) for name, value in scores_of(margins_of(confusion)).items()}
         return {
-            "miou": (unchanged + changed) / 2,
-            "oa": _ratio(confusion.trace(), confusion.sum()),
-            "sek": _separated_kappa(confusion) * math.exp(changed - 1),
-            "f_scd": _f_scd(confusion),
-            "iou_changed": changed,
-            "iou_unchanged": unchanged,
+            **headlines,
+            **self._score_boundaries(),
+            "classes": _rows({"class": np.arange(1, self.num_classes)}, *_sums_of(confusion)),
             "transitions": self._score_transitions(),
         }
 
-    def _score_transitions(self) -> list[dict[str, float]]:
-        right, predicted, labelled = self._transitions.cpu().numpy().astype(np.float64)
-        occurring = np.flatnonzero(predicted + labelled)
-        return [
-            self._score_transition(int(code), right[code], predicted[code], labelled[code])
-            for code in occurring
-            if code > 0
-        ]
-
-    def _score_transition(
-        self, code: int, right: float, predicted: float, labelled: float
-    ) -> dict[str, float]:
-        from_class, to_class = divmod(code - 1, self.num_classes - 1)
+    def _score_boundaries(self) -> dict[str, float]:
+        if self._boundaries is None:
+            return {}
+        predicted, right, labelled, found = self._boundaries.tolist()
+        precision = right / predicted if predicted else 0.0
+        recall = found / labelled if labelled else 0.0
+        both = precision + recall
         return {
-            "from_class": from_class + 1,
-            "to_class": to_class + 1,
-            "precision": _ratio(right, predicted),
-            "recall": _ratio(right, labelled),
-            "f1": _ratio(2 * right, predicted + labelled),
-            "iou": _ratio(right, predicted + labelled - right),
-            "pixels": int(labelled),
+            "boundary_precision": precision,
+            "boundary_recall": recall,
+            "boundary_f1": 2 * precision * recall / both if both else 0.0,
         }
 
-
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else 0.0
-
-
-def _binary_ious(confusion: Counts) -> tuple[float, float]:
-    """Return the IoU of unchanged and of changed pixels."""
-    both_unchanged, both_changed = confusion[0, 0], confusion[1:, 1:].sum()
-    differ = confusion.sum() - both_unchanged - both_changed
-    return _ratio(both_unchanged, both_unchanged + differ), _ratio(both_changed, both_changed + differ)
-
-
-def _separated_kappa(confusion: Counts) -> float:
-    """Return Cohen's kappa of `confusion` without the pixels that are unchanged in both."""
-    counts = confusion.copy()
-    counts[0, 0] = 0
-    total = counts.sum()
-    observed = _ratio(counts.trace(), total)
-    expected = _ratio(float(counts.sum(axis=0) @ counts.sum(axis=1)), total * total)
-    return _ratio(observed - expected, 1 - expected)
+    def _score_transitions(self) -> list[dict[str, float]]:
+        pairs, count = self._transitions.table(), self._transitions.count
+        alike = pairs.predicted == pairs.labelled
+        right, predicted, labelled = (
+            np.bincount(codes, pixels, count).astype(np.float64)
+            for codes, pixels in (
+                (pairs.predicted[alike], pairs.pixels[alike]),
+                (pairs.predicted, pairs.pixels),
+                (pairs.labelled, pairs.pixels),
+            )
+        )
+        codes = 1 + np.flatnonzero(predicted[1:] + labelled[1:])
+        from_class, to_class = np.divmod(codes - 1, self.num_classes - 1)
+        names = {"from_class": from_class + 1, "to_class": to_class + 1}
+        return _rows(names, right[codes], predicted[codes], labelled[codes])
 
 
-def _f_scd(confusion: Counts) -> float:
-    """Return the harmonic mean of precision and recall of changed pixels given their right class."""
-    right = confusion.trace() - confusion[0, 0]
-    return _ratio(2 * right, confusion[1:].sum() + confusion[:, 1:].sum())
+def _sums_of(confusion: npt.NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+    """Return how many pixels of each class 1..K-1 are right, predicted and labelled."""
+    counts = confusion.astype(np.float64)
+    return counts.diagonal()[1:], counts.sum(axis=1)[1:], counts.sum(axis=0)[1:]
+
+
+def _rows(
+    names: dict[str, npt.NDArray[Any]], right: Floats, predicted: Floats, labelled: Floats
+) -> list[dict[str, float]]:
+    """Return one dict for each class or transition, from arrays of one length."""
+    pixels = {"pixels": labelled.astype(np.int64), "predicted_pixels": predicted.astype(np.int64)}
+    columns = {**names, **class_scores(right, predicted, labelled), **pixels}
+    values = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in values]

@@ -1,0 +1,160 @@
+"""`lsafnet evaluate`: scores of a map, or of checkpoints on a data set."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lsafnet_cli.commands.options import FILES, OUTPUT, OverwriteOpt, QuietOpt
+from lsafnet_cli.commands.shared import with_predict_options
+
+if TYPE_CHECKING:
+    from lsafnet_cli.evaluation_report import Evaluation
+    from lsafnet_cli.types import PredictOptions
+
+SCORES = "Scores"
+NOT_OF_MAPS = (  # options of predict that say nothing about a map's pixels, or that a data set settles
+    "checkpoint", "polygons", "also", "overwrite", "resume", "as_json", "quiet", "verbose", "grid", "resolution",
+    "coregister", "aoi", "min_area", "simplify", "smooth", "dissolve", "classes", "before_date", "after_date",
+)  # fmt: skip
+
+
+class KindOfReferences(StrEnum):
+    """What references of two dates hold."""
+
+    LAND_COVER = "land-cover"
+    CHANGES = "changes"
+
+
+ChangesArg = Annotated[
+    str | None,
+    typer.Argument(metavar="CHANGES.tif", help="A change map of lsafnet, which knows its classes."),
+]
+ReferencesArg = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="REFERENCE_BEFORE REFERENCE_AFTER | REFERENCE",
+        help="Rasters of classes 0..K-1 or their colours, on any grid, one for each date; or one raster of "
+        "transition codes.",
+    ),
+]
+LabelsOpt = Annotated[
+    KindOfReferences | None,
+    typer.Option(
+        rich_help_panel=FILES,
+        help="What two references hold: land-cover (changed where they differ, 0 unknown; the default) or changes (0 "
+        "where nothing changed, as in SECOND).",
+    ),
+]
+DataSetOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--dataset", metavar="DIR", rich_help_panel=FILES,
+        help="In place of a map: a data set, whose images checkpoints map first, with the options below.",
+    ),
+]  # fmt: skip
+SplitOpt = Annotated[str, typer.Option(rich_help_panel=FILES, help="Which part of the data set.")]
+CheckpointsOpt = Annotated[
+    list[Path] | None,
+    typer.Option(
+        readable=False, rich_help_panel=FILES,
+        help="For --dataset: trained network. Repeat it to compare several side by side (nothing is averaged here).",
+    ),
+]  # fmt: skip
+BoundaryOpt = Annotated[
+    int, typer.Option(help="Within how many pixels a border is met.", rich_help_panel=SCORES)
+]
+BootstrapOpt = Annotated[
+    int, typer.Option(help="Resamples for the 95 % intervals; 0 makes none.", rich_help_panel=SCORES)
+]
+SeedOpt = Annotated[int, typer.Option(help="The same seed, the same intervals.", rich_help_panel=SCORES)]
+UnitOpt = Annotated[
+    int,
+    typer.Option(
+        help="Side in pixels of the squares of a map that are resampled; images of a data set are resampled whole.",
+        rich_help_panel=SCORES,
+    ),
+]
+JsonOpt = Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.", rich_help_panel=OUTPUT)]
+PlotOpt = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.png|svg", rich_help_panel=OUTPUT,
+        help="Draw the confusion matrix of transitions (needs matplotlib: the extra plot).",
+    ),
+]  # fmt: skip
+
+
+@with_predict_options(without=NOT_OF_MAPS)
+def evaluate(
+    predict_options: "PredictOptions",
+    changes: ChangesArg = None,
+    references: ReferencesArg = None,
+    labels: LabelsOpt = None,
+    dataset: DataSetOpt = None,
+    split: SplitOpt = "test",
+    checkpoint: CheckpointsOpt = None,
+    boundary: BoundaryOpt = 2,
+    bootstrap: BootstrapOpt = 1000,
+    seed: SeedOpt = 0,
+    unit: UnitOpt = 256,
+    as_json: JsonOpt = False,
+    plot: PlotOpt = None,
+    overwrite: OverwriteOpt = False,
+    quiet: QuietOpt = False,
+) -> None:
+    """Score a change map against references, or checkpoints on a data set: mIoU, OA, SeK, F_scd, boundary F1."""
+    _check_arguments(changes, references, dataset, checkpoint, labels, predict_options)
+    from lsafnet_cli.confusion_plot import plot_confusion
+    from lsafnet_cli.console import make_observer, show_evaluation
+    from lsafnet_cli.evaluation_options import EvaluateOptions
+    from lsafnet_cli.plots import check_plot
+
+    options = EvaluateOptions(boundary, unit, bootstrap, seed)
+    if plot is not None:
+        check_plot(plot, (changes, *(references or ())) if changes else (), overwrite)
+    observer = make_observer(quiet)
+    report: Evaluation
+    if dataset is not None:
+        from lsafnet_cli.data_set_evaluation import evaluate_data_set
+
+        chosen = checkpoint or (None,)
+        report = evaluate_data_set(dataset, chosen, split, options, predict_options, observer)
+    else:
+        from lsafnet_cli.evaluation import evaluate_map
+
+        device = predict_options.device.device
+        report = evaluate_map(changes or "", references or (), labels, options, device, observer)
+    if plot is not None:
+        plot_confusion(report, plot)
+    show_evaluation(report, as_json)
+
+
+def _check_arguments(
+    changes: str | None,
+    references: list[str] | None,
+    dataset: Path | None,
+    checkpoints: list[Path] | None,
+    labels: str | None,
+    predict_options: "PredictOptions",
+) -> None:
+    """Raise OptionError for what does not go together."""
+    from lsafnet_cli.errors import OptionError
+
+    if (changes is None) == (dataset is None):
+        raise OptionError("give a change map with its references, or --dataset with checkpoints")
+    if dataset is not None:
+        if labels is not None:
+            raise OptionError(f"--labels {labels}: a data set says itself what its labels hold")
+        return
+    if checkpoints:
+        raise OptionError(f"--checkpoint {checkpoints[0]}: a map is finished already; it goes with --dataset")
+    if not references:
+        raise OptionError(f"{changes}: name a reference for each date, or one with transition codes")
+    from dataclasses import replace
+
+    from lsafnet_cli.types import PredictOptions
+
+    if replace(predict_options, device=PredictOptions().device) != PredictOptions():
+        raise OptionError("options of tiles and images say how maps are made: they go with --dataset")

@@ -1,0 +1,166 @@
+"""Scores of a change map against references; `data_set_evaluation` scores checkpoints."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import rasterio
+
+from lsafnet.checkpoint_info import ClassEntry
+from lsafnet_cli.classes import Legend, hex_color
+from lsafnet_cli.data_sets.labels import LabelRaster
+from lsafnet_cli.data_sets.pair_labels import DateLabels, PairLabels, TransitionLabels
+from lsafnet_cli.devices import choose_device
+from lsafnet_cli.errors import NoOverlapError, OptionError, PairError
+from lsafnet_cli.evaluation_options import CHANGES, KINDS_OF_REFERENCES, LAND_COVER, EvaluateOptions
+from lsafnet_cli.evaluation_report import MapEvaluation
+from lsafnet_cli.memory import memory_errors
+from lsafnet_cli.notices import Notebook
+from lsafnet_cli.provenance import LEGEND
+from lsafnet_cli.scoring import interval_notice, resample, score
+from lsafnet_cli.stages.align import window_within
+from lsafnet_cli.stages.evaluate import MapPart, Tally, count_map, fitting_unit
+from lsafnet_cli.stages.read import grid_of, open_raster
+from lsafnet_cli.stages.report import read_legend
+from lsafnet_cli.stages.sources import patience
+from lsafnet_cli.stages.summarize import refuse_layer
+from lsafnet_cli.types import DeviceOptions, Grid, Observer, SilentObserver
+
+TRANSITIONS = "transitions"
+STAGE = "evaluate"
+
+
+def evaluate_map(
+    change_map: str | Path,
+    references: Sequence[str | Path],
+    labels: str | None = None,
+    options: EvaluateOptions | None = None,
+    device: str = "auto",
+    observer: Observer | None = None,
+) -> MapEvaluation:
+    """Score a change map against a reference raster of each date, or against one of transition codes.
+
+    References lie on any grid and hold the classes of the map's legend, by number or colour. `labels` says what
+    those of two dates hold: "land-cover" (the default: changed where they differ, 0 unknown) or "changes" (0
+    unchanged). Memory does not follow the map's size. Raises OptionError, InputError for files that cannot be
+    read and classes that are none, NoOverlapError, and PairError where a reference has another legend.
+    """
+    options, notes = options or EvaluateOptions(), Notebook(observer or SilentObserver())
+    paths = tuple(str(path) for path in references)
+    kind = _kind_of(paths, labels)
+    torch_device = choose_device(DeviceOptions(device)).torch_device
+    with rasterio.Env(**patience()), memory_errors():
+        legend, grid = _open_map(str(change_map))
+        reference = _reference_labels(paths, kind, legend, str(change_map))
+        part = _scored_part(str(change_map), grid, paths, options.unit_px, notes)
+        tally = Tally.start(legend, options, torch_device)
+        notes.start(STAGE, int(part.window.width) * int(part.window.height))
+        try:
+            count_map(part, reference, tally, notes)
+        finally:
+            notes.finish()
+    refuse_nothing(tally, str(change_map), paths)
+    size = f"of {part.unit_px} pixels"
+    tell(notes, interval_notice(tally, f"square {size}", f"squares {size}"))
+    outside = grid.pixel_count - int(part.window.width) * int(part.window.height)
+    return MapEvaluation(
+        map=str(change_map),
+        references=paths,
+        labels=kind,
+        classes=legend.names,
+        resamples=options.resamples,
+        seed=options.seed,
+        notices=tuple(notes.notices),
+        scores=score(tally, resample(tally), part.unit_px, outside),
+    )
+
+
+def _kind_of(references: tuple[str, ...], labels: str | None) -> str:
+    """Return what references hold. Raises OptionError."""
+    if labels is not None and labels not in KINDS_OF_REFERENCES:
+        raise OptionError(f"--labels {labels}: choose {' or '.join(KINDS_OF_REFERENCES)}")
+    if len(references) == 1:
+        if labels is not None:
+            raise OptionError(
+                f"--labels {labels}: speaks of two references; one alone holds transition codes"
+            )
+        return TRANSITIONS
+    if len(references) != 2:
+        raise OptionError(
+            f"{len(references)} references: name one for each date, or one with transition codes"
+        )
+    return str(labels or LAND_COVER)
+
+
+def _open_map(path: str) -> tuple[Legend, Grid]:
+    with open_raster(path) as dataset:
+        legend = read_legend(Path(path), dataset.tags())
+        refuse_layer(path, dataset.descriptions[0], legend)
+        return legend, grid_of(dataset)
+
+
+def _reference_labels(paths: tuple[str, ...], kind: str, legend: Legend, change_map: str) -> PairLabels:
+    """Return what reads the references. Raises InputError and PairError."""
+    for path in paths:
+        _check_legend(path, kind, legend, change_map)
+    if kind == TRANSITIONS:
+        return TransitionLabels(paths[0], len(legend.names))
+    if kind == LAND_COVER and not legend.semantic:
+        raise OptionError(
+            f"{change_map}: knows changed and unchanged only; name one reference of these, or --labels {CHANGES}"
+        )
+    entries = zip(legend.names, legend.colors, strict=True)
+    classes = tuple(ClassEntry(name, hex_color(color)) for name, color in entries)
+    before, after = (LabelRaster(path, classes) for path in paths)
+    return DateLabels(before, after, kind == CHANGES)
+
+
+def _check_legend(path: str, kind: str, legend: Legend, change_map: str) -> None:
+    """Raise PairError for a reference whose tags name other classes, InputError for a layer in place of a map."""
+    with open_raster(path) as dataset:
+        tags, description = dataset.tags(), dataset.descriptions[0]
+    if LEGEND not in tags:
+        return
+    own = read_legend(Path(path), tags)
+    if own.names != legend.names:
+        raise PairError(
+            f"{path}: has the classes {', '.join(own.names)}, and {change_map} has {', '.join(legend.names)}"
+        )
+    if kind == TRANSITIONS:
+        refuse_layer(path, description, own)
+
+
+def _scored_part(
+    path: str, grid: Grid, references: tuple[str, ...], unit_px: int, observer: Observer
+) -> MapPart:
+    """Return the window of a map that all references lie under. Raises NoOverlapError where there is none."""
+    placed = {path: grid}
+    for reference in references:
+        with open_raster(reference) as dataset:
+            own = grid_of(dataset)
+        if grid.crs is None or (own.crs is None and own.transform.is_identity):
+            continue  # met pixel by pixel, or refused when read
+        if own.crs is None:
+            observer.notice(f"{reference} has no CRS: its coordinates are taken to be in that of the map")
+            own = replace(own, crs=grid.crs)
+        window_within(
+            grid, {path: grid, reference: own}
+        )  # so that an error names the one that lies elsewhere
+        placed[reference] = own
+    window = window_within(grid, placed)
+    return MapPart(path, grid, window, unit_px=fitting_unit(window, unit_px))
+
+
+def refuse_nothing(tally: Tally, what: str, references: tuple[str, ...]) -> None:
+    """Raise NoOverlapError where not one pixel was counted."""
+    if tally.counted_pixels == 0:
+        raise NoOverlapError(
+            f"{what}: no pixel with data has a known label in {' and '.join(references)} "
+            f"({tally.nodata_pixels:,} have no data, {tally.unlabelled_pixels:,} no label)"
+        )
+
+
+def tell(observer: Observer, text: str | None) -> None:
+    """Pass a notice on, where there is one."""
+    if text is not None:
+        observer.notice(text)
