@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lsafnet_cli.errors import LsafnetError
     from lsafnet_cli.pipeline import predict_change
     from lsafnet_cli.polygon_options import PolygonOptions
+    from lsafnet_cli.report_page.page import PageReport, write_report_page
     from lsafnet_cli.stages.report import RunReport
     from lsafnet_cli.stages.summarize import MapSummary, summarize_map
     from lsafnet_cli.stages.zones import ZoneRequest
@@ -24,6 +25,7 @@ _MODULE_OF = {
     "BatchReport": "batch.driver",
     "LsafnetError": "errors",
     "MapSummary": "stages.summarize",
+    "PageReport": "report_page.page",
     "PolygonOptions": "polygon_options",
     "PredictOptions": "types",
     "RunReport": "stages.report",
@@ -34,6 +36,7 @@ _MODULE_OF = {
     "run_batch": "batch.driver",
     "summarize_map": "stages.summarize",
     "vectorize_changes": "vectorization",
+    "write_report_page": "report_page.page",
 }
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "BatchReport",
     "LsafnetError",
     "MapSummary",
+    "PageReport",
     "PolygonOptions",
     "PredictOptions",
     "RunReport",
@@ -51,6 +55,7 @@ __all__ = [
     "run_batch",
     "summarize_map",
     "vectorize_changes",
+    "write_report_page",
 ]
 
 
