@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lsafnet_cli.evaluation_report import DataSetEvaluation, MapEvaluation
     from lsafnet_cli.pipeline import predict_change
     from lsafnet_cli.polygon_options import PolygonOptions
+    from lsafnet_cli.report_page.page import PageReport, write_report_page
     from lsafnet_cli.stages.report import RunReport
     from lsafnet_cli.stages.summarize import MapSummary, summarize_map
     from lsafnet_cli.stages.zones import ZoneRequest
@@ -31,6 +32,7 @@ _MODULE_OF = {
     "LsafnetError": "errors",
     "MapEvaluation": "evaluation_report",
     "MapSummary": "stages.summarize",
+    "PageReport": "report_page.page",
     "PolygonOptions": "polygon_options",
     "PredictOptions": "types",
     "RunReport": "stages.report",
@@ -43,6 +45,7 @@ _MODULE_OF = {
     "run_batch": "batch.driver",
     "summarize_map": "stages.summarize",
     "vectorize_changes": "vectorization",
+    "write_report_page": "report_page.page",
 }
 
 __all__ = [
@@ -53,6 +56,7 @@ __all__ = [
     "LsafnetError",
     "MapEvaluation",
     "MapSummary",
+    "PageReport",
     "PolygonOptions",
     "PredictOptions",
     "RunReport",
@@ -65,6 +69,7 @@ __all__ = [
     "run_batch",
     "summarize_map",
     "vectorize_changes",
+    "write_report_page",
 ]
 
 

@@ -15,6 +15,7 @@ from lsafnet_cli.commands.checkpoint import app as checkpoint_app
 from lsafnet_cli.commands.dataset import app as dataset_app
 from lsafnet_cli.commands.evaluate import evaluate
 from lsafnet_cli.commands.predict import predict
+from lsafnet_cli.commands.report import report
 from lsafnet_cli.commands.summarize import summarize
 from lsafnet_cli.commands.train import train
 from lsafnet_cli.commands.vectorize import vectorize
@@ -35,6 +36,7 @@ app.command()(evaluate)
 app.command()(vectorize)
 app.command()(train)
 app.add_typer(dataset_app, name="dataset")
+app.command()(report)
 app.add_typer(checkpoint_app, name="checkpoint")
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # or an error's one line would wait for all that could ever b
     from lsafnet_cli.data_sets.check import DataSetFacts
     from lsafnet_cli.evaluation_report import Evaluation
     from lsafnet_cli.importing import ImportReport
+    from lsafnet_cli.report_page.page import PageReport
     from lsafnet_cli.stages.registration import Registration
     from lsafnet_cli.stages.report import ChangeTable, RunReport
     from lsafnet_cli.stages.summarize import MapSummary
@@ -286,6 +287,15 @@ def show_polygon_report(report: PolygonReport, as_json: bool) -> None:
     print(f"{report.polygon_count:,} polygons of {report.map}")
     for path in report.outputs:
         print(f"polygons: {path}")
+
+
+def show_page(report: PageReport, as_json: bool) -> None:
+    """Print what is on a page, and where it was written."""
+    if as_json:
+        show_json(report.as_dict())
+        return
+    print(_summary(report.table))
+    print(f"page: {printable(report.path)} ({report.size_bytes / 1e6:.1f} MB)")
 
 
 def show_import(report: ImportReport, as_json: bool) -> None:

@@ -1,0 +1,34 @@
+"""`lsafnet report`: a change map as one page to look at."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lsafnet_cli.commands.options import JsonOpt, OverwriteOpt
+
+MapArg = Annotated[str, typer.Argument(metavar="MAP.tif", help="A change map of lsafnet.")]
+BeforeOpt = Annotated[str | None, typer.Option(help="Image of the earlier date, to show under the map.")]
+AfterOpt = Annotated[str | None, typer.Option(help="Image of the later date.")]
+PageOpt = Annotated[
+    Path, typer.Option("--output", "-o", metavar="REPORT.html", readable=False, help="The page to write.")
+]
+TitleOpt = Annotated[str | None, typer.Option(help="Title of the page. Default: the map's name.")]
+MaxMbOpt = Annotated[float, typer.Option("--max-mb", help="Largest size of the page in megabytes.")]
+
+
+def report(
+    change_map: MapArg,
+    output: PageOpt,
+    before: BeforeOpt = None,
+    after: AfterOpt = None,
+    title: TitleOpt = None,
+    max_mb: MaxMbOpt = 15.0,
+    overwrite: OverwriteOpt = False,
+    as_json: JsonOpt = False,
+) -> None:
+    """Write one HTML page of a change map that opens offline: both dates, the changes, their areas."""
+    from lsafnet_cli.console import show_page
+    from lsafnet_cli.report_page.page import write_report_page
+
+    show_page(write_report_page(change_map, output, before, after, title, max_mb, overwrite), as_json)
