@@ -13,6 +13,7 @@ from lsafnet_cli.commands.batch import batch
 from lsafnet_cli.commands.check import check
 from lsafnet_cli.commands.checkpoint import app as checkpoint_app
 from lsafnet_cli.commands.predict import predict
+from lsafnet_cli.commands.show import show
 from lsafnet_cli.commands.summarize import summarize
 from lsafnet_cli.commands.vectorize import vectorize
 from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, LsafnetError
@@ -28,6 +29,7 @@ app.command()(predict)
 app.command()(batch)
 app.command()(check)
 app.command()(summarize)
+app.command()(show)
 app.command()(vectorize)
 app.add_typer(checkpoint_app, name="checkpoint")
 
