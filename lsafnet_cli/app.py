@@ -12,6 +12,7 @@ from typer.exceptions import Abort, TyperException
 from lsafnet_cli.commands.batch import batch
 from lsafnet_cli.commands.check import check
 from lsafnet_cli.commands.checkpoint import app as checkpoint_app
+from lsafnet_cli.commands.demo import demo
 from lsafnet_cli.commands.predict import predict
 from lsafnet_cli.commands.show import show
 from lsafnet_cli.commands.summarize import summarize
@@ -31,6 +32,7 @@ app.command()(check)
 app.command()(summarize)
 app.command()(show)
 app.command()(vectorize)
+app.command()(demo)
 app.add_typer(checkpoint_app, name="checkpoint")
 
 
