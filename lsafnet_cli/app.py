@@ -13,9 +13,11 @@ from lsafnet_cli.commands.batch import batch
 from lsafnet_cli.commands.check import check
 from lsafnet_cli.commands.checkpoint import app as checkpoint_app
 from lsafnet_cli.commands.dataset import app as dataset_app
+from lsafnet_cli.commands.demo import demo
 from lsafnet_cli.commands.evaluate import evaluate
 from lsafnet_cli.commands.predict import predict
 from lsafnet_cli.commands.report import report
+from lsafnet_cli.commands.show import show
 from lsafnet_cli.commands.summarize import summarize
 from lsafnet_cli.commands.train import train
 from lsafnet_cli.commands.vectorize import vectorize
@@ -37,6 +39,9 @@ app.command()(vectorize)
 app.command()(train)
 app.add_typer(dataset_app, name="dataset")
 app.command()(report)
+app.command()(show)
+app.command()(vectorize)
+app.command()(demo)
 app.add_typer(checkpoint_app, name="checkpoint")
 
 

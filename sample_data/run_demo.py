@@ -1,10 +1,10 @@
 """Run the main job on the made pair with the shipped checkpoint: `make demo`."""
 
-import shlex
 from pathlib import Path
 
 from lsafnet_cli import EvaluateOptions, evaluate_map
-from lsafnet_cli.app import main
+from lsafnet_cli.console import make_observer, show_report
+from lsafnet_cli.demonstration import run_demonstration
 
 HERE = Path(__file__).parent
 DEMO = HERE.parent / "demo"
@@ -12,27 +12,10 @@ DEMO = HERE.parent / "demo"
 
 def run_demo() -> None:
     """Predict the pair into demo/ and say how well the map agrees with the labels."""
-    DEMO.mkdir(exist_ok=True)
+    show_report(run_demonstration(DEMO, True, make_observer(quiet=False)), as_json=False)
     changes = DEMO / "changes.tif"
-    arguments = [
-        "predict", HERE / "before.tif", HERE / "after.tif", "-o", changes, "--overwrite",
-        "--polygons", DEMO / "changes.gpkg", "--polygons", DEMO / "changes.geojson",
-        "--also", "from,to,before,after,probability,quicklook",
-    ]  # fmt: skip
-    words = [_from_here(argument) for argument in arguments]
-    print(f"$ lsafnet {shlex.join(words)}", flush=True)
-    try:
-        main(words)
-    except SystemExit as left:
-        if left.code:
-            raise
     scores = ", ".join(f"{name} {score:.3f}" for name, score in agreement(changes).items())
     print(f"against the labels of the pair: {scores}")
-
-
-def _from_here(argument: object) -> str:
-    path = Path(str(argument))
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(argument)
 
 
 def agreement(changes: Path) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Build the wheel, look inside it, install it into a clean environment and predict from there.
+"""Build the wheel, look inside it, install it into a clean environment and run the demo there.
 
 The clean environment borrows the dependencies of the one that runs this script by PYTHONPATH, which does not
 follow the .pth file of the editable install: `lsafnet` can only come from the wheel.
@@ -19,6 +19,8 @@ MUST_HOLD = (
     "lsafnet/py.typed",
     "lsafnet_cli/app.py",
     "lsafnet_cli/py.typed",
+    "lsafnet_cli/data/sample/before.tif",
+    "lsafnet_cli/data/sample/after.tif",
     "lsafnet_cli/data/lsafnet-tiny-made.safetensors",
 )
 LARGEST_BYTES = 16_000_000
@@ -42,7 +44,7 @@ def look_inside(wheel: Path) -> None:
 
 
 def predict_from(wheel: Path, folder: Path) -> None:
-    """Install the wheel where nothing else of the project is, and run the main job."""
+    """Install the wheel where nothing else of the project is, and run the demo."""
     venv.create(folder / "clean", with_pip=True)
     binaries = folder / "clean" / "bin"
     subprocess.run([binaries / "pip", "install", "--quiet", "--no-deps", wheel], check=True)
@@ -51,19 +53,9 @@ def predict_from(wheel: Path, folder: Path) -> None:
     found = subprocess.run([binaries / "python", "-c", where], env=clean, cwd=folder, check=True,
                            capture_output=True, text=True).stdout  # fmt: skip
     assert found.count(str(folder)) == 2, f"imported from {found}"
-    pair = [ROOT / "sample_data" / f"{date}.tif" for date in ("before", "after")]
-    command = [
-        binaries / "lsafnet",
-        "predict",
-        *pair,
-        "-o",
-        "changes.tif",
-        "--polygons",
-        "changes.gpkg",
-        "-q",
-    ]
+    command = [binaries / "lsafnet", "demo", "demo", "-q"]
     subprocess.run(command, env=clean, cwd=folder, check=True)
-    assert (folder / "changes.tif").stat().st_size > 0
+    assert (folder / "demo" / "changes.tif").stat().st_size > 0
 
 
 def main() -> None:

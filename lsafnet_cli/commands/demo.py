@@ -1,0 +1,22 @@
+"""`lsafnet demo`: the main job on the made pair that ships inside."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lsafnet_cli.commands.options import OverwriteOpt, QuietOpt
+
+FolderArg = Annotated[
+    Path, typer.Argument(metavar="[FOLDER]", help="Where the files go; made where missing.")
+]
+
+
+def demo(
+    folder: FolderArg = Path("lsafnet-demo"), overwrite: OverwriteOpt = False, quiet: QuietOpt = False
+) -> None:
+    """Write the made sample pair into a folder and map its changes: map, polygons and a picture."""
+    from lsafnet_cli.console import make_observer, show_report
+    from lsafnet_cli.demonstration import run_demonstration
+
+    show_report(run_demonstration(folder, overwrite, make_observer(quiet)), as_json=False)

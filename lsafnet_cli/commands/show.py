@@ -1,0 +1,21 @@
+"""`lsafnet show`: a change map in the terminal."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MapArg = Annotated[Path, typer.Argument(metavar="MAP.tif", readable=False, help="A change map of lsafnet.")]
+ForceOpt = Annotated[bool, typer.Option("--force", help="Draw even where stdout is no terminal.")]
+
+
+def show(change_map: MapArg, force: ForceOpt = False) -> None:
+    """Draw a change map in the terminal, with a legend in hectares below it."""
+    from lsafnet_cli.console import make_observer
+    from lsafnet_cli.small_map import read_small_map
+    from lsafnet_cli.terminal.small_map import picture_shape, show_small_map
+
+    room = picture_shape(force)
+    if room is None:
+        make_observer(False).notice("stdout is no terminal, so nothing is drawn; --force draws all the same")
+    show_small_map(read_small_map(change_map, *(room or (1, 1))), room is not None)

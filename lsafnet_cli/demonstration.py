@@ -1,0 +1,30 @@
+"""The main job on the made pair that ships inside the package, with the checkpoint that ships beside it."""
+
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+from lsafnet_cli.checkpoints import shipped_checkpoint
+from lsafnet_cli.outputs import check_path
+from lsafnet_cli.pipeline import predict_change
+from lsafnet_cli.publishing import output_errors
+from lsafnet_cli.stages.report import RunReport
+from lsafnet_cli.types import LAYERS, Observer, OutputOptions, PredictOptions
+
+
+def run_demonstration(folder: Path, overwrite: bool, observer: Observer) -> RunReport:
+    """Write before.tif, after.tif and all that `predict` makes of them into a folder.
+
+    Raises OutputError where that is not allowed, or where files exist and `overwrite` is False.
+    """
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    pair = [folder / f"{date}.tif" for date in ("before", "after")]
+    for path in pair:
+        check_path(path, (), overwrite)
+        with output_errors(path):
+            shutil.copyfile(str(files("lsafnet_cli") / "data" / "sample" / path.name), path)
+    polygons = (folder / "changes.gpkg", folder / "changes.geojson")
+    output = OutputOptions(polygons, (*LAYERS, "quicklook"), overwrite)
+    options = PredictOptions(checkpoint=shipped_checkpoint(), output=output)
+    return predict_change(pair[0], pair[1], folder / "changes.tif", options, observer)
