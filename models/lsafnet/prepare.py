@@ -65,8 +65,9 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
 
     It shares its other modules with the one given. A network that torch.fx cannot trace is returned as it is.
     """
+    tracer = _ConvolutionTracer()
     try:
-        traced = fx.symbolic_trace(network)
+        traced = fx.GraphModule(network, tracer.trace(network))
     except (TypeError, RuntimeError, ValueError, NotImplementedError):
         return network
     modules = dict(traced.named_modules())
@@ -81,6 +82,13 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
     traced.delete_all_unused_submodules()
     traced.recompile()
     return traced
+
+
+class _ConvolutionTracer(fx.Tracer):
+    """Takes every convolution as one node, also of a class of our own."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, nn.Conv2d) or super().is_leaf_module(m, module_qualified_name)
 
 
 def _convolution_before(node: fx.Node, modules: dict[str, nn.Module]) -> Any:

@@ -21,7 +21,7 @@ MUST_HOLD = (
     "lsafnet_cli/py.typed",
     "lsafnet_cli/data/sample/before.tif",
     "lsafnet_cli/data/sample/after.tif",
-    "lsafnet_cli/data/lsafnet-tiny-made.safetensors",
+    "lsafnet_cli/data/lsafnet-lite-dubai.safetensors",
 )
 LARGEST_BYTES = 16_000_000
 
