@@ -14,30 +14,11 @@ from lsafnet_cli.errors import InputError
 from lsafnet_cli.types import SilentObserver
 
 from .conftest import write_raster
-from .training_sets import write_pairs, write_singles
-
-SECOND_COLORS = {"unchanged": (255, 255, 255), "water": (0, 0, 255), "building": (128, 0, 0)}
+from .training_sets import write_pairs, write_second, write_singles
 
 
 def check(folder):
     return check_data_set(open_data_set(folder), SilentObserver())
-
-
-def write_second(folder, size=16):
-    """Write two pairs as SECOND has them: the left half turns from water to building, the right is unchanged."""
-    white, water, building = (np.full((size, size, 3), color, np.uint8) for color in SECOND_COLORS.values())
-    half = np.arange(size) < size // 2
-    pictures = {
-        "im1": np.full((size, size, 3), 40, np.uint8),
-        "im2": np.full((size, size, 3), 90, np.uint8),
-        "label1": np.where(half[None, :, None], water, white),
-        "label2": np.where(half[None, :, None], building, white),
-    }
-    for name, picture in pictures.items():
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for number in (1, 2):
-            Image.fromarray(picture).save(folder / name / f"0{number}.png")
-    return folder
 
 
 def test_a_second_folder_is_counted_by_class(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from lsafnet_cli.app import main
 
 from .maps import blobs, ground, legend_of, write_map, write_zones
+from .training_sets import write_second
 
 ROOT = Path(__file__).parents[1]
 LAND_COVER = ("water", "ground", "vegetation", "building")
@@ -76,6 +77,40 @@ def test_the_scores_of_the_readme_are_printed(sample):
     assert (sample / "confusion.png").exists()
 
 
+def test_the_looks_of_the_readme_work(sample):
+    write_map(sample / "changes.tif", np.full((1024, 1024), 2), legend_of(names=LAND_COVER))
+    lines = [line for line in README.splitlines() if line.startswith(("lsafnet show", "lsafnet report"))]
+    assert len(lines) == 2
+    for line in lines:
+        with pytest.raises(SystemExit) as left:
+            main(shlex.split(line, comments=True)[1:])
+        assert not left.value.code
+    assert (sample / "report.html").exists()
+
+
+def test_the_training_of_the_readme_works(sample):
+    write_second(sample / "SECOND")
+    lines = [line for line in README.splitlines() if line.startswith(("lsafnet dataset", "lsafnet train"))]
+    assert len(lines) == 2
+    quick = [
+        "--network",
+        "lsafnet-tiny",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "2",
+        "--workers",
+        "0",
+        "--device",
+        "cpu",
+    ]
+    for line, more in zip(lines, ([], quick), strict=True):
+        with pytest.raises(SystemExit) as left:
+            main(shlex.split(line, comments=True)[1:] + more)
+        assert not left.value.code
+    assert (sample / "run" / "best.safetensors").exists()
+
+
 def test_the_polygon_recipe_of_the_readme_works(sample):
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("lsafnet ")]
     for command in commands[:2]:
@@ -113,7 +148,7 @@ def test_every_make_target_and_option_of_the_readme_exists(capsys):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake (\w+)\b", "\n".join(blocks("sh"))):
         assert f"\n{target}:" in makefile
-    for command in ("predict", "summarize", "batch", "evaluate"):
+    for command in ("predict", "summarize", "batch", "evaluate", "train", "report"):
         with pytest.raises(SystemExit):
             main([command, "--help"])
     shown = capsys.readouterr().out

@@ -1,75 +1,71 @@
-"""Readers of the data sets that checkpoints are trained on and compared on, over folders made here."""
+"""Real images, where they are at hand: right size, place and legend; polygons that overlay the raster."""
 
+import json
+
+import fiona
 import numpy as np
 import pytest
-from PIL import Image
+import rasterio
+from rasterio.features import rasterize
 
-from dubai_tiles import EVALUATION, held_out_pairs, read_tiles
-from second_tiles import read_second_pairs, second_classes
+from lsafnet_cli import PredictOptions, predict_change
+from lsafnet_cli.stages.read import rasterio_open
+from lsafnet_cli.types import OutputOptions, ReadOptions
 
-WHITE, WATER, LOW, TREE, GROUND, PLAYGROUND = (
-    (255, 255, 255),
-    (0, 0, 255),
-    (0, 128, 0),
-    (0, 255, 0),
-    (128, 128, 128),
-    (255, 0, 0),
-)
+from .conftest import SHARED_DATA
+from .test_predict import gdalinfo
 
+pytestmark = pytest.mark.skipif(not SHARED_DATA.exists(), reason="the real image pairs are not at hand")
 
-def write_second(folder, before, after):
-    """Write a pair of one row whose labels have these colours."""
-    for name, colors in (("im1", before), ("im2", after), ("label1", before), ("label2", after)):
-        (folder / name).mkdir(parents=True)
-        Image.fromarray(np.array([colors], np.uint8)).save(folder / name / "a.png")
-
-
-def write_dubai(folder):
-    rng = np.random.default_rng(0)
-    for name in ("images", "labels"):
-        (folder / name).mkdir()
-    for stem in ("tile5_001", "tile6_001"):
-        Image.fromarray(rng.integers(0, 255, (300, 310, 3)).astype(np.uint8)).save(
-            folder / f"images/{stem}.jpg"
-        )
-        blocks = np.repeat(np.repeat(rng.integers(0, 6, (30, 31)), 10, 0), 10, 1).astype(np.uint8)
-        Image.fromarray(blocks).save(folder / f"labels/{stem}.png")
-    return folder
+NAIP = ("naip/m_4709963_se_14_1_20090818.tif", "naip/m_4709963_se_14_1_20100629.tif")
+PAIRS = {
+    "naip: grids differ by metres and a row": (NAIP, (934, 723), None),
+    "cm_example: degrees": (("cm_example/example_t0.tif", "cm_example/example_t1.tif"), (216, 216), None),
+    "puerto_rico_maria": (
+        ("puerto_rico_maria/pre_tile_0_107.tif", "puerto_rico_maria/post_tile_0_107.tif"), (512, 512), None,
+    ),
+    "s2_ftw: uint16 RGBN": (
+        ("s2_ftw/derived_t1_window_a_RGBN.tif", "s2_ftw/derived_t2_window_b_RGBN.tif"), (578, 379), (1, 2, 3),
+    ),
+    "second_pragyan: no georeference": (
+        ("second_pragyan/im1.png", "second_pragyan/im2.png"), (512, 512), None,
+    ),
+}  # fmt: skip
 
 
-def test_a_change_that_vanishes_with_the_merging_of_classes_is_not_valid(tmp_path):
-    write_second(
-        tmp_path,
-        [WHITE, LOW, WATER, GROUND, WHITE],
-        [WHITE, TREE, GROUND, PLAYGROUND, WATER],
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_real_pair_gives_a_map_in_its_place_and_polygons_upon_it(name, tmp_path, tiny_checkpoint):
+    files, size, bands = PAIRS[name]
+    before, after = (SHARED_DATA / file for file in files)
+    polygons = tmp_path / "changes.gpkg"
+    options = PredictOptions(
+        checkpoint=tiny_checkpoint, read=ReadOptions(bands), output=OutputOptions((polygons,), ("quicklook",))
     )
-    (pair,) = read_second_pairs(tmp_path)
-    assert pair.valid[0].tolist() == [True, False, True, False, False]
-    assert pair.changed[0].tolist() == [False, False, True, False, False]
-    assert (pair.label_before[0, 2], pair.label_after[0, 2]) == (1, 2)
+    report = predict_change(before, after, tmp_path / "changes.tif", options)
+    described, source = (json.loads(gdalinfo(path)) for path in (tmp_path / "changes.tif", before))
+    assert tuple(described["size"]) == size
+    assert described.get("geoTransform") == source.get("geoTransform")
+    assert described.get("coordinateSystem") == source.get("coordinateSystem")
+    with rasterio_open(tmp_path / "changes.tif") as dataset:
+        codes, transform = dataset.read(1), dataset.transform
+    with fiona.open(polygons) as layer:
+        shapes = [(feature["geometry"], 1) for feature in layer]
+        areas = [feature["properties"]["area_m2"] for feature in layer]
+    assert len(shapes) == report.polygon_count
+    drawn = rasterize(shapes, codes.shape, transform=transform) if shapes else np.zeros_like(codes)
+    np.testing.assert_array_equal(drawn > 0, (codes > 0) & (codes < 255))
+    if report.crs is not None:
+        assert sum(areas) / 10_000 == pytest.approx(report.table.changed_ha, abs=1e-5 * max(len(areas), 1))
 
 
-def test_colours_that_second_lacks_and_empty_folders_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="colours"):
-        second_classes(np.full((1, 1, 3), 7, np.uint8))
-    with pytest.raises(FileNotFoundError, match="holds neither"):
-        read_second_pairs(tmp_path)
-    with pytest.raises(FileNotFoundError, match="tiles \\[5\\]"):
-        read_tiles(tmp_path, {5})
-
-
-def test_tiles_are_read_apart_and_in_the_shipped_classes(tmp_path):
-    found = read_tiles(write_dubai(tmp_path), {6})
-    assert [image.shape for image in found.images] == [(3, 300, 310)]
-    native = np.asarray(Image.open(tmp_path / "labels/tile6_001.png"))
-    for number, shipped in enumerate((0, 4, 2, 2, 3, 1)):
-        assert (found.labels[0][native == number] == shipped).all()
-
-
-def test_held_out_pairs_are_the_same_each_time_and_of_the_held_out_tile_alone(tmp_path):
-    first, again = (held_out_pairs(folder, 64) for folder in (write_dubai(tmp_path), tmp_path))
-    assert all(np.array_equal(x, y) for x, y in zip(first[7], again[7], strict=True))
-    (tmp_path / "images/tile6_001.jpg").unlink()
-    without = held_out_pairs(tmp_path, 64)
-    assert all(np.array_equal(x, y) for x, y in zip(first[40], without[40], strict=True))
-    assert EVALUATION.recolor == 0
+def test_the_shared_ground_of_nearly_equal_grids_is_what_both_cover(tmp_path, tiny_checkpoint):
+    report = predict_change(
+        *(SHARED_DATA / file for file in NAIP),
+        tmp_path / "changes.tif",
+        PredictOptions(checkpoint=tiny_checkpoint),
+    )
+    with rasterio.open(SHARED_DATA / NAIP[0]) as before, rasterio.open(SHARED_DATA / NAIP[1]) as after:
+        nodata_before = (before.dataset_mask() == 0).sum()
+        assert before.shape[0] - 1 == report.height == after.shape[0]
+    assert report.table.nodata_pixels >= nodata_before - before.shape[1]
+    assert any("another grid" in notice for notice in report.notices)

@@ -4,12 +4,16 @@ import json
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from .conftest import write_raster
 from .maps import blobs
 
 COLORS = np.array([[0, 0, 0], [30, 60, 160], [150, 120, 90], [40, 130, 50], [190, 60, 60]], np.uint8)
 CLASSES = ("unchanged", "water", "ground", "vegetation", "building")
+
+
+SECOND_COLORS = {"unchanged": (255, 255, 255), "water": (0, 0, 255), "building": (128, 0, 0)}
 
 
 def write_classes(folder: Path, **more: object) -> None:
@@ -63,4 +67,21 @@ def write_singles(folder: Path, side: int = 64, train: int = 4, val: int = 2) ->
             write_raster(folder / split / "images" / f"{number}.tif", image_of(label, number))
             write_raster(folder / split / "labels" / f"{number}.tif", label[None])
     write_classes(folder)
+    return folder
+
+
+def write_second(folder, size=16):
+    """Write two pairs as SECOND has them: the left half turns from water to building, the right is unchanged."""
+    white, water, building = (np.full((size, size, 3), color, np.uint8) for color in SECOND_COLORS.values())
+    half = np.arange(size) < size // 2
+    pictures = {
+        "im1": np.full((size, size, 3), 40, np.uint8),
+        "im2": np.full((size, size, 3), 90, np.uint8),
+        "label1": np.where(half[None, :, None], water, white),
+        "label2": np.where(half[None, :, None], building, white),
+    }
+    for name, picture in pictures.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in (1, 2):
+            Image.fromarray(picture).save(folder / name / f"0{number}.png")
     return folder
