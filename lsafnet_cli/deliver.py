@@ -40,6 +40,9 @@ def _write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[Chan
         picture = store.path(paths.quicklook.name)
         draw_quicklook(picture, run.mapped, store.path(paths.map.name), run.decision.legend, table)
         finished.insert(0, paths.quicklook)
+    if paths.page:
+        write_page(run, store, paths, table)
+        finished.insert(0, paths.page)
     if paths.stac:
         from lsafnet_cli.stac import stac_text  # here, for its library takes a while and few runs want it
 
@@ -49,6 +52,22 @@ def _write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[Chan
     publish_polygons(store, paths.polygons)
     publish(store, finished)
     return table, polygon_count
+
+
+def write_page(run: Run, store: PartStore, paths: OutputPaths, table: ChangeTable) -> None:
+    """Write the report page of a finished map that does not bear its name yet."""
+    from lsafnet_cli.report_page.page import (
+        PageContent,
+        default_title,
+        render_page,
+    )  # here, as few runs want it
+
+    assert paths.page is not None
+    content = PageContent.of_map(
+        str(store.path(paths.map.name)), table, (run.mapped.before, run.mapped.after)
+    )
+    text, _ = render_page(content, default_title(paths.map))
+    store.path(paths.page.name).write_text(text, encoding="utf-8")
 
 
 def write_polygons(run: Run, store: PartStore, writer: MapWriter, paths: OutputPaths) -> int:

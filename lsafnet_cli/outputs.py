@@ -22,6 +22,7 @@ class OutputPaths:
     polygons: tuple[Path, ...]
     quicklook: Path | None
     stac: Path | None = None
+    page: Path | None = None
 
     @classmethod
     def of(cls, output: Path, options: OutputOptions) -> "OutputPaths":
@@ -31,12 +32,14 @@ class OutputPaths:
         layers = {layer: layer_path(output, layer) for layer in LAYERS if layer in options.also}
         picture = output.with_name(f"{output.stem}.quicklook.png")
         item = output.with_name(f"{output.stem}.stac.json")
+        page = output.with_name(f"{output.stem}.report.html")
         return cls(
             map=output,
             layers=layers,
             polygons=options.polygons,
             quicklook=picture if "quicklook" in options.also else None,
             stac=item if "stac" in options.also else None,
+            page=page if "report" in options.also else None,
         )
 
     def named(self) -> Iterator[tuple[str, Path]]:
@@ -47,6 +50,8 @@ class OutputPaths:
             yield f"polygons ({path.suffix.removeprefix('.')})", path
         if self.quicklook:
             yield "quicklook", self.quicklook
+        if self.page:
+            yield "report", self.page
         if self.stac:
             yield "stac", self.stac
 

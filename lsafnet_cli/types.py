@@ -24,7 +24,7 @@ CODES = "codes"  # the map itself, among its layers
 LAYERS = ("from", "to", "before", "after", "probability")
 PERCENT_NODATA = 255  # in the layer of probability
 PICTURES = ("quicklook",)
-DOCUMENTS = ("stac",)
+DOCUMENTS = ("report", "stac")
 LEAST_MEMORY_BYTES = 256 << 20
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 

@@ -11,10 +11,11 @@ import pytest
 import rasterio
 from PIL import Image
 
-from lsafnet_cli import summarize_map, write_report_page
+from lsafnet_cli import PredictOptions, predict_change, summarize_map, write_report_page
 from lsafnet_cli.classes import Legend
 from lsafnet_cli.errors import InputError, LsafnetError, OptionError, OutputError, PairError
 from lsafnet_cli.provenance import LEGEND
+from lsafnet_cli.types import OutputOptions
 
 from .change_maps import blobs, write_map
 from .conftest import PLACE, write_raster
@@ -123,3 +124,15 @@ def test_what_is_there_is_kept_unless_told(tmp_path, change_map, images):
     with pytest.raises(LsafnetError, match="belong together"):
         write_report_page(change_map, tmp_path / "s.html", before=images[0])
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
+def test_predict_writes_the_page_of_the_map_as_well(pair, tiny_checkpoint, tmp_path):
+    before, after = pair
+    output = tmp_path / "changes.tif"
+    options = PredictOptions(checkpoint=tiny_checkpoint, output=OutputOptions(also=("report",)))
+    report = predict_change(before, after, output, options)
+    page = tmp_path / "changes.report.html"
+    assert report.outputs["report"] == str(page)
+    again = write_report_page(output, tmp_path / "again.html", str(before), str(after))
+    assert data_of(page) == data_of(tmp_path / "again.html")
+    assert again.table == report.table

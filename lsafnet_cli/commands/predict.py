@@ -67,7 +67,7 @@ PolygonsOpt = Annotated[
 AlsoOpt = Annotated[
     str,
     typer.Option(
-        help="Further files beside the map, by comma: from, to, before, after, probability, quicklook, stac.",
+        help="Further files beside the map, by comma: from, to, before, after, probability, quicklook, report, stac.",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -4,7 +4,7 @@ import html
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from lsafnet_cli.stages.report import ChangeTable, read_legend
 from lsafnet_cli.stages.summarize import summarize_map
 from lsafnet_cli.types import Grid, ReadOptions
 
+MAX_MB = 15.0
 FACTS = {
     "LSAFNET_BEFORE": "before",
     BEFORE_DATE: "date before",
@@ -49,7 +50,7 @@ class PageReport:
 
 def write_report_page(
     change_map: str | Path, output: str | Path, before: str | None = None, after: str | None = None,
-    title: str | None = None, max_mb: float = 15.0, overwrite: bool = False,
+    title: str | None = None, max_mb: float = MAX_MB, overwrite: bool = False,
 ) -> PageReport:  # fmt: skip
     """Write a change map as one HTML file of at most `max_mb` megabytes that opens offline.
 
@@ -62,17 +63,46 @@ def write_report_page(
     if (before is None) != (after is None):
         raise OptionError("--before and --after belong together: give both or neither")
     check_path(target, [path for path in (map_path, before, after) if path is not None], overwrite)
-    with open_raster(map_path) as dataset:
-        tags, grid = dataset.tags(), grid_of(dataset)
-    legend, table = read_legend(Path(map_path), tags), summarize_map(map_path).whole.table
-    pair = _on_grid(grid, before, after, map_path) if before is not None and after is not None else None
-    data = page_data(table, legend, grid, tags)
-    title = title or f"Change map {Path(map_path).name}"
-    room = int(max_mb * 1e6) - len(_page(title, data).encode())
-    pictures = pictures_below(room, map_path, grid.shape, pair)
-    text = _page(title, data | _picture_data(pictures))
+    content = PageContent.of_map(map_path, summarize_map(map_path).whole.table)
+    if before is not None and after is not None:
+        content = replace(content, pair=_on_grid(content.grid, before, after, map_path))
+    text, shape = render_page(content, title or default_title(map_path), max_mb)
     _write(target, text)
-    return PageReport(str(target), len(text.encode()), pictures.shape, table)
+    return PageReport(str(target), len(text.encode()), shape, content.table)
+
+
+def default_title(change_map: str | Path) -> str:
+    """Return the title of a page that was given none."""
+    return f"Change map {Path(change_map).name}"
+
+
+@dataclass(frozen=True, slots=True)
+class PageContent:
+    """What a page is made of: a map, its table, legend, place and tags, and both dates on its grid, if at hand."""
+
+    map_path: str
+    table: ChangeTable
+    legend: Legend
+    grid: Grid
+    tags: Mapping[str, str]
+    pair: tuple[AlignedImage, AlignedImage] | None = None
+
+    @classmethod
+    def of_map(
+        cls, map_path: str, table: ChangeTable, pair: tuple[AlignedImage, AlignedImage] | None = None
+    ) -> "PageContent":
+        """Read what the map says of itself. Raises InputError for what is no change map."""
+        with open_raster(map_path) as dataset:
+            tags, grid = dataset.tags(), grid_of(dataset)
+        return cls(map_path, table, read_legend(Path(map_path), tags), grid, tags, pair)
+
+
+def render_page(content: PageContent, title: str, max_mb: float = MAX_MB) -> tuple[str, tuple[int, int]]:
+    """Return the page's text and (rows, cols) of its pictures. Raises OptionError where nothing fits."""
+    data = page_data(content.table, content.legend, content.grid, content.tags)
+    room = int(max_mb * 1e6) - len(_page(title, data).encode())
+    pictures = pictures_below(room, content.map_path, content.grid.shape, content.pair)
+    return _page(title, data | _picture_data(pictures)), pictures.shape
 
 
 def _on_grid(grid: Grid, before: str, after: str, map_path: str) -> tuple[AlignedImage, AlignedImage]:
