@@ -16,7 +16,6 @@ from statistics import mean, stdev
 
 import numpy as np
 import rasterio
-from affine import Affine
 
 from lsafnet.registry import NETWORKS
 from lsafnet_cli import EvaluateOptions, evaluate_data_set
@@ -24,17 +23,18 @@ from lsafnet_cli.console import make_training_observer
 from lsafnet_cli.training.options import TrainOptions
 from lsafnet_cli.training.run import train_network
 from make_sample import make_scene
+from scene_files import CRS, TRANSFORM
 from train_demonstration import CLASSES
 
 ABLATION = ("lsafnet-base", "lsafnet-lgaa", "lsafnet-lgce", "lsafnet")
-SLIM = {"backbone": "resnet10-narrow", "width": 28}
+SLIM = {name: NETWORKS["lsafnet-tiny"].options[name] for name in ("backbone", "width")}
 SPLITS = {
     "train": range(5_000_000, 5_000_200),
     "val": range(5_100_000, 5_100_040),
     "test": range(5_200_000, 5_200_040),
 }
 SCENE_PX = 256
-PLACE = {"crs": "EPSG:32632", "transform": Affine(0.5, 0, 600_000, 0, -0.5, 5_335_000)}
+PLACE = {"crs": CRS, "transform": TRANSFORM}
 SHOWN = ("miou", "oa", "sek", "f_scd")
 
 

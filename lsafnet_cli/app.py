@@ -40,7 +40,6 @@ app.command()(train)
 app.add_typer(dataset_app, name="dataset")
 app.command()(report)
 app.command()(show)
-app.command()(vectorize)
 app.command()(demo)
 app.add_typer(checkpoint_app, name="checkpoint")
 

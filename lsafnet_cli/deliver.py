@@ -41,7 +41,7 @@ def _write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[Chan
         draw_quicklook(picture, run.mapped, store.path(paths.map.name), run.decision.legend, table)
         finished.insert(0, paths.quicklook)
     if paths.page:
-        write_page(run, store, paths, table)
+        write_page(run, store, paths, paths.page, table)
         finished.insert(0, paths.page)
     if paths.stac:
         from lsafnet_cli.stac import stac_text  # here, for its library takes a while and few runs want it
@@ -54,7 +54,7 @@ def _write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[Chan
     return table, polygon_count
 
 
-def write_page(run: Run, store: PartStore, paths: OutputPaths, table: ChangeTable) -> None:
+def write_page(run: Run, store: PartStore, paths: OutputPaths, page: Path, table: ChangeTable) -> None:
     """Write the report page of a finished map that does not bear its name yet."""
     from lsafnet_cli.report_page.page import (
         PageContent,
@@ -62,12 +62,11 @@ def write_page(run: Run, store: PartStore, paths: OutputPaths, table: ChangeTabl
         render_page,
     )  # here, as few runs want it
 
-    assert paths.page is not None
     content = PageContent.of_map(
         str(store.path(paths.map.name)), table, (run.mapped.before, run.mapped.after)
     )
     text, _ = render_page(content, default_title(paths.map))
-    store.path(paths.page.name).write_text(text, encoding="utf-8")
+    store.path(page.name).write_text(text, encoding="utf-8")
 
 
 def write_polygons(run: Run, store: PartStore, writer: MapWriter, paths: OutputPaths) -> int:

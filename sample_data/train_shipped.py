@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
 from dubai_tiles import HELD_OUT_TILE, VEGETATION, LabelledImages, held_out_pairs, read_tiles
 from lsafnet import build_network
@@ -35,7 +34,7 @@ from lsafnet.examples import Example, stack_examples
 from lsafnet.losses import ChangeLoss
 from lsafnet.parts.backbone import load_backbone_weights
 from lsafnet.single_date import Place, SingleDateOptions, draw_single_date_pair, photograph
-from lsafnet.training import LabelledBatch, TrainingOptions, evaluate, learning_rate
+from lsafnet.training import LabelledBatch, TrainingOptions, evaluate, learning_rate, moving_average
 from train_demonstration import (
     CLASSES,
     FIRST_HELD_OUT_SEED,
@@ -149,7 +148,7 @@ class ShippedTrainer:
         others = [parameter for parameter in network.parameters() if id(parameter) not in known]
         groups = [{"params": backbone, "share": BACKBONE_RATE}, {"params": others, "share": 1.0}]
         self.optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
-        self.mean = AveragedModel(network, avg_fn=_running_mean, use_buffers=True)
+        self.mean = moving_average(network, EMA_DECAY)
 
     def train_step(self, batch: LabelledBatch, step: int) -> dict[str, float]:
         """Take step `step` (0 first) and return the loss terms; RuntimeError when the loss is no number."""
@@ -168,13 +167,6 @@ class ShippedTrainer:
         self.optimizer.step()
         self.mean.update_parameters(self.network)
         return {name: float(value.detach()) for name, value in terms.items()}
-
-
-def _running_mean(mean: torch.Tensor, value: torch.Tensor, seen: torch.Tensor | int) -> torch.Tensor:
-    if not mean.is_floating_point():
-        return value
-    decay = min(EMA_DECAY, (1 + int(seen)) / (10 + int(seen)))
-    return decay * mean + (1 - decay) * value
 
 
 def score(network: nn.Module, checks: Mapping[str, Sequence[Example]]) -> dict[str, float]:

@@ -17,7 +17,7 @@ from lsafnet_cli.publishing import WorkFolder, output_errors, publish
 from lsafnet_cli.report_page.pictures import Pictures, pictures_below
 from lsafnet_cli.stages.align import AlignedImage, shared_window, whole_pixel_offset
 from lsafnet_cli.stages.read import ScenePair, grid_of, open_raster, read_pair
-from lsafnet_cli.stages.report import ChangeTable, read_legend
+from lsafnet_cli.stages.report import ChangeTable, area_text, read_legend
 from lsafnet_cli.stages.summarize import summarize_map
 from lsafnet_cli.types import Grid, ReadOptions
 
@@ -125,7 +125,7 @@ def _on_grid(grid: Grid, before: str, after: str, map_path: str) -> tuple[Aligne
 def page_data(table: ChangeTable, legend: Legend, grid: Grid, tags: Mapping[str, str]) -> dict[str, Any]:
     """Return what the page's script shows, but for the pictures."""
     changed, valid = (
-        _amount(ha, pixels)
+        area_text(ha, pixels)
         for ha, pixels in ((table.changed_ha, table.changed_pixels), (table.valid_ha, table.valid_pixels))
     )
     return {
@@ -141,16 +141,12 @@ def page_data(table: ChangeTable, legend: Legend, grid: Grid, tags: Mapping[str,
                 "name": row.name,
                 "pixels": row.pixels,
                 "area_ha": row.area_ha,
-                "amount": _amount(row.area_ha, row.pixels),
+                "amount": area_text(row.area_ha, row.pixels),
                 "color": legend.palette[row.code],
             }
             for row in table.transitions
         ],
     }
-
-
-def _amount(ha: float | None, pixels: int) -> str:
-    return f"{ha:,.2f} ha" if ha is not None else f"{pixels:,} px"
 
 
 def _picture_data(pictures: Pictures) -> dict[str, Any]:

@@ -126,3 +126,8 @@ def _rows(counts: CodeCounts, valid: int) -> Iterator[TransitionRow]:
 def hectares(square_metres: float) -> float | None:
     """Return an area in ha, to 0.01 m2; None where it is not known (NaN)."""
     return None if np.isnan(square_metres) else round(float(square_metres) / SQUARE_METRES_PER_HECTARE, 6)
+
+
+def area_text(area_ha: float | None, pixels: int) -> str:
+    """Return ground as a person reads it: hectares, or pixels where there is no CRS."""
+    return f"{area_ha:,.2f} ha" if area_ha is not None else f"{pixels:,} px"

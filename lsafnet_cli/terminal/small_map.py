@@ -11,6 +11,7 @@ from rich.style import Style
 from rich.text import Text
 
 from lsafnet_cli.errors import printable
+from lsafnet_cli.stages.report import area_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +45,7 @@ def show_small_map(shown: SmallMap, with_picture: bool) -> None:
             console.print(_line(shown.colors[top : top + 2]))
     table, palette = shown.table, shown.legend.palette
     for row in table.transitions[:MOST_ENTRIES]:
-        area = f"{row.area_ha:,.2f} ha" if row.area_ha is not None else f"{row.pixels:,} px"
+        area = area_text(row.area_ha, row.pixels)
         swatch = Text(SWATCH, style=Style(color=Color.from_rgb(*palette[row.code])))
         console.print(swatch, Text(f" {printable(row.name)}  {area}"), sep="")
     if len(table.transitions) > MOST_ENTRIES:

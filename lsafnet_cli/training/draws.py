@@ -88,8 +88,10 @@ class Draws(Dataset[Example]):
 
     def _draw_single_date(self, image: LabelledImage, rng: np.random.Generator) -> Example:
         """Make a pair of two places, of the data set's images with labels of one date."""
-        others = [item for item in self._items if isinstance(item, LabelledImage)]
-        other = others[int(rng.integers(len(others)))]
+        other = self._items[int(rng.integers(len(self._items)))]
+        assert isinstance(
+            other, LabelledImage
+        )  # a data set has labels of one date for all its images or none
         size = self._variation.crop_px
         options = SingleDateOptions(value_range=self._variation.value_range)
         # twice the size: pairs zoom in and out within what they are given

@@ -21,7 +21,7 @@ from lsafnet_cli.training.draws import Variation
 from lsafnet_cli.training.options import PAPERS_CROP_PX, TrainOptions
 from lsafnet_cli.training.watching import TrainingObserver
 
-HELD_OUT_OF = 5  # without a split "val", so manieth items are held out
+HELD_OUT_OF = 5  # without a split "val", one item of so many is held out
 
 
 @dataclass(frozen=True, slots=True)
