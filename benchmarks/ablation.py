@@ -19,7 +19,7 @@ import rasterio
 
 from lsafnet.registry import NETWORKS
 from lsafnet_cli import EvaluateOptions, evaluate_data_set
-from lsafnet_cli.console import make_training_observer
+from lsafnet_cli.terminal.training import make_training_observer
 from lsafnet_cli.training.options import TrainOptions
 from lsafnet_cli.training.run import train_network
 from make_sample import make_scene

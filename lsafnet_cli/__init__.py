@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from lsafnet_cli.batch.driver import BatchReport, run_batch
     from lsafnet_cli.batch.options import BatchOptions
     from lsafnet_cli.batch.pairing import pair_folders, read_pairs
-    from lsafnet_cli.data_set_evaluation import evaluate_data_set
     from lsafnet_cli.errors import LsafnetError
-    from lsafnet_cli.evaluation import evaluate_map
-    from lsafnet_cli.evaluation_options import EvaluateOptions
-    from lsafnet_cli.evaluation_report import DataSetEvaluation, MapEvaluation
+    from lsafnet_cli.evaluation.data_sets import evaluate_data_set
+    from lsafnet_cli.evaluation.maps import evaluate_map
+    from lsafnet_cli.evaluation.options import EvaluateOptions
+    from lsafnet_cli.evaluation.report import DataSetEvaluation, MapEvaluation
     from lsafnet_cli.pipeline import predict_change
-    from lsafnet_cli.polygon_options import PolygonOptions
+    from lsafnet_cli.polygons.options import PolygonOptions
     from lsafnet_cli.report_page.page import PageReport, write_report_page
     from lsafnet_cli.stages.report import RunReport
     from lsafnet_cli.stages.summarize import MapSummary, summarize_map
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     "BatchOptions": "batch.options",
     "BatchReport": "batch.driver",
-    "DataSetEvaluation": "evaluation_report",
-    "EvaluateOptions": "evaluation_options",
+    "DataSetEvaluation": "evaluation.report",
+    "EvaluateOptions": "evaluation.options",
     "LsafnetError": "errors",
-    "MapEvaluation": "evaluation_report",
+    "MapEvaluation": "evaluation.report",
     "MapSummary": "stages.summarize",
     "PageReport": "report_page.page",
-    "PolygonOptions": "polygon_options",
+    "PolygonOptions": "polygons.options",
     "PredictOptions": "types",
     "RunReport": "stages.report",
     "ZoneRequest": "stages.zones",
-    "evaluate_data_set": "data_set_evaluation",
-    "evaluate_map": "evaluation",
+    "evaluate_data_set": "evaluation.data_sets",
+    "evaluate_map": "evaluation.maps",
     "pair_folders": "batch.pairing",
     "predict_change": "pipeline",
     "read_pairs": "batch.pairing",

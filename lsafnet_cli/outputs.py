@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsafnet_cli.errors import OptionError, OutputError, reason_of
-from lsafnet_cli.polygon_names import side_files
+from lsafnet_cli.polygons.names import side_files
 from lsafnet_cli.stages.sources import local_path
 from lsafnet_cli.types import LAYERS, OutputOptions
 

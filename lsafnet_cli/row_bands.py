@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from lsafnet_cli.components import Runs
 from lsafnet_cli.ground import PixelAreas
+from lsafnet_cli.polygons.components import Runs
 from lsafnet_cli.types import Grid
 
 PIXELS_AT_ONCE = 1 << 22

@@ -19,7 +19,7 @@ from lsafnet_cli.notices import (
     resolution_notices,
     stretch_notices,
 )
-from lsafnet_cli.polygon_options import wanted_codes
+from lsafnet_cli.polygons.options import wanted_codes
 from lsafnet_cli.provenance import Provenance
 from lsafnet_cli.stages.align import AlignedPair, align_pair
 from lsafnet_cli.stages.area import Area, Region

@@ -10,8 +10,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from lsafnet_cli.classes import Legend, hex_color
-from lsafnet_cli.layer_style import polygon_renderer
 from lsafnet_cli.palettes import Color
+from lsafnet_cli.polygons.layer_style import polygon_renderer
 from lsafnet_cli.types import CODES
 
 _INTEGER, _STRING = 0, 2  # GDALRATFieldType

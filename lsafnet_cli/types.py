@@ -13,8 +13,8 @@ from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from lsafnet_cli.errors import OptionError
-from lsafnet_cli.polygon_names import check_polygon_name
-from lsafnet_cli.polygon_options import PolygonOptions
+from lsafnet_cli.polygons.names import check_polygon_name
+from lsafnet_cli.polygons.options import PolygonOptions
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -9,8 +9,8 @@ from typing import Any
 from lsafnet_cli.background import run_apart, run_beside
 from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.outputs import check_path, layer_path
-from lsafnet_cli.polygon_names import check_polygon_name, side_files
-from lsafnet_cli.polygon_options import PolygonOptions, wanted_codes
+from lsafnet_cli.polygons.names import check_polygon_name, side_files
+from lsafnet_cli.polygons.options import PolygonOptions, wanted_codes
 from lsafnet_cli.provenance import AFTER_DATE, BEFORE_DATE
 from lsafnet_cli.publishing import WorkFolder, output_errors, publish
 from lsafnet_cli.resume import locked

@@ -303,7 +303,7 @@ def test_the_confusion_of_transitions_is_drawn(tmp_path, capsys, ending):
 
 
 def test_the_rarest_of_many_transitions_are_put_together_in_the_picture(tmp_path):
-    from lsafnet_cli.confusion_plot import MOST_CODES, REST, shown_matrix
+    from lsafnet_cli.evaluation.confusion_plot import MOST_CODES, REST, shown_matrix
 
     legend = large_legend(9)
     codes = blobs(6, 90, 120, legend.code_count, block=6)

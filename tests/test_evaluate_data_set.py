@@ -119,7 +119,7 @@ def test_what_each_image_has_to_say_is_said_once(tmp_path, tiny_checkpoint):
 def test_other_classes_and_other_splits_are_refused_before_anything_is_computed(
     tmp_path, tiny_checkpoint, monkeypatch
 ):
-    monkeypatch.setattr("lsafnet_cli.data_set_evaluation.open_prediction", None)
+    monkeypatch.setattr("lsafnet_cli.evaluation.data_sets.open_prediction", None)
     folder = write_data_set(tmp_path / "set", {**CLASSES, "snow": "#eeeeee"})
     with pytest.raises(CheckpointFileError, match=r"tiny.safetensors: has the classes unchanged, water"):
         evaluate_data_set(folder, [tiny_checkpoint])

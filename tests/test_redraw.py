@@ -9,8 +9,8 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsafnet_cli.lattice import polygons_of
-from lsafnet_cli.redraw import SMOOTH_PX, Redrawer, Redrawing
+from lsafnet_cli.polygons.lattice import polygons_of
+from lsafnet_cli.polygons.redraw import SMOOTH_PX, Redrawer, Redrawing
 from lsafnet_cli.types import Grid
 
 from .change_maps import blobs, random_codes

@@ -18,10 +18,10 @@ from lsafnet_cli.batch.folder import MERGED_POLYGONS, MOSAIC, BatchFolder
 from lsafnet_cli.batch.mosaics import write_mosaic
 from lsafnet_cli.batch.records import DONE, SceneRecord
 from lsafnet_cli.errors import LsafnetError
-from lsafnet_cli.layer_style import add_layer_style
-from lsafnet_cli.polygon_files import LAYER_NAME, ROWS_AT_ONCE, polygon_errors
-from lsafnet_cli.polygon_names import side_files
-from lsafnet_cli.polygon_table import GEOMETRY
+from lsafnet_cli.polygons.files import LAYER_NAME, ROWS_AT_ONCE, polygon_errors
+from lsafnet_cli.polygons.layer_style import add_layer_style
+from lsafnet_cli.polygons.names import side_files
+from lsafnet_cli.polygons.table import GEOMETRY
 from lsafnet_cli.stages.read import open_raster
 from lsafnet_cli.stages.report import read_legend
 

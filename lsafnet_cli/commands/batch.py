@@ -124,7 +124,7 @@ def batch(
 
     from lsafnet_cli.batch.options import BatchOptions
     from lsafnet_cli.batch.shards import Shard
-    from lsafnet_cli.console import make_batch_observer, show_batch
+    from lsafnet_cli.terminal.batch import make_batch_observer, show_batch
 
     observer = make_batch_observer(quiet, verbose)
     if collect is not None:
@@ -196,7 +196,7 @@ def show_plan_only(found: "Pairing", folder: Path, options: "BatchOptions", as_j
     """Show what would be done, and how long that takes."""
     from lsafnet_cli.batch.estimate import estimate_batch
     from lsafnet_cli.batch.plan import plan_batch
-    from lsafnet_cli.console import show_batch_plan
+    from lsafnet_cli.terminal.batch import show_batch_plan
 
     plan = plan_batch(found.scenes, folder, options)
     show_batch_plan(plan, found, estimate_batch(plan, options).seconds, as_json)

@@ -62,8 +62,8 @@ def import_(
     as_json: JsonOpt = False,
 ) -> None:
     """Turn a published state dict into a checkpoint; no code in it is ever run."""
-    from lsafnet_cli.console import show_import
     from lsafnet_cli.importing import import_checkpoint
+    from lsafnet_cli.terminal.checkpoints import show_import
 
     report = import_checkpoint(
         file, dataset, output, network=network, license_text=license_text, overwrite=overwrite
@@ -76,7 +76,7 @@ def show(checkpoint: CheckpointArg = None, as_json: JsonOpt = False) -> None:
     """Say what a checkpoint holds: network, classes, bands, numbers, tile, metrics, licence, sha256."""
     from lsafnet_cli.checkpoint_facts import read_checkpoint_facts
     from lsafnet_cli.checkpoints import chosen_checkpoint
-    from lsafnet_cli.console import show_checkpoint
+    from lsafnet_cli.terminal.checkpoints import show_checkpoint
 
     show_checkpoint(read_checkpoint_facts(chosen_checkpoint(checkpoint)), as_json)
 
@@ -85,7 +85,7 @@ def show(checkpoint: CheckpointArg = None, as_json: JsonOpt = False) -> None:
 def networks(as_json: JsonOpt = False) -> None:
     """List the networks: parameters, work per pair, published accuracy, papers."""
     from lsafnet_cli.checkpoint_facts import network_facts
-    from lsafnet_cli.console import show_networks
+    from lsafnet_cli.terminal.checkpoints import show_networks
 
     show_networks(network_facts(), as_json)
 

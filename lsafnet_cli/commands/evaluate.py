@@ -10,7 +10,7 @@ from lsafnet_cli.commands.options import FILES, OUTPUT, OverwriteOpt, QuietOpt
 from lsafnet_cli.commands.shared import with_predict_options
 
 if TYPE_CHECKING:
-    from lsafnet_cli.evaluation_report import Evaluation
+    from lsafnet_cli.evaluation.report import Evaluation
     from lsafnet_cli.types import PredictOptions
 
 SCORES = "Scores"
@@ -106,10 +106,11 @@ def evaluate(
 ) -> None:
     """Score a change map against references, or checkpoints on a data set: mIoU, OA, SeK, F_scd, boundary F1."""
     _check_arguments(changes, references, dataset, checkpoint, labels, predict_options)
-    from lsafnet_cli.confusion_plot import plot_confusion
-    from lsafnet_cli.console import make_observer, show_evaluation
-    from lsafnet_cli.evaluation_options import EvaluateOptions
+    from lsafnet_cli.console import make_observer
+    from lsafnet_cli.evaluation.confusion_plot import plot_confusion
+    from lsafnet_cli.evaluation.options import EvaluateOptions
     from lsafnet_cli.plots import check_plot
+    from lsafnet_cli.terminal.numbers import show_evaluation
 
     options = EvaluateOptions(boundary, unit, bootstrap, seed)
     if plot is not None:
@@ -117,12 +118,12 @@ def evaluate(
     observer = make_observer(quiet)
     report: Evaluation
     if dataset is not None:
-        from lsafnet_cli.data_set_evaluation import evaluate_data_set
+        from lsafnet_cli.evaluation.data_sets import evaluate_data_set
 
         chosen = checkpoint or (None,)
         report = evaluate_data_set(dataset, chosen, split, options, predict_options, observer)
     else:
-        from lsafnet_cli.evaluation import evaluate_map
+        from lsafnet_cli.evaluation.maps import evaluate_map
 
         device = predict_options.device.device
         report = evaluate_map(changes or "", references or (), labels, options, device, observer)

@@ -54,10 +54,10 @@ def summarize(
 
     if zones is None and (zone_field or zone_layer):
         raise OptionError("--zone-field and --zone-layer name a part of a file: give --zones too")
-    from lsafnet_cli.console import show_summary
     from lsafnet_cli.plots import check_plot, plot_summary
     from lsafnet_cli.stages.summarize import summarize_map
     from lsafnet_cli.stages.zones import ZoneRequest
+    from lsafnet_cli.terminal.numbers import show_summary
 
     if plot is not None:
         check_plot(plot, (change_map,), overwrite)

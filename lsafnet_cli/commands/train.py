@@ -150,7 +150,7 @@ def train(
 ) -> None:
     """Train a network on labelled pairs, or on images with labels of one date, and keep the best checkpoint."""
     options = make_train_options(locals())
-    from lsafnet_cli.console import make_training_observer, show_training
+    from lsafnet_cli.terminal.training import make_training_observer, show_training
     from lsafnet_cli.training.run import train_network  # here, so that wrong options do not wait for torch
 
     show_training(train_network(dataset, output, options, make_training_observer(quiet)), as_json)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsafnet_cli.classes import Legend
-from lsafnet_cli.components import find_runs
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.ground import PixelAreas
+from lsafnet_cli.polygons.components import find_runs
 from lsafnet_cli.row_bands import run_areas
 
 CodeArray = NDArray[np.unsignedinteger[Any]]

@@ -15,7 +15,7 @@ from lsafnet.metrics import ChangeMetrics
 from lsafnet.scores import Floats, margins_of
 from lsafnet_cli.classes import ClassArray, Legend
 from lsafnet_cli.data_sets.pair_labels import PairLabels, PairLabelWindow, TransitionLabels
-from lsafnet_cli.evaluation_options import EvaluateOptions
+from lsafnet_cli.evaluation.options import EvaluateOptions
 from lsafnet_cli.memory import FreedMemory
 from lsafnet_cli.types import Grid, Observer
 from lsafnet_cli.windows import aligned_spans

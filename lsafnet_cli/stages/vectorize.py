@@ -17,15 +17,23 @@ from rasterio.features import shapes
 from rasterio.windows import Window
 
 from lsafnet_cli.classes import Legend
-from lsafnet_cli.components import ComponentFinder, Components, find_runs
 from lsafnet_cli.ground import PixelAreas, pixel_sides_m
-from lsafnet_cli.lattice import NodeFinder, Nodes, Rings, join_rings, polygons_of, read_rings, with_nodes
-from lsafnet_cli.polygon_files import write_polygon_files
-from lsafnet_cli.polygon_options import PolygonOptions, wanted_codes
-from lsafnet_cli.polygon_table import Batch, Layer
-from lsafnet_cli.redraw import Redrawer, Redrawing
+from lsafnet_cli.polygons.components import ComponentFinder, Components, find_runs
+from lsafnet_cli.polygons.files import write_polygon_files
+from lsafnet_cli.polygons.lattice import (
+    NodeFinder,
+    Nodes,
+    Rings,
+    join_rings,
+    polygons_of,
+    read_rings,
+    with_nodes,
+)
+from lsafnet_cli.polygons.options import PolygonOptions, wanted_codes
+from lsafnet_cli.polygons.redraw import Redrawer, Redrawing
+from lsafnet_cli.polygons.sieve import sieve_map
+from lsafnet_cli.polygons.table import Batch, Layer
 from lsafnet_cli.row_bands import row_windows, run_areas
-from lsafnet_cli.sieve import sieve_map
 from lsafnet_cli.stages.read import grid_of, rasterio_open
 from lsafnet_cli.types import IntArray
 

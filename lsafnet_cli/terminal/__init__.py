@@ -1,1 +1,1 @@
-"""What a person sees in a terminal that needs more room than a function of console.py."""
+"""What single commands show in a terminal; `console.py` has what all of them share."""

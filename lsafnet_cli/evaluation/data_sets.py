@@ -14,14 +14,14 @@ from lsafnet_cli.data_sets.opening import DataSet, open_data_set
 from lsafnet_cli.data_sets.pairs import LabelledPair
 from lsafnet_cli.devices import choose_device
 from lsafnet_cli.errors import CheckpointFileError
-from lsafnet_cli.evaluation import STAGE, refuse_nothing, tell
-from lsafnet_cli.evaluation_options import EvaluateOptions
-from lsafnet_cli.evaluation_report import ChangeScores, CheckpointEvaluation, DataSetEvaluation
+from lsafnet_cli.evaluation.maps import STAGE, refuse_nothing, tell
+from lsafnet_cli.evaluation.options import EvaluateOptions
+from lsafnet_cli.evaluation.report import ChangeScores, CheckpointEvaluation, DataSetEvaluation
+from lsafnet_cli.evaluation.scoring import Resamples, differences, interval_notice, resample, score
 from lsafnet_cli.memory import memory_errors
 from lsafnet_cli.notices import Notebook
 from lsafnet_cli.pipeline import open_prediction
-from lsafnet_cli.polygon_options import PolygonOptions
-from lsafnet_cli.scoring import Resamples, differences, interval_notice, resample, score
+from lsafnet_cli.polygons.options import PolygonOptions
 from lsafnet_cli.stages.evaluate import MapPart, Tally, count_map
 from lsafnet_cli.stages.read import grid_of, open_raster
 from lsafnet_cli.stages.sources import patience

@@ -8,7 +8,7 @@ from typing import Any
 import shapely
 from pyproj import CRS
 
-from lsafnet_cli.polygon_table import FIELDS, GEOMETRY, Layer
+from lsafnet_cli.polygons.table import FIELDS, GEOMETRY, Layer
 
 COLUMN, COVERING = "geometry", "bbox"
 SIDES = ("xmin", "ymin", "xmax", "ymax")

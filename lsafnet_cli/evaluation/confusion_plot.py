@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsafnet_cli.evaluation_report import ChangeScores, Evaluation
+from lsafnet_cli.evaluation.report import ChangeScores, Evaluation
 from lsafnet_cli.plots import write_figure
 
 MOST_CODES = 30  # of one picture: those with most pixels; the others are put together

@@ -8,7 +8,7 @@ import numpy as np
 from lsafnet.bootstrap import percentile_interval, resampled_scores
 from lsafnet.scores import HEADLINES, Floats
 from lsafnet_cli.classes import Legend
-from lsafnet_cli.evaluation_report import (
+from lsafnet_cli.evaluation.report import (
     BoundaryScore,
     ChangeScores,
     ClassScore,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from lsafnet_cli.evaluation_report import ChangeScores, DataSetEvaluation, Evaluation, MapEvaluation, Score
+from lsafnet_cli.evaluation.report import ChangeScores, DataSetEvaluation, Evaluation, MapEvaluation, Score
 from lsafnet_cli.summary_formats import FromTo
 
 MOST_ROWS = 40  # of a table; JSON has all

@@ -12,8 +12,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from lsafnet_cli.arcs import cut_arcs, spread, starts_of
-from lsafnet_cli.lattice import Nodes, Rings, build_polygons
+from lsafnet_cli.polygons.arcs import cut_arcs, spread, starts_of
+from lsafnet_cli.polygons.lattice import Nodes, Rings, build_polygons
 from lsafnet_cli.types import BoolArray, FloatArray, Grid, IntArray
 
 Polygons = NDArray[np.object_]

@@ -1,4 +1,4 @@
-"""Scores of a change map against references; `data_set_evaluation` scores checkpoints."""
+"""Scores of a change map against references; `data_sets` scores checkpoints."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,12 +12,12 @@ from lsafnet_cli.data_sets.labels import LabelRaster
 from lsafnet_cli.data_sets.pair_labels import DateLabels, PairLabels, TransitionLabels
 from lsafnet_cli.devices import choose_device
 from lsafnet_cli.errors import NoOverlapError, OptionError, PairError
-from lsafnet_cli.evaluation_options import CHANGES, KINDS_OF_REFERENCES, LAND_COVER, EvaluateOptions
-from lsafnet_cli.evaluation_report import MapEvaluation
+from lsafnet_cli.evaluation.options import CHANGES, KINDS_OF_REFERENCES, LAND_COVER, EvaluateOptions
+from lsafnet_cli.evaluation.report import MapEvaluation
+from lsafnet_cli.evaluation.scoring import interval_notice, resample, score
 from lsafnet_cli.memory import memory_errors
 from lsafnet_cli.notices import Notebook
 from lsafnet_cli.provenance import LEGEND
-from lsafnet_cli.scoring import interval_notice, resample, score
 from lsafnet_cli.stages.align import window_within
 from lsafnet_cli.stages.evaluate import MapPart, Tally, count_map, fitting_unit
 from lsafnet_cli.stages.read import grid_of, open_raster

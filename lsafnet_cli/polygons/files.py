@@ -15,10 +15,10 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from pyogrio.raw import open_arrow
 
 from lsafnet_cli.errors import OutputError, reason_of
-from lsafnet_cli.geoparquet import count_rows, write_geoparquet
-from lsafnet_cli.layer_style import add_layer_style
-from lsafnet_cli.polygon_names import PARQUET, side_files
-from lsafnet_cli.polygon_table import FIELDS, GEOMETRY, Batch, Layer, arrow_table, empty_batch
+from lsafnet_cli.polygons.geoparquet import count_rows, write_geoparquet
+from lsafnet_cli.polygons.layer_style import add_layer_style
+from lsafnet_cli.polygons.names import PARQUET, side_files
+from lsafnet_cli.polygons.table import FIELDS, GEOMETRY, Batch, Layer, arrow_table, empty_batch
 
 LAYER_NAME = "changes"
 DRIVERS = {

@@ -13,8 +13,8 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from lsafnet_cli.components import ComponentFinder, Runs, find_runs, label_linked, label_runs
 from lsafnet_cli.ground import PixelAreas
+from lsafnet_cli.polygons.components import ComponentFinder, Runs, find_runs, label_linked, label_runs
 from lsafnet_cli.row_bands import row_windows, run_areas
 from lsafnet_cli.stages.read import grid_of, rasterio_open
 from lsafnet_cli.types import FloatArray, IntArray

@@ -1,0 +1,1 @@
+"""Polygons of a map: runs, components and outlines of its pixels, their shapes, tables and files."""

@@ -1,0 +1,98 @@
+"""How checkpoints and networks are shown."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lsafnet_cli.console import show_json
+from lsafnet_cli.errors import printable
+
+if TYPE_CHECKING:
+    from lsafnet.checkpoint_info import BandStatistics
+    from lsafnet_cli.checkpoint_facts import CheckpointFacts
+    from lsafnet_cli.importing import ImportReport
+
+
+def show_import(report: ImportReport, as_json: bool) -> None:
+    """Print what an import made."""
+    if as_json:
+        show_json(asdict(report))
+        return
+    print(f"network: {report.network} ({report.reason})")
+    print(f"classes: {printable(', '.join(report.classes))}")
+    print(f"checkpoint: {printable(report.output)}")
+
+
+def show_checkpoint(facts: CheckpointFacts, as_json: bool) -> None:
+    """Print what a checkpoint holds, its classes in their colours."""
+    if as_json:
+        show_json(facts.as_dict())
+        return
+    info, console = facts.info, Console(soft_wrap=True)
+    options = ", ".join(f"{name} {value}" for name, value in info.options.items())
+    rows = {
+        "file": f"{facts.path}, {facts.size_bytes / 1e6:.1f} MB",
+        "sha256": facts.sha256,
+        "network": f"{info.network}{f' ({options})' if options else ''}, {facts.parameters / 1e6:.3f} M parameters",
+        "paper": facts.spec.paper if facts.spec else "this version does not know the network",
+        "trained on": info.trained_on,
+        "bands": f"{info.bands}, values {info.value_range[0]:g}..{info.value_range[1]:g}",
+        "before": _statistics_words(info.normalization.before),
+        "after": _statistics_words(info.normalization.after),
+        "tile": f"{info.tile_px} px",
+        "pixel size": f"{info.gsd_m:g} m" if info.gsd_m else "any",
+        "metrics": ", ".join(f"{name} {value:.4g}" for name, value in info.metrics.items()) or "-",
+        "licence": info.license,
+    }
+    for name, words in rows.items():
+        console.print(Text(f"{name}: {printable(words)}"))
+    for entry in info.classes:
+        console.print(
+            Text("class: "),
+            Text("██", style=entry.color),
+            Text(f" {entry.color} {printable(entry.name)}"),
+            sep="",
+        )
+
+
+def _statistics_words(statistics: BandStatistics) -> str:
+    pairs = zip(statistics.mean, statistics.std, strict=True)
+    return "mean and std " + ", ".join(f"{mean:g} and {std:g}" for mean, std in pairs)
+
+
+def show_networks(networks: list[dict[str, Any]], as_json: bool) -> None:
+    """Print the networks there are, then the papers they are from."""
+    if as_json:
+        show_json({"networks": networks})
+        return
+    papers = list(dict.fromkeys(network["paper"] for network in networks))
+    shown = Table("network", "maps", title="Networks", title_justify="left")
+    for heading in ("M parameters", "GFLOP per 512 pair", "paper"):
+        shown.add_column(heading, justify="right")
+    shown.add_column("published mIoU, OA, SeK, F_scd (%)")
+    for network in networks:
+        scores = [
+            f"{name} {', '.join(f'{value:.2f}' for value in values.values())}"
+            for name, values in network["published"].items()
+        ]
+        shown.add_row(
+            network["name"],
+            "from-to" if network["land_cover"] else "change",
+            _number_words(network["parameters_millions"], 3),
+            _number_words(network["gflop_per_512_pair"], 1),
+            f"[{papers.index(network['paper']) + 1}]",
+            "; ".join(scores) or "-",
+        )
+    console = Console(soft_wrap=True)
+    console.print(shown)
+    for number, paper in enumerate(papers, 1):
+        console.print(Text(f"[{number}] {paper}"))
+
+
+def _number_words(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"

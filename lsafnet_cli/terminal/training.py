@@ -1,0 +1,107 @@
+"""How a training and its data sets are shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+from lsafnet_cli.errors import printable
+
+if TYPE_CHECKING:
+    from lsafnet_cli.data_sets.check import DataSetFacts
+    from lsafnet_cli.training.run import TrainingReport
+    from lsafnet_cli.training.watching import EpochRow, TrainingObserver
+
+
+class TerminalTrainingObserver:
+    """Shows a bar of steps with time left, and a line for each epoch, on stderr."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def notice(self, text: str) -> None:
+        """Print one line, above the bar where there is one."""
+        tqdm.write(f"note: {printable(text)}", file=sys.stderr)
+
+    def begin(self, steps: int, done: int) -> None:
+        """Begin the bar."""
+        self._bar = tqdm(total=steps, initial=done, unit="step", disable=None, file=sys.stderr)
+
+    def stepped(self, epoch: int, loss: float) -> None:
+        """Move the bar on."""
+        self._bar.set_description_str(f"epoch {epoch}, loss {loss:.3f}", refresh=False)
+        self._bar.update(1)
+
+    def epoch_ended(self, row: EpochRow, best: bool) -> None:
+        """Print the epoch's numbers."""
+        scores = ", ".join(f"{name} {row.scores[name]:.3f}" for name in TRAINING_SCORES)
+        tqdm.write(
+            f"epoch {row.epoch}: loss {row.losses['total']:.3f}, {scores}{' (best)' if best else ''}, "
+            f"{row.seconds:.0f} s, {row.waiting:.0%} of it waiting for examples",
+            file=sys.stderr,
+        )
+
+    def finish(self) -> None:
+        """End the bar."""
+        self._bar.close()
+
+
+TRAINING_SCORES = ("miou", "oa", "sek", "f_scd")
+
+
+def make_training_observer(quiet: bool) -> TrainingObserver:
+    """Return an observer of a training that shows its progress, or nothing."""
+    from lsafnet_cli.training.watching import SilentTrainingObserver
+
+    return SilentTrainingObserver() if quiet else TerminalTrainingObserver()
+
+
+def show_training(report: TrainingReport, as_json: bool) -> None:
+    """Print how a training ended."""
+    if as_json:
+        print(json.dumps(report.to_dict(), indent=2))
+        return
+    table = Table(
+        "epoch", *TRAINING_SCORES, title=f"{report.network}, {report.steps:,} steps", title_justify="left"
+    )
+    for name, row in (("best", report.best), ("last", report.last)):
+        table.add_row(f"{name}: {row.epoch}", *(f"{row.scores[score]:.4f}" for score in TRAINING_SCORES))
+    Console().print(table)
+    print(f"trained for {report.seconds:.0f} s, {report.waiting:.1%} of it waiting for examples")
+    print(f"checkpoint: {printable(report.best_checkpoint)}")
+
+
+def show_data_set(facts: DataSetFacts, as_json: bool) -> None:
+    """Print what a data set holds."""
+    if as_json:
+        print(json.dumps(facts.to_dict(), indent=2, ensure_ascii=False))
+        return
+    content = facts.to_dict()
+    print(f"{printable(facts.folder)}: layout {facts.layout}, labels of {content['labels_of']}")
+    for name, split in content["splits"].items():
+        changed = split["changed_share"]
+        sizes = ", ".join(f"{count} of {size}" for size, count in split["sizes"].items())
+        table = Table(
+            "class", "before", "after", title=f"{name}: {split['items']} ({sizes})", title_justify="left"
+        )
+        for entry in facts.classes:
+            shares = (split["class_shares"][date][entry] for date in ("before", "after"))
+            table.add_row(printable(entry), *(f"{share:.2%}" for share in shares))
+        Console().print(table)
+        if changed is not None:
+            print(f"changed: {changed:.2%} of {split['valid_pixels']:,} valid pixels")
+        for pair, pixels in split["disagreeing"].items():
+            print(f"labels disagree on what is unchanged: {printable(pair)}, {pixels:,} pixels")
+        for line in split["unreadable"]:
+            print(printable(line))
+    for date, numbers in (content["normalization"] or {}).items():
+        print(f"{date}: mean {_numbers(numbers['mean'])}, std {_numbers(numbers['std'])}")
+
+
+def _numbers(values: list[float]) -> str:
+    return " ".join(f"{value:.2f}" for value in values)
