@@ -14,6 +14,7 @@ from lsafnet_cli.commands.check import check
 from lsafnet_cli.commands.checkpoint import app as checkpoint_app
 from lsafnet_cli.commands.dataset import app as dataset_app
 from lsafnet_cli.commands.demo import demo
+from lsafnet_cli.commands.doctor import doctor
 from lsafnet_cli.commands.evaluate import evaluate
 from lsafnet_cli.commands.predict import predict
 from lsafnet_cli.commands.report import report
@@ -21,7 +22,9 @@ from lsafnet_cli.commands.show import show
 from lsafnet_cli.commands.summarize import summarize
 from lsafnet_cli.commands.train import train
 from lsafnet_cli.commands.vectorize import vectorize
-from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, LsafnetError
+from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, InputError, LsafnetError
+
+BROKEN_PROJ = "PROJ finds no database of its version; unset PROJ_DATA and PROJ_LIB, then see lsafnet doctor"
 
 app = typer.Typer(
     name="lsafnet",
@@ -41,6 +44,7 @@ app.add_typer(dataset_app, name="dataset")
 app.command()(report)
 app.command()(show)
 app.command()(demo)
+app.command()(doctor)
 app.add_typer(checkpoint_app, name="checkpoint")
 
 
@@ -69,6 +73,10 @@ def main(arguments: list[str] | None = None) -> None:
         code = _fail(f"{one_line_of(error)}; see lsafnet --help", error.exit_code)
     except (KeyboardInterrupt, Abort):
         code = INTERRUPTED_EXIT_CODE
+    except Exception as error:
+        if "proj.db" not in str(error):
+            raise
+        code = _fail(BROKEN_PROJ, InputError.exit_code)
     if code == INTERRUPTED_EXIT_CODE:
         _leave_at_once(_fail("interrupted", code))
     sys.exit(code if isinstance(code, int) else 0)

@@ -1,6 +1,5 @@
 """How long a batch will take here: the network is timed on a tile, and a share for everything else is added."""
 
-import time
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,12 +10,12 @@ from lsafnet_cli.batch.options import BatchOptions
 from lsafnet_cli.batch.plan import BatchPlan
 from lsafnet_cli.checkpoints import load_ensemble
 from lsafnet_cli.devices import choose_device
+from lsafnet_cli.speed import tile_seconds
 from lsafnet_cli.stages.infer import FLIPS, prepared_network
 from lsafnet_cli.stages.tile import plan_tiles
 from lsafnet_cli.types import Grid, SilentObserver
 
 SCENE_SECONDS = 0.15  # to open a scene and name its files; see benchmarks/README.md, section batch
-ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +42,10 @@ def estimate_batch(plan: BatchPlan, options: BatchOptions) -> Estimate:
     try:
         torch.set_num_threads(threads_each(devices) or threads)
         each = sum(
-            _tile_seconds(
-                prepared_network(member.checkpoint.network, device),
-                member.info.bands,
-                size,
-                device.torch_device,
-            )
+            tile_seconds(prepared_network(member.checkpoint.network, device), member.info.bands, size, device)
             for member in checkpoint.members
         ) * (len(FLIPS) if options.predict.tta else 1)
     finally:
         torch.set_num_threads(threads)
     workers = max(1, min(len(devices), len(plan.todo)))
     return Estimate(tiles, each, workers, (tiles * each + len(plan.todo) * SCENE_SECONDS) / workers)
-
-
-def _tile_seconds(network: torch.nn.Module, bands: int, size: int, where: torch.device) -> float:
-    """Return the best time of some forward passes of one tile."""
-    images = torch.randn(2, 1, bands, size, size, device=where)
-    times = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        with torch.inference_mode():
-            network(images[0], images[1])
-        if where.type == "cuda":
-            torch.cuda.synchronize(where)
-        times.append(time.perf_counter() - start)
-    return min(times)

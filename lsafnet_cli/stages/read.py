@@ -34,7 +34,7 @@ warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 # rasterio lets some of GDAL's own errors through, and has some that are no RasterioError
 RASTER_ERRORS = (RasterioError, CPLE_BaseError, CRSError, RPCError, UnicodeDecodeError, OSError)
 TALLEST_BLOCK_ROW = 2048  # taller blocks (a file of one strip) are left to GDAL's cache
-RPC_CRS = CRS.from_epsg(4326)  # what RPCs are defined in
+RPC_CRS = "EPSG:4326"  # what RPCs are defined in
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def _placement(dataset: Any) -> Placement:
 def _placed_grid(dataset: Any, placement: Placement) -> Grid:
     """Return the grid that GDAL would warp a file with GCPs or RPCs to, in the CRS of these."""
     gcps, gcps_crs = dataset.gcps
-    crs = gcps_crs if placement.gcps else RPC_CRS
+    crs = gcps_crs if placement.gcps else CRS.from_user_input(RPC_CRS)
     known = {"gcps": gcps} if placement.gcps else {"rpcs": dataset.rpcs}
     transform, width, height = calculate_default_transform(crs, crs, dataset.width, dataset.height, **known)
     return Grid(crs, transform, int(width), int(height))

@@ -18,7 +18,7 @@ from lsafnet_cli.stages.read import Scene, rasterio_open, vsi_name
 from lsafnet_cli.stages.validity import BoolArray, NumberArray, all_finite, valid_pixels, validity_of
 
 VALID = 100  # fits every dtype; what a warp makes of it is how many percent of a pixel are valid
-ANY_CRS = CRS.from_epsg(3857)  # stands in where both images have none, for GDAL wants one to warp
+ANY_CRS = "EPSG:3857"  # stands in where both images have none, for GDAL wants one to warp
 
 
 class SceneSource:
@@ -121,7 +121,7 @@ def virtual_xml(scene: Scene) -> str:
 
 
 def _place(root: ET.Element, scene: Scene) -> None:
-    placement, crs = scene.placement, (scene.grid.crs or ANY_CRS).to_wkt()
+    placement, crs = scene.placement, (scene.grid.crs or CRS.from_user_input(ANY_CRS)).to_wkt()
     if placement.gcps:
         points = ET.SubElement(root, "GCPList", Projection=crs)
         for number, (row, col, x, y, z) in enumerate(placement.gcps):

@@ -1,0 +1,22 @@
+"""`lsafnet doctor`: what this machine can do, and what is wrong with it."""
+
+from typing import Annotated
+
+import typer
+
+from lsafnet_cli.commands.options import CheckpointOpt, JsonOpt
+
+SecondsOpt = Annotated[
+    float, typer.Option(help="How long each device is timed with the checkpoint's network; 0: not at all.")
+]
+
+
+def doctor(checkpoint: CheckpointOpt = None, seconds: SecondsOpt = 10.0, as_json: JsonOpt = False) -> None:
+    """Say what this machine can do, and what is wrong: versions, drivers, devices, speed, disk, checkpoint."""
+    from lsafnet_cli.doctor.diagnosis import examine
+    from lsafnet_cli.terminal.doctor import show_diagnosis
+
+    found = examine(checkpoint, seconds)
+    show_diagnosis(found, as_json)
+    if found.exit_code:
+        raise typer.Exit(found.exit_code)
