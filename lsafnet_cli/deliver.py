@@ -38,7 +38,7 @@ def _write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[Chan
             polygon_count = write_polygons(run, store, writer, paths)
     if paths.quicklook:
         picture = store.path(paths.quicklook.name)
-        draw_quicklook(picture, run.mapped, store.path(paths.map.name), run.decision.legend, table)
+        draw_quicklook(picture, run.mapped, store.path(paths.map.name), run.provenance, table)
         finished.insert(0, paths.quicklook)
     if paths.page:
         write_page(run, store, paths, paths.page, table)

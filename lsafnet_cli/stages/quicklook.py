@@ -1,41 +1,75 @@
-"""Quicklook: one small picture of a run, made from decimated reads: before, after, change map, legend."""
+"""Quicklook: one small picture of a run that can be sent by mail, made from decimated reads.
+
+Both dates, the change map, a legend with areas, a scale bar, north, and what the map is of.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 from rasterio.enums import Resampling
 
 from lsafnet_cli.classes import Legend
+from lsafnet_cli.errors import printable
 from lsafnet_cli.palettes import Color
+from lsafnet_cli.provenance import Provenance
 from lsafnet_cli.stages.align import AlignedImage, AlignedPair
 from lsafnet_cli.stages.images import decimated
+from lsafnet_cli.stages.map_marks import centre_degrees, north, scale_bar
+from lsafnet_cli.stages.quicklook_sheet import Picture, SheetMarks, SheetWords, compose_sheet
 from lsafnet_cli.stages.read import rasterio_open
-from lsafnet_cli.stages.report import ChangeTable
+from lsafnet_cli.stages.report import ChangeTable, area_text
 from lsafnet_cli.stages.validity import BoolArray, NumberArray
+from lsafnet_cli.types import Grid
 
 PANEL_PX = 560
-GAP_PX = 12
-TITLE_PX, FONT_PX, LINE_PX, SWATCH_PX = 26, 15, 22, 14
-INK, PAPER, NO_DATA = (30, 30, 30), (255, 255, 255), (200, 200, 200)
-Picture = NDArray[np.uint8]
+BAR_PX = 200
+NO_DATA = (200, 200, 200)
 
 
 def draw_quicklook(
-    target: Path, pair: AlignedPair, codes_path: Path, legend: Legend, table: ChangeTable
+    target: Path, pair: AlignedPair, codes_path: Path, provenance: Provenance, table: ChangeTable
 ) -> None:
     """Write the picture; its size does not depend on the scene's."""
-    shape = panel_shape(pair.grid.shape)
-    codes = _read_codes(codes_path, shape)
-    panels = {
-        "before": read_picture(pair.before, shape),
-        "after": read_picture(pair.after, shape),
-        "change": paint_codes(codes, legend),
-    }
-    entries = list(_legend_entries(legend, table))
-    _compose(panels, entries).save(target, format="PNG", optimize=True)
+    shape, legend = panel_shape(pair.grid.shape), provenance.legend
+    panels = (
+        read_picture(pair.before, shape),
+        read_picture(pair.after, shape),
+        paint_codes(_read_codes(codes_path, shape), legend),
+    )
+    marks = SheetMarks(scale_bar(pair.grid, shape[1], min(BAR_PX, shape[1])), north(pair.grid))
+    words = sheet_words(pair.grid, provenance, table)
+    sheet = compose_sheet(panels, words, marks, list(_legend_entries(legend, table)))
+    sheet.save(target, format="PNG", optimize=True)
+
+
+def sheet_words(grid: Grid, provenance: Provenance, table: ChangeTable) -> SheetWords:
+    """Return what is written on the picture: names, dates, areas, place, and what made the map."""
+    before, after = (_file_name(path) for path in (provenance.before, provenance.after))
+    dates = tuple(
+        f"{name}  {day.isoformat()}" if day is not None else name
+        for name, day in (("before", provenance.before_date), ("after", provenance.after_date))
+    )
+    share = table.changed_pixels / table.valid_pixels if table.valid_pixels else 0.0
+    changed, valid = (
+        area_text(ha, pixels)
+        for ha, pixels in ((table.changed_ha, table.changed_pixels), (table.valid_ha, table.valid_pixels))
+    )
+    place = [] if grid.crs is None else [grid.crs.to_string() if grid.crs.to_epsg() else "a CRS of its own"]
+    if centre := centre_degrees(grid):
+        place.append("centre {:.4f}, {:.4f} (latitude, longitude)".format(*centre))
+    made = f"lsafnet {provenance.version} with {printable(provenance.checkpoint)}"
+    return SheetWords(
+        title=f"What changed from {before} to {after}",
+        panels=(*dates, "change"),
+        summary=f"{changed} of {valid} changed ({share:.1%})",
+        footer="; ".join((*place, made)),
+    )
+
+
+def _file_name(path: str) -> str:
+    return printable(path.rstrip("/").rpartition("/")[2] or path)
 
 
 def panel_shape(scene_shape: tuple[int, int]) -> tuple[int, int]:
@@ -79,27 +113,6 @@ def paint_codes(codes: NDArray[np.unsignedinteger], legend: Legend) -> Picture:
 def _legend_entries(legend: Legend, table: ChangeTable) -> Iterator[tuple[Color, str]]:
     yield legend.palette[0], legend.names[0]
     for row in table.transitions:
-        area = f"{row.area_ha:.2f} ha" if row.area_ha is not None else f"{row.pixels} px"
-        yield legend.palette[row.code], f"{row.name}  {area}"
+        yield legend.palette[row.code], f"{printable(row.name)}  {area_text(row.area_ha, row.pixels)}"
     if table.nodata_pixels:
         yield NO_DATA, "no data"
-
-
-def _compose(panels: dict[str, Picture], entries: list[tuple[Color, str]]) -> Image.Image:
-    rows, cols = next(iter(panels.values())).shape[:2]
-    font = ImageFont.load_default(FONT_PX)
-    wanted = max(int(font.getlength(text)) for _, text in entries) + SWATCH_PX + 2 * GAP_PX
-    width = max(len(panels) * (cols + GAP_PX) + GAP_PX, wanted)
-    per_row = max(1, (width - GAP_PX) // wanted)
-    legend_rows = -(-len(entries) // per_row)
-    sheet = Image.new("RGB", (width, TITLE_PX + rows + 2 * GAP_PX + legend_rows * LINE_PX), PAPER)
-    draw = ImageDraw.Draw(sheet)
-    for index, (title, panel) in enumerate(panels.items()):
-        left = GAP_PX + index * (cols + GAP_PX)
-        draw.text((left, 5), title, fill=INK, font=font)
-        sheet.paste(Image.fromarray(panel), (left, TITLE_PX))
-    for index, (color, text) in enumerate(entries):
-        left, top = GAP_PX + index % per_row * wanted, TITLE_PX + rows + GAP_PX + index // per_row * LINE_PX
-        draw.rectangle((left, top, left + SWATCH_PX, top + SWATCH_PX), fill=color, outline=INK)
-        draw.text((left + SWATCH_PX + 6, top - 1), text, fill=INK, font=font)
-    return sheet
