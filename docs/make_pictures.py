@@ -38,8 +38,9 @@ def main() -> None:
         folder = Path(name)
         # copied, for QGIS leaves statistics beside the files that it opens
         pair = [shutil.copy(ROOT / "sample_data" / f"{date}.tif", folder) for date in ("before", "after")]
-        output = OutputOptions((folder / "changes.gpkg",), ("probability",))
+        output = OutputOptions((folder / "changes.gpkg",), ("probability", "quicklook"))
         predict_change(*pair, folder / "changes.tif", PredictOptions(output=output))
+        save_small(folder / "changes.quicklook.png", HERE / "quicklook.png")
         for picture, layer in {
             "qgis-map.png": "changes.tif",
             "qgis-polygons.png": "changes.gpkg",
@@ -54,7 +55,12 @@ def draw_in_qgis(target: Path, *layers: Path | str) -> None:
     command = [QGIS_PYTHON, LOOK, *layers, "--picture", target, "--width", PICTURE_PX]
     environment = {**apart, "QT_QPA_PLATFORM": "offscreen"}
     subprocess.run([str(word) for word in command], env=environment, check=True, stdout=subprocess.DEVNULL)
-    with Image.open(target) as picture:
+    save_small(target, target)
+
+
+def save_small(source: Path, target: Path) -> None:
+    """Save a picture in few colours, which keeps it small."""
+    with Image.open(source) as picture:
         small = picture.convert("RGB").quantize(COLORS)
     small.save(target, optimize=True)
 

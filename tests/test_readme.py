@@ -3,10 +3,12 @@
 import re
 import shlex
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from lsafnet_cli.app import main
 
@@ -41,8 +43,12 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+def commands():
+    return [line for block in blocks("sh") for line in block.splitlines() if line.startswith("lsafnet ")]
+
+
 def test_the_first_command_of_the_readme_works(sample):
-    command = next(line for line in blocks("sh")[0].splitlines() if line.startswith("lsafnet "))
+    command = commands()[0]
     with pytest.raises(SystemExit) as left:
         main(shlex.split(command)[1:])
     assert left.value.code == 0
@@ -53,28 +59,25 @@ def test_the_first_command_of_the_readme_works(sample):
 def test_the_numbers_of_the_readme_are_printed(sample):
     change_map = write_map(sample / "changes.tif", blobs(1, 120, 90, 17, block=10), legend_of())
     write_zones(sample / "districts.gpkg", [ground((0, 50), (0, 50))], name=["Mitte"])
-    lines = [line for block in blocks("sh") for line in block.splitlines() if "lsafnet summarize" in line]
-    assert len(lines) == 4
+    lines = [line for line in commands() if line.startswith("lsafnet summarize")]
+    assert len(lines) == 2
     for line in lines:
-        words = shlex.split(line.split(">")[0], comments=True)
+        words = shlex.split(line, comments=True)
         assert words[2] == change_map.name
         with pytest.raises(SystemExit) as left:
             main(words[1:])
         assert left.value.code == 0
-    assert (sample / "changes.svg").exists()
 
 
 def test_the_scores_of_the_readme_are_printed(sample):
     write_map(sample / "changes.tif", np.full((1024, 1024), 2), legend_of(names=LAND_COVER))
     for date in ("before", "after"):
         shutil.copy(ROOT / "sample_data" / f"label_{date}.tif", sample)
-    lines = [line for block in blocks("sh") for line in block.splitlines() if "lsafnet evaluate" in line]
-    assert len(lines) == 3
-    for line in lines[:2]:
-        with pytest.raises(SystemExit) as left:
-            main(shlex.split(line, comments=True)[1:])
-        assert left.value.code == 0
-    assert (sample / "confusion.png").exists()
+    lines = [line for line in commands() if line.startswith("lsafnet evaluate")]
+    assert len(lines) == 2
+    with pytest.raises(SystemExit) as left:
+        main(shlex.split(lines[0], comments=True)[1:])
+    assert left.value.code == 0
 
 
 def test_the_looks_of_the_readme_work(sample):
@@ -111,19 +114,18 @@ def test_the_training_of_the_readme_works(sample):
     assert (sample / "run" / "best.safetensors").exists()
 
 
-def test_the_polygon_recipe_of_the_readme_works(sample):
-    commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("lsafnet ")]
-    for command in commands[:2]:
+def test_the_recipe_of_a_pair_and_that_of_polygons_work(sample):
+    for name in ("check", "predict before.tif after.tif -o changes.tif --also", "vectorize"):
+        (line,) = (line for line in commands() if line.startswith(f"lsafnet {name} "))
         with pytest.raises(SystemExit) as left:
-            main(shlex.split(command)[1:])
-        assert left.value.code == 0
-    assert (sample / "built.gpkg").exists()
+            main(shlex.split(line, comments=True)[1:])
+        assert not left.value.code
+    for made in ("changes.quicklook.png", "changes.report.html", "built.gpkg"):
+        assert (sample / made).exists()
 
 
 def test_the_batches_of_the_readme_work(folders):
-    lines = [
-        line for block in blocks("sh") for line in block.splitlines() if line.startswith("lsafnet batch")
-    ]
+    lines = [line for line in commands() if line.startswith("lsafnet batch")]
     assert len(lines) == 4
     for line in lines:
         with pytest.raises(SystemExit) as left:
@@ -148,9 +150,25 @@ def test_every_make_target_and_option_of_the_readme_exists(capsys):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake (\w+)\b", "\n".join(blocks("sh"))):
         assert f"\n{target}:" in makefile
-    for command in ("predict", "summarize", "batch", "evaluate", "train", "report"):
+    for command in ("predict", "summarize", "batch", "evaluate", "train", "report", "doctor"):
         with pytest.raises(SystemExit):
             main([command, "--help"])
     shown = capsys.readouterr().out
     for option in set(re.findall(r"`(--[a-z-]+)", README)):
         assert option in shown or option.replace("--no-", "--") in shown, option
+
+
+def test_files_and_folders_that_the_readme_names_exist():
+    named = re.findall(r"\]\(([^)]+)\)", README) + re.findall(
+        r"`([A-Za-z_]+/[A-Za-z_./]*|[A-Z]+\.?[a-z]*)`", README
+    )
+    places = (ROOT, ROOT / "lsafnet_cli", ROOT / "models" / "lsafnet")
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []
+
+
+def test_the_citation_is_that_of_the_readme_and_of_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    paper = citation["preferred-citation"]
+    assert paper["doi"] in README
+    assert paper["title"] in " ".join(README.split())
+    assert citation["version"] == version("lsafnet")
