@@ -8,7 +8,7 @@ import typer
 from lsafnet_cli.commands.options import OverwriteOpt, QuietOpt
 
 FolderArg = Annotated[
-    Path, typer.Argument(metavar="[FOLDER]", help="Where the files go; made where missing.")
+    Path, typer.Argument(metavar="FOLDER", help="Where the files go; made where missing.")
 ]
 
 
