@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 LOOK = ROOT / "tests" / "qgis" / "look.py"
 QGIS_PYTHON = "/usr/bin/python3"
-PICTURE_PX = 700
+PICTURE_PX, PAGE_PX = 700, 1000
 COLORS = 250  # of a picture file, which keeps it small
 
 LEGENDS = {
@@ -38,8 +38,9 @@ def main() -> None:
         folder = Path(name)
         # copied, for QGIS leaves statistics beside the files that it opens
         pair = [shutil.copy(ROOT / "sample_data" / f"{date}.tif", folder) for date in ("before", "after")]
-        output = OutputOptions((folder / "changes.gpkg",), ("probability",))
+        output = OutputOptions((folder / "changes.gpkg",), ("probability", "quicklook"))
         predict_change(*pair, folder / "changes.tif", PredictOptions(output=output))
+        shrink(folder / "changes.quicklook.png").save(HERE / "quicklook.png", optimize=True)
         for picture, layer in {
             "qgis-map.png": "changes.tif",
             "qgis-polygons.png": "changes.gpkg",
@@ -57,6 +58,14 @@ def draw_in_qgis(target: Path, *layers: Path | str) -> None:
     with Image.open(target) as picture:
         small = picture.convert("RGB").quantize(COLORS)
     small.save(target, optimize=True)
+
+
+def shrink(path: Path) -> Image.Image:
+    """Return a picture at the width of a page, with few colours, among them those of a legend."""
+    with Image.open(path) as picture:
+        height = round(picture.height * PAGE_PX / picture.width)
+        small = picture.convert("RGB").resize((PAGE_PX, height), Image.Resampling.LANCZOS)
+    return small.quantize(COLORS, Image.Quantize.FASTOCTREE)
 
 
 def draw_palettes() -> Image.Image:
