@@ -15,6 +15,8 @@ import rasterio
 from affine import Affine
 from rasterio.windows import Window
 
+import lsafnet
+import lsafnet_cli
 from lsafnet_cli.app import main
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +41,7 @@ def blocks(name, language):
 
 
 def commands(name, program="lsafnet"):
-    lines = [line for block in blocks(name, "sh") for line in block.splitlines()]
+    lines = [line for block in blocks(name, "sh") for line in block.replace("\\\n", "").splitlines()]
     return [
         shlex.split(line.split(" > ")[0], comments=True)[1:]
         for line in lines
@@ -132,6 +134,18 @@ def test_the_network_of_the_docs_is_trained_and_predicts(town):
     with rasterio.open(town / "changes.tif") as dataset:
         assert dataset.shape == (SIDE, SIDE)
     assert leave_code([*predict[1:], "--overwrite"]) == 5  # plain lsafnet does not know the network
+
+
+def test_the_python_of_the_docs_works(standing, capsys):
+    for code in blocks("api.md", "python"):
+        exec(compile(code, "api.md", "exec"), {})
+    assert float(capsys.readouterr().out) >= 0
+
+
+def test_every_public_name_is_described():
+    for package in (lsafnet, lsafnet_cli):
+        described = set(re.findall(rf"^::: {package.__name__}\.(\w+)$", read("api.md"), re.MULTILINE))
+        assert set(package.__all__) - described <= {"NETWORKS"}  # a table of docs/checkpoints.md
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
