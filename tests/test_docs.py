@@ -14,10 +14,11 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.windows import Window
+from typer.main import get_command
 
 import lsafnet
 import lsafnet_cli
-from lsafnet_cli.app import main
+from lsafnet_cli.app import app, main
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -157,6 +158,21 @@ def test_every_file_that_a_page_names_exists(page):
 
 def test_pages_name_many_tests():
     assert len(set(re.findall(r"`(tests/test_\w+\.py)`", read("reliability.md")))) > 30
+
+
+COMMANDS = [(page.name, words) for page in PAGES for words in commands(page.name)]
+
+
+@pytest.mark.parametrize(("page", "words"), COMMANDS, ids=lambda value: str(value)[:60])
+def test_every_command_of_a_page_is_understood(page, words):
+    command, words = get_command(app), list(words)
+    while words and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0)]
+    command.make_context("lsafnet", words)  # raises for what it does not know and for what is missing
+
+
+def test_the_pages_have_many_commands():
+    assert len(COMMANDS) > 25
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
