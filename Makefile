@@ -4,14 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint types unit wheel test-qgis pictures bench clean
+.PHONY: demo test check lint types unit docs wheel test-qgis pictures bench clean
 
 demo: $(READY)
 	$(BIN)/python sample_data/run_demo.py
 
 test: check wheel
 
-check: lint types unit
+check: lint types docs unit
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -23,6 +23,11 @@ types: $(READY)
 # Tests start many processes of their own, so each of pytest's computes on one core.
 unit: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal
+
+# The site, into site/; what it lacks or links wrongly ends the build (not so with --quiet, under which no warning counts).
+# Without the variable mkdocs-material advertises.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 wheel: $(READY)
 	$(BIN)/python tests/wheel/try_wheel.py
@@ -43,8 +48,8 @@ bench:
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,docs]"
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) demo build dist site

@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 LOOK = ROOT / "tests" / "qgis" / "look.py"
 QGIS_PYTHON = "/usr/bin/python3"
-PICTURE_PX = 700
+PICTURE_PX, PAGE_PX = 700, 1000
 COLORS = 250  # of a picture file, which keeps it small
 
 LEGENDS = {
@@ -40,7 +40,7 @@ def main() -> None:
         pair = [shutil.copy(ROOT / "sample_data" / f"{date}.tif", folder) for date in ("before", "after")]
         output = OutputOptions((folder / "changes.gpkg",), ("probability", "quicklook"))
         predict_change(*pair, folder / "changes.tif", PredictOptions(output=output))
-        save_small(folder / "changes.quicklook.png", HERE / "quicklook.png")
+        shrink(folder / "changes.quicklook.png").save(HERE / "quicklook.png", optimize=True)
         for picture, layer in {
             "qgis-map.png": "changes.tif",
             "qgis-polygons.png": "changes.gpkg",
@@ -55,14 +55,17 @@ def draw_in_qgis(target: Path, *layers: Path | str) -> None:
     command = [QGIS_PYTHON, LOOK, *layers, "--picture", target, "--width", PICTURE_PX]
     environment = {**apart, "QT_QPA_PLATFORM": "offscreen"}
     subprocess.run([str(word) for word in command], env=environment, check=True, stdout=subprocess.DEVNULL)
-    save_small(target, target)
-
-
-def save_small(source: Path, target: Path) -> None:
-    """Save a picture in few colours, which keeps it small."""
-    with Image.open(source) as picture:
+    with Image.open(target) as picture:
         small = picture.convert("RGB").quantize(COLORS)
     small.save(target, optimize=True)
+
+
+def shrink(path: Path) -> Image.Image:
+    """Return a picture at the width of a page, with few colours, among them those of a legend."""
+    with Image.open(path) as picture:
+        height = round(picture.height * PAGE_PX / picture.width)
+        small = picture.convert("RGB").resize((PAGE_PX, height), Image.Resampling.LANCZOS)
+    return small.quantize(COLORS, Image.Quantize.FASTOCTREE)
 
 
 def draw_palettes() -> Image.Image:

@@ -58,10 +58,14 @@ def test_what_is_no_change_map_is_one_line(pair, capsys):
 
 
 @pytest.mark.skipif(not PROGRAM.exists(), reason="the program is not installed")
-def test_the_shell_completes_the_start_of_a_command():
-    asked = {"_LSAFNET_COMPLETE": "complete_bash", "COMP_WORDS": "lsafnet pre", "COMP_CWORD": "1"}
+@pytest.mark.parametrize(
+    ("typed", "completed"), [("lsafnet pre", "predict"), ("lsafnet predict --po", "--polygons")]
+)
+def test_the_shell_completes_the_start_of_commands_and_options(typed, completed):
+    place = str(len(typed.split()) - 1)
+    asked = {"_LSAFNET_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": place}
     done = subprocess.run([PROGRAM], env={**os.environ, **asked}, capture_output=True, text=True, check=False)
-    assert done.stdout.split() == ["predict"]
+    assert done.stdout.split() == [completed]
 
 
 @pytest.mark.skipif(not PROGRAM.exists(), reason="the program is not installed")

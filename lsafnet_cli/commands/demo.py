@@ -7,9 +7,7 @@ import typer
 
 from lsafnet_cli.commands.options import OverwriteOpt, QuietOpt
 
-FolderArg = Annotated[
-    Path, typer.Argument(metavar="[FOLDER]", help="Where the files go; made where missing.")
-]
+FolderArg = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files go; made where missing.")]
 
 
 def demo(
