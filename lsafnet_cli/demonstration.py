@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from lsafnet_cli.checkpoints import shipped_checkpoint
-from lsafnet_cli.outputs import check_path
+from lsafnet_cli.outputs import OutputPaths, check_path
 from lsafnet_cli.pipeline import predict_change
 from lsafnet_cli.publishing import output_errors
 from lsafnet_cli.stages.report import RunReport
@@ -17,14 +17,16 @@ def run_demonstration(folder: Path, overwrite: bool, observer: Observer) -> RunR
 
     Raises OutputError where that is not allowed, or where files exist and `overwrite` is False.
     """
+    pair = [folder / f"{date}.tif" for date in ("before", "after")]
+    change_map, polygons = folder / "changes.tif", (folder / "changes.gpkg", folder / "changes.geojson")
+    output = OutputOptions(polygons, (*LAYERS, "quicklook", "report"), overwrite)
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    pair = [folder / f"{date}.tif" for date in ("before", "after")]
+    OutputPaths.of(change_map, output).check((), overwrite)
     for path in pair:
         check_path(path, (), overwrite)
+    for path in pair:
         with output_errors(path):
             shutil.copyfile(str(files("lsafnet_cli") / "data" / "sample" / path.name), path)
-    polygons = (folder / "changes.gpkg", folder / "changes.geojson")
-    output = OutputOptions(polygons, (*LAYERS, "quicklook"), overwrite)
     options = PredictOptions(checkpoint=shipped_checkpoint(), output=output)
-    return predict_change(pair[0], pair[1], folder / "changes.tif", options, observer)
+    return predict_change(pair[0], pair[1], change_map, options, observer)

@@ -1,5 +1,6 @@
 """Run the main job on the made pair with the shipped checkpoint: `make demo`."""
 
+import os
 from pathlib import Path
 
 from lsafnet_cli import EvaluateOptions, evaluate_map
@@ -7,7 +8,7 @@ from lsafnet_cli.console import make_observer, show_report
 from lsafnet_cli.demonstration import run_demonstration
 
 HERE = Path(__file__).parent
-DEMO = HERE.parent / "demo"
+DEMO = Path(os.path.relpath(HERE.parent / "demo"))
 
 
 def run_demo() -> None:

@@ -7,7 +7,7 @@ import typer
 
 from lsafnet_cli.commands.options import DEVICE, FILES, OUTPUT, JsonOpt, OverwriteOpt, QuietOpt
 from lsafnet_cli.commands.predict import parse_names
-from lsafnet_cli.commands.shared import with_predict_options
+from lsafnet_cli.commands.predict_options import with_predict_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ FolderArg = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the fil
 def demo(
     folder: FolderArg = Path("lsafnet-demo"), overwrite: OverwriteOpt = False, quiet: QuietOpt = False
 ) -> None:
-    """Write the made sample pair into a folder and map its changes: map, polygons and a picture."""
+    """Write the made sample pair into a folder and map its changes: map, polygons, a picture and a page."""
     from lsafnet_cli.console import make_observer, show_report
     from lsafnet_cli.demonstration import run_demonstration
 

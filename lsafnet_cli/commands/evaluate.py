@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lsafnet_cli.commands.options import FILES, OUTPUT, OverwriteOpt, QuietOpt
-from lsafnet_cli.commands.shared import with_predict_options
+from lsafnet_cli.commands.predict_options import with_predict_options
 
 if TYPE_CHECKING:
     from lsafnet_cli.evaluation.report import Evaluation
