@@ -9,12 +9,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import rasterio
+
 from lsafnet_cli.background import run_ahead
 from lsafnet_cli.errors import OptionError, PairError
 from lsafnet_cli.outputs import check_path
 from lsafnet_cli.polygon_options import PolygonOptions
 from lsafnet_cli.publishing import WorkFolder, output_errors, publish
-from lsafnet_cli.report_page.bands import read_bands
+from lsafnet_cli.report_page.bands import CACHE_BYTES, read_bands
 from lsafnet_cli.report_page.cards import Cards, cards_of_map, cards_of_polygons
 from lsafnet_cli.report_page.content import PageContent, page_data
 from lsafnet_cli.report_page.pyramid import Pyramid, build_pyramid
@@ -80,9 +82,9 @@ def write_report_page(
         raise OptionError("--before and --after belong together: give both or neither")
     inputs = [map_path, before, after, options.probability, options.polygons]
     check_path(target, [str(path) for path in inputs if path is not None], overwrite)
-    table = summarize_map(map_path).whole.table
     known, _ = open_change_map(map_path, options.probability, PolygonOptions())
-    content = PageContent.of_map(map_path, table)
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+        content = PageContent.of_map(map_path, summarize_map(map_path).whole.table)
     content = replace(content, probability=str(known.probability) if known.probability else None)
     if before is not None and after is not None:
         content = replace(content, pair=_on_grid(content.grid, before, after, map_path))
@@ -103,7 +105,8 @@ def default_title(change_map: str | Path) -> str:
 
 def write_page(target: Path, content: PageContent, title: str, options: PageOptions) -> PageReport:
     """Write a page under the name it is given, whatever is there. Raises OptionError where nothing fits."""
-    page = _Page(options.title or title, page_data(content, find_cards(content, options)))
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+        page = _Page(options.title or title, page_data(content, find_cards(content, options)))
     room = int(options.max_mb * 1e6) - page.size_bytes
     pyramid = _pyramid(content, room)
     shape = content.grid.shape
