@@ -12,6 +12,9 @@ from pyproj import Transformer
 
 from lsafnet_cli import PageOptions, write_report_page
 from lsafnet_cli.app import main
+from lsafnet_cli.batch.folder import BatchFolder
+from lsafnet_cli.batch.index import write_index
+from lsafnet_cli.batch.records import SceneRecord
 from lsafnet_cli.classes import Legend
 from lsafnet_cli.provenance import LEGEND
 
@@ -53,7 +56,8 @@ def look(browser):
         opened.on("pageerror", lambda error: said.append(str(error)))
         opened.on("dialog", lambda dialog: said.append(dialog.message))
         opened.goto(path.as_uri())
-        opened.wait_for_selector("body[data-ready]")
+        if path.name != "index.html":
+            opened.wait_for_selector("body[data-ready]")
         return opened
 
     yield open_page
@@ -309,3 +313,33 @@ def test_each_control_can_be_reached_by_the_tab_key(page):
         page.keyboard.press("Tab")
     assert {"map", "swipe", "opacity", "card", "all", "none"} <= reached
     assert {f"shown-{WATER_TO_GROUND}", f"shown-{WATER_TO_BUILDING}", "shown-255"} <= reached
+
+
+def test_the_index_of_a_batch_sorts_by_each_column_and_leads_to_pages(look, made, tmp_path):
+    name = "b #1?&'.tif"
+    shutil.copy(made / "r.html", tmp_path / "b #1?&'.report.html")
+    facts = {"pixels": 100, "valid_pixels": 100, "polygons": 3, "seconds": 1.5}
+    records = [
+        SceneRecord("s10", "done", "", "", "a.tif", changed_pixels=90, changed_ha=9.0, **facts),
+        SceneRecord("s9", "done", "", "", name, changed_pixels=5, changed_ha=12.5, **facts),
+        SceneRecord(HOSTILE, "failed", "", "", "c.tif", error=HOSTILE),
+    ]
+    write_index(BatchFolder(tmp_path), records, print)
+    page = look(tmp_path / "index.html", PHONE)
+
+    def names_after(column):
+        page.locator("#scenes th button", has_text=column).press("Enter")
+        return page.eval_on_selector_all(
+            "#scenes tbody tr", "all => all.map(row => row.cells[1].textContent)"
+        )
+
+    assert names_after("scene") == [HOSTILE, "s9", "s10"]
+    assert names_after("scene") == ["s10", "s9", HOSTILE]
+    assert names_after("changed") == [HOSTILE, "s10", "s9"]
+    assert names_after("changed") == ["s9", "s10", HOSTILE]
+    assert names_after("share") == [HOSTILE, "s9", "s10"]
+    assert page.locator("#scenes th[aria-sort]").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator("img").count() == 0
+    page.click("text=s9")
+    page.wait_for_selector("body[data-ready]")

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from lsafnet_cli.report_page.bands import CACHE_BYTES, read_bands
 from lsafnet_cli.report_page.cards import Cards, cards_of_map, cards_of_polygons
 from lsafnet_cli.report_page.content import PageContent, page_data
 from lsafnet_cli.report_page.pyramid import Pyramid, build_pyramid
+from lsafnet_cli.report_page.template import fill_template, kept_text
 from lsafnet_cli.stages.align import AlignedImage, shared_window, whole_pixel_offset
 from lsafnet_cli.stages.read import ScenePair, read_pair
 from lsafnet_cli.stages.report import ChangeTable
@@ -153,18 +154,14 @@ class _Page:
     """A page's text, in pieces; hostile text stays text, whatever it holds."""
 
     def __init__(self, title: str, data: dict[str, Any]) -> None:
-        kept = files("lsafnet_cli") / "data"
         self.data = data
         self._parts = {
             "TITLE": html.escape(title),
-            "CSS": (kept / "report" / "page.css").read_text("utf-8"),
-            "JS": "\n".join((kept / "report" / name).read_text("utf-8") for name in SCRIPTS),
-            "LEAFLET_CSS": _without_pictures((kept / "leaflet" / "leaflet.css").read_text("utf-8")),
-            "LEAFLET_JS": (kept / "leaflet" / "leaflet.js").read_text("utf-8"),
+            "CSS": kept_text("report", "page.css"),
+            "JS": "\n".join(kept_text("report", name) for name in SCRIPTS),
+            "LEAFLET_CSS": _without_pictures(kept_text("leaflet", "leaflet.css")),
+            "LEAFLET_JS": kept_text("leaflet", "leaflet.js"),
         }
-        template = (kept / "report" / "page.html").read_text("utf-8")
-        # cut in one pass, so that a title which names a placeholder stays as it is
-        self._template = re.split("@([A-Z_]+)@", template)
 
     @property
     def size_bytes(self) -> int:
@@ -173,18 +170,9 @@ class _Page:
         return sum(len(piece.encode()) for piece in self.pieces(())) + levels
 
     def pieces(self, tiles: Iterable[str]) -> Iterator[str]:
-        """Yield the page's text; `tiles` are members of a JSON object, each with a comma behind it."""
-        for index, piece in enumerate(self._template):
-            if index % 2 == 0:
-                yield piece
-            elif piece == "DATA":
-                yield script_json(self.data)
-            elif piece == "TILES":
-                yield "{"
-                yield from tiles
-                yield '"":0}'
-            else:
-                yield self._parts[piece]
+        """Return the page's text; `tiles` are members of a JSON object, each with a comma behind it."""
+        parts = {"DATA": script_json(self.data), "TILES": chain("{", tiles, '"":0}')}
+        return fill_template(kept_text("report", "page.html"), self._parts | parts)
 
 
 def script_json(data: Any) -> str:
