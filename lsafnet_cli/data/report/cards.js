@@ -1,5 +1,5 @@
 // Cards: single changes worth a look; each flies to its place.
-const CUT_PX = 96, ROOM = 0.25, LEAST_PX = 32;
+const CUT_PX = 96, ROOM = 0.25, LEAST_PX = 64;
 
 function made(name, kind, ...inside) {
   const element = document.createElement(name);
@@ -36,7 +36,7 @@ function makeCard(card, fly, drawings) {
     cutOut(square, paintMap, false, "map"),
   ];
   drawings.push(...cuts.map((cut) => cut.draw));
-  const sure = card.confidence === null ? "" : `, confidence ${(100 * card.confidence).toFixed(0)} %`;
+  const sure = card.confidence === null ? "" : `, confidence\u00a0${(100 * card.confidence).toFixed(0)}\u00a0%`;
   const button = made("button", "card",
     made("span", "cuts", ...cuts.map((cut) => cut.canvas)),
     made("span", "name", swatch(transition.color), transition.name),
