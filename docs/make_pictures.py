@@ -50,7 +50,7 @@ def main() -> None:
             draw_in_qgis(HERE / picture, folder / layer, pair[1])
         page = folder / "report.html"
         write_report_page(folder / "changes.tif", page, *map(str, pair))
-        draw_page(HERE / "report.png", page, {"viewport": {"width": 1280, "height": 1080}})
+        draw_page(HERE / "report.png", page, {"viewport": {"width": 1280, "height": 980}})
         phone = {"width": 390, "height": 844}
         draw_page(
             HERE / "report-dark.png", page, {"viewport": phone, "color_scheme": "dark"}, probability=True

@@ -152,6 +152,35 @@ def test_the_swipe_handle_uncovers_dates_by_keyboard(page):
     assert page.get_attribute("#swipe", "aria-valuenow") == "22"
 
 
+def test_the_swipe_handle_follows_a_finger_and_the_map_stays(look, made):
+    page = look(made / "r.html", PHONE, has_touch=True, is_mobile=True)
+    grip = page.locator("#swipe .grip").bounding_box()
+    x, y = grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2
+    position = "document.querySelector('.leaflet-map-pane').style.transform"
+    before = page.evaluate(position)
+    finger = page.context.new_cdp_session(page)
+    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for step in range(1, 6):
+        finger.send(
+            "Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x - 20 * step, "y": y}]}
+        )
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_function("Number(document.getElementById('swipe').ariaValueNow) < 30")
+    assert page.evaluate(position) == before
+
+
+def test_arrow_keys_pan_the_map_and_say_where_its_centre_is(page):
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "map"
+    page.wait_for_function("document.getElementById('place').textContent.includes('EPSG')")
+    first = page.text_content("#place")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("text => document.getElementById('place').textContent !== text", arg=first)
+    x, y = (float(number) for number in page.text_content("#place").split(" (")[0].split(", "))
+    assert x > 600100.5
+    assert y == pytest.approx(5334925, abs=1)
+
+
 def test_legend_entries_switch_pixels_by_keyboard(page):
     fly_to(page, "#largest")
     first = color_at(page, 0.5, 0.5)

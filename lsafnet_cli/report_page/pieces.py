@@ -5,6 +5,7 @@ best ones so far, are held.
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -156,15 +157,15 @@ def find_best_pieces(map_path: str, probability: str | None, codes: IntArray, co
 
 
 def _rows(map_path: str, probability: str | None) -> Iterator[tuple[Any, Any, int, PixelAreas | None]]:
-    with open_raster(map_path) as dataset:
+    with ExitStack() as opened:
+        dataset = opened.enter_context(open_raster(map_path))
+        other = opened.enter_context(open_raster(probability)) if probability is not None else None
         grid = grid_of(dataset)
         areas = PixelAreas(grid) if grid.crs is not None else None
         for window in row_windows(grid, PIXELS_AT_ONCE):
             pixels = dataset.read(1, window=window)
-            percent = np.full(pixels.shape, np.nan, np.float32)
-            if probability is not None:
-                with open_raster(probability) as other:
-                    percent = other.read(1, window=window)
+            unknown = np.full(pixels.shape, np.nan, np.float32)
+            percent = unknown if other is None else other.read(1, window=window)
             yield pixels, percent, window.row_off, areas
 
 

@@ -137,6 +137,12 @@ async function tellPlace(event) {
 }
 map.on("mousemove click", tellPlace);
 
+function tellCentre() {
+  if (byId("map").matches(":focus-visible")) tellPlace({ latlng: map.getCenter() });
+}
+map.on("moveend", tellCentre);
+byId("map").addEventListener("focus", tellCentre);
+
 function legendRow(entry, share) {
   const row = byId("transitions").tBodies[0].insertRow();
   row.dataset.code = entry.code;
@@ -194,6 +200,11 @@ function buildViews() {
 }
 
 byId("totals").textContent = data.totals;
+const whole = data.levels.indexOf(true);
+if (whole > 0) {
+  const [height, width] = [rows, cols].map((side) => Math.ceil(side / 2 ** whole).toLocaleString("en"));
+  data.facts.splice(1, 0, ["shown here", `all of it in ${width} x ${height} pixels; finer only where most has changed`]);
+}
 for (const list of ["facts", "options"]) {
   for (const [name, value] of data[list]) byId(list).append(made("dt", "", name), made("dd", "", value));
 }
