@@ -36,7 +36,7 @@ wheel: $(READY)
 test-qgis: $(READY)
 	LSAFNET_NEEDS_QGIS=1 $(BIN)/pytest tests/test_qgis.py
 
-# The pictures of docs/; needs QGIS as test-qgis does.
+# The pictures of docs/; needs QGIS as test-qgis does, and Debian's chromium.
 pictures: $(READY)
 	$(BIN)/python docs/make_pictures.py
 

@@ -7,11 +7,7 @@ process itself used, which other work on the machine does not change.
 """
 
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +17,7 @@ from affine import Affine
 
 from lsafnet_cli.classes import Legend
 from lsafnet_cli.provenance import LEGEND
+from measuring import measure_command
 
 LAND = Legend(("unchanged", "water", "ground"), ((255, 255, 255), (0, 0, 255), (128, 128, 128)))
 
@@ -42,18 +39,6 @@ def write_noise(path: Path, side_px: int) -> None:
         dataset.update_tags(**{LEGEND: LAND.to_json()})
 
 
-def measure(changes: Path, target: Path, options: list[str]) -> tuple[float, float, float]:
-    """Return seconds, processor seconds and peak memory (MB) of one `lsafnet vectorize`."""
-    command = [sys.executable, "-m", "lsafnet_cli.app", "vectorize", changes, "-o", target, "-q", *options]
-    start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{command} ended with exit code {process.returncode}")
-    return time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-
-
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -68,7 +53,9 @@ def main() -> None:
         count = "?"
         for ending in arguments.formats.split(","):
             target = folder / f"changes.{ending}"
-            seconds, cpu, peak = measure(folder / "changes.tif", target, arguments.options.split())
+            more = arguments.options.split()
+            words = ("vectorize", folder / "changes.tif", "-o", target, "-q", *more)
+            seconds, cpu, peak = measure_command(words)
             if ending == "gpkg":
                 count = f"{pyogrio.read_info(target, layer='changes')['features']:,}"
             print(f"| {ending} | {count} | {seconds:.1f} | {cpu:.1f} | {peak:.0f} |", flush=True)

@@ -1,5 +1,6 @@
-"""Pairs to measure on, made from the sample pair: real texture, any size, deflate in tiles of 512."""
+"""Pairs and maps to measure on, made from the sample pair: real texture, any size, deflate in tiles of 512."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,15 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from lsafnet_cli.classes import Legend, transition_codes
+from lsafnet_cli.provenance import LEGEND
+
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 BLOCK_PX = 512
+LAND_COVER = Legend(
+    ("unchanged", "water", "ground", "vegetation", "building"),
+    ((255, 255, 255), (0, 0, 255), (128, 128, 128), (0, 128, 0), (128, 0, 0)),
+)
 
 
 def make_pair(folder: Path, size_px: int, *, flat: bool = False) -> tuple[Path, Path]:
@@ -26,6 +34,23 @@ def make_pair(folder: Path, size_px: int, *, flat: bool = False) -> tuple[Path, 
     return made[0], made[1]
 
 
+def make_map(folder: Path, size_px: int) -> Path:
+    """Return the sample pair's true change map, repeated to a square of `size_px`, made once and kept in `folder`."""
+    path = folder / f"sample-changes-{size_px}.tif"
+    if not path.exists():
+        _repeat(
+            _sample_codes()[None], path, size_px, {LEGEND: LAND_COVER.to_json()}, nodata=LAND_COVER.nodata
+        )
+    return path
+
+
+def _sample_codes() -> NDArray[np.uint8]:
+    before, after = (rasterio.open(SAMPLE / f"label_{date}.tif").read(1) for date in ("before", "after"))
+    changed = (before > 0) & (after > 0) & (before != after)
+    codes = transition_codes(before.astype(int), after.astype(int), changed, LAND_COVER.class_count)
+    return np.asarray(codes, np.uint8)
+
+
 def _sample(date: str) -> NDArray[np.uint8]:
     with rasterio.open(SAMPLE / f"{date}.tif") as dataset:
         pixels = dataset.read()
@@ -38,15 +63,18 @@ def _flat(date: str) -> NDArray[np.uint8]:
     return pixels
 
 
-def _repeat(pixels: NDArray[np.uint8], target: Path, size_px: int) -> None:
+def _repeat(
+    pixels: NDArray[np.uint8], target: Path, size_px: int, tags: Mapping[str, str] | None = None, **more: Any
+) -> None:
     temporary = target.with_suffix(".tmp")
     profile: dict[str, Any] = {
-        "driver": "GTiff", "width": size_px, "height": size_px, "count": 3, "dtype": "uint8", "crs": "EPSG:32632",
-        "transform": Affine(0.5, 0, 600000, 0, -0.5, 5335000), "tiled": True, "blockxsize": BLOCK_PX,
-        "blockysize": BLOCK_PX, "compress": "deflate", "zlevel": 1, "interleave": "pixel", "bigtiff": "if_safer",
-        "num_threads": "all_cpus",
+        "driver": "GTiff", "width": size_px, "height": size_px, "count": len(pixels), "dtype": "uint8",
+        "crs": "EPSG:32632", "transform": Affine(0.5, 0, 600000, 0, -0.5, 5335000), "tiled": True,
+        "blockxsize": BLOCK_PX, "blockysize": BLOCK_PX, "compress": "deflate", "zlevel": 1,
+        "interleave": "pixel", "bigtiff": "if_safer", "num_threads": "all_cpus", **more,
     }  # fmt: skip
     with rasterio.open(temporary, "w", **profile) as dataset:
+        dataset.update_tags(**(tags or {}))
         for top in range(0, size_px, BLOCK_PX):
             rows = min(BLOCK_PX, size_px - top)
             dataset.write(_band(pixels, top, rows, size_px), window=Window(0, top, size_px, rows))

@@ -1,16 +1,18 @@
-"""Make the pictures of docs/: `make pictures`. Those that QGIS draws need Debian's qgis and python3-qgis."""
+"""Make the pictures of docs/: `make pictures`. It needs Debian's qgis, python3-qgis and chromium."""
 
 import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from playwright.sync_api import sync_playwright
 
-from lsafnet_cli import PredictOptions, predict_change
+from lsafnet_cli import PredictOptions, predict_change, write_report_page
 from lsafnet_cli.classes import parse_color
 from lsafnet_cli.palettes import VISIONS, from_linear, linear, transition_colors
 from lsafnet_cli.types import OutputOptions
@@ -47,6 +49,36 @@ def main() -> None:
             "qgis-probability.png": "changes.probability.tif",
         }.items():
             draw_in_qgis(HERE / picture, folder / layer, pair[1])
+        page = folder / "report.html"
+        write_report_page(folder / "changes.tif", page, *map(str, pair))
+        draw_page(HERE / "report.png", page, {"viewport": {"width": 1280, "height": 980}})
+        phone = {"width": 390, "height": 844}
+        draw_page(
+            HERE / "report-dark.png", page, {"viewport": phone, "color_scheme": "dark"}, probability=True
+        )
+
+
+def draw_page(target: Path, page: Path, settings: dict[str, Any], probability: bool = False) -> None:
+    """Let Chromium draw a report page as it opens, or with the second largest change's probability."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        opened = browser.new_context(**settings, reduced_motion="reduce").new_page()
+        opened.goto(page.as_uri())
+        opened.wait_for_selector("body[data-ready]")
+        if probability:
+            opened.check("input[value=probability]")
+            opened.click(".card >> nth=1")
+            opened.wait_for_timeout(1000)  # until every tile is painted
+        opened.screenshot(path=target)
+        browser.close()
+    make_small(target)
+
+
+def make_small(target: Path) -> None:
+    """Write a picture again with few colours."""
+    with Image.open(target) as picture:
+        small = picture.convert("RGB").quantize(COLORS)
+    small.save(target, optimize=True)
 
 
 def draw_in_qgis(target: Path, *layers: Path | str) -> None:
@@ -55,9 +87,7 @@ def draw_in_qgis(target: Path, *layers: Path | str) -> None:
     command = [QGIS_PYTHON, LOOK, *layers, "--picture", target, "--width", PICTURE_PX]
     environment = {**apart, "QT_QPA_PLATFORM": "offscreen"}
     subprocess.run([str(word) for word in command], env=environment, check=True, stdout=subprocess.DEVNULL)
-    with Image.open(target) as picture:
-        small = picture.convert("RGB").quantize(COLORS)
-    small.save(target, optimize=True)
+    make_small(target)
 
 
 def shrink(path: Path) -> Image.Image:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lsafnet_cli.evaluation.report import DataSetEvaluation, MapEvaluation
     from lsafnet_cli.pipeline import predict_change
     from lsafnet_cli.polygons.options import PolygonOptions
-    from lsafnet_cli.report_page.page import PageReport, write_report_page
+    from lsafnet_cli.report_page.page import PageOptions, PageReport, write_report_page
     from lsafnet_cli.stages.report import RunReport
     from lsafnet_cli.stages.summarize import MapSummary, summarize_map
     from lsafnet_cli.stages.zones import ZoneRequest
@@ -32,6 +32,7 @@ _MODULE_OF = {
     "LsafnetError": "errors",
     "MapEvaluation": "evaluation.report",
     "MapSummary": "stages.summarize",
+    "PageOptions": "report_page.page",
     "PageReport": "report_page.page",
     "PolygonOptions": "polygons.options",
     "PredictOptions": "types",
@@ -56,6 +57,7 @@ __all__ = [
     "LsafnetError",
     "MapEvaluation",
     "MapSummary",
+    "PageOptions",
     "PageReport",
     "PolygonOptions",
     "PredictOptions",

@@ -102,7 +102,9 @@ def show_page(report: PageReport, as_json: bool) -> None:
         show_json(report.as_dict())
         return
     print(_summary(report.table))
-    print(f"page: {printable(report.path)} ({report.size_bytes / 1e6:.1f} MB)")
+    rows, cols = report.picture_shape
+    size = f"{report.size_bytes / 1e6:.1f} MB, all of the map in {cols:,} x {rows:,} pixels"
+    print(f"page: {printable(report.path)} ({size})")
 
 
 def transition_table(table: ChangeTable) -> Table:

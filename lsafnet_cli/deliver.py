@@ -56,17 +56,17 @@ def _write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[Chan
 
 def write_page(run: Run, store: PartStore, paths: OutputPaths, page: Path, table: ChangeTable) -> None:
     """Write the report page of a finished map that does not bear its name yet."""
-    from lsafnet_cli.report_page.page import (
-        PageContent,
-        default_title,
-        render_page,
-    )  # here, as few runs want it
+    from lsafnet_cli.report_page import page as pages  # here, as few runs want it
+    from lsafnet_cli.report_page.content import PageContent
 
+    probability = paths.layers.get("probability")
     content = PageContent.of_map(
-        str(store.path(paths.map.name)), table, (run.mapped.before, run.mapped.after)
+        str(store.path(paths.map.name)),
+        table,
+        (run.mapped.before, run.mapped.after),
+        str(store.path(probability.name)) if probability else None,
     )
-    text, _ = render_page(content, default_title(paths.map))
-    store.path(page.name).write_text(text, encoding="utf-8")
+    pages.write_page(store.path(page.name), content, pages.default_title(paths.map), pages.PageOptions())
 
 
 def write_polygons(run: Run, store: PartStore, writer: MapWriter, paths: OutputPaths) -> int:

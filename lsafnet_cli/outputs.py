@@ -32,14 +32,13 @@ class OutputPaths:
         layers = {layer: layer_path(output, layer) for layer in LAYERS if layer in options.also}
         picture = output.with_name(f"{output.stem}.quicklook.png")
         item = output.with_name(f"{output.stem}.stac.json")
-        page = output.with_name(f"{output.stem}.report.html")
         return cls(
             map=output,
             layers=layers,
             polygons=options.polygons,
             quicklook=picture if "quicklook" in options.also else None,
             stac=item if "stac" in options.also else None,
-            page=page if "report" in options.also else None,
+            page=page_path(output) if "report" in options.also else None,
         )
 
     def named(self) -> Iterator[tuple[str, Path]]:
@@ -72,6 +71,11 @@ class OutputPaths:
 def layer_path(output: Path, layer: str) -> Path:
     """Return the file of a layer beside the map: `changes.from.tif` and so on."""
     return output.with_name(f"{output.stem}.{layer}{output.suffix}")
+
+
+def page_path(output: Path) -> Path:
+    """Return the report page beside the map: `changes.report.html`."""
+    return output.with_name(f"{output.stem}.report.html")
 
 
 def check_path(path: Path, inputs: Iterable[str], overwrite: bool) -> None:

@@ -13,9 +13,9 @@ from lsafnet_cli.types import Grid
 PIXELS_AT_ONCE = 1 << 22
 
 
-def row_windows(grid: Grid) -> Iterator[Window]:
-    """Yield full-width windows of about PIXELS_AT_ONCE pixels, from top to bottom, if possible of whole blocks."""
-    rows = max(64, PIXELS_AT_ONCE // grid.width // 512 * 512)
+def row_windows(grid: Grid, pixels_at_once: int = PIXELS_AT_ONCE) -> Iterator[Window]:
+    """Yield full-width windows of about so many pixels, from top to bottom, if possible of whole blocks."""
+    rows = max(64, pixels_at_once // grid.width // 512 * 512)
     for top in range(0, grid.height, rows):
         yield Window(0, top, grid.width, min(rows, grid.height - top))
 

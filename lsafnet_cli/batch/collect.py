@@ -9,13 +9,14 @@ from typing import Any
 
 from lsafnet_cli.batch.driver import BatchReport
 from lsafnet_cli.batch.folder import TABLES, BatchFolder
+from lsafnet_cli.batch.index import write_index
 from lsafnet_cli.batch.merge import merge_outputs
 from lsafnet_cli.batch.records import DONE, WAITING, RecordTables, SceneRecord
 from lsafnet_cli.errors import InputError
 
 
 def collect_batch(path: Path, mosaic: bool, tell: Callable[[str], None]) -> BatchReport:
-    """Merge what the runs of a batch left in its folder.
+    """Merge what the runs of a batch left in its folder, and where they wrote pages index these.
 
     Scenes are those that any table names; each counts as the folder's own notes have it now, and one that no
     run has begun is waiting. Raises InputError for a folder that no batch has written to.
@@ -33,10 +34,13 @@ def collect_batch(path: Path, mosaic: bool, tell: Callable[[str], None]) -> Batc
     folder.create()
     records = _records(folder, tables)
     about = {key: tables[-1].get(key) for key in ("version", "checkpoint", "checkpoint_sha256")}
+    about["pages"] = any(table.get("pages") for table in tables)
     names = tuple(record.name for record in records)
     RecordTables(path / TABLES, {**about, "shard": None, "all_scenes": names}).write(records)
     outputs = {kind: str(path / f"{TABLES}.{kind}") for kind in ("csv", "json")}
     outputs |= merge_outputs(folder, records, mosaic, tell)
+    if about["pages"]:
+        outputs |= write_index(folder, records, tell)
     seconds = round(time.perf_counter() - start, 3)
     return BatchReport(str(path), tuple(records), 0, outputs, seconds, version("lsafnet"))
 

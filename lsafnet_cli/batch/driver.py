@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from lsafnet_cli.batch.backlog import Backlog
 from lsafnet_cli.batch.devices import worker_devices
 from lsafnet_cli.batch.folder import TABLES, BatchFolder
+from lsafnet_cli.batch.index import write_index
 from lsafnet_cli.batch.merge import merge_outputs
 from lsafnet_cli.batch.messages import Advance, Message, Outcome, Said, Setup, Task
 from lsafnet_cli.batch.options import BatchOptions
@@ -126,6 +127,8 @@ def run_batch(
     outputs = batch.table_names()
     if options.shard is None:
         outputs |= merge_outputs(home, batch.ordered(), options.mosaic, observer.notice)
+    if options.shard is None and options.pages:
+        outputs |= write_index(home, batch.ordered(), observer.notice)
     seconds = round(time.perf_counter() - start, 3)
     return BatchReport(
         str(folder), tuple(batch.ordered()), batch.done_now, outputs, seconds, version("lsafnet")
@@ -151,6 +154,7 @@ class Batch:
         about = {
             "version": version("lsafnet"), "checkpoint": chosen_checkpoint(options.predict.checkpoint).name,
             "checkpoint_sha256": plan.sha256, "shard": shard and str(shard), "all_scenes": plan.all_names,
+            "pages": options.pages,
         }  # fmt: skip
         self.tables = RecordTables(self._stem, about)
         self.done_now = 0

@@ -16,8 +16,8 @@ from lsafnet_cli.publishing import output_errors
 from lsafnet_cli.resume import Fingerprint, differences, lock_file
 from lsafnet_cli.types import PredictOptions
 
-MERGED_POLYGONS, MOSAIC, TABLES = "changes.gpkg", "changes.vrt", "batch"
-OWN_NAMES = (MERGED_POLYGONS, MOSAIC, f"{TABLES}.csv", f"{TABLES}.json")
+MERGED_POLYGONS, MOSAIC, TABLES, INDEX = "changes.gpkg", "changes.vrt", "batch", "index.html"
+OWN_NAMES = (MERGED_POLYGONS, MOSAIC, f"{TABLES}.csv", f"{TABLES}.json", INDEX)
 SIZED_ENDINGS = (".tif", ".tiff", ".json", ".png")  # a GIS may touch vector files by opening them
 
 

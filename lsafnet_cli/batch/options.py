@@ -18,6 +18,7 @@ from lsafnet_cli.types import PredictOptions
 
 ENDINGS = (".gpkg", ".geojson", ".fgb", ".shp", ".parquet")
 LEAST_SPLIT_ROWS = 1024
+PAGE = "report"  # among the outputs of --also
 UNDECIDING: Mapping[str, tuple[str, ...]] = {  # options that decide no file, by the group they are in
     "read": ("threads", "aoi"),
     "tile": ("row_band_px",),
@@ -33,6 +34,7 @@ class BatchOptions:
     devices: "auto", or devices by comma, or "4xcpu". formats: the endings of each scene's polygons. shard: only
     this part of the scenes. ray: "local" or the address of a Ray cluster. split_rows: on Ray, scenes of more rows
     are computed in bands of about so many by several workers. attempts: how often a scene is begun whose worker dies.
+    report: a report page for each scene, and an index of them.
     """
 
     predict: PredictOptions = field(default_factory=PredictOptions)
@@ -44,6 +46,7 @@ class BatchOptions:
     ray: str | None = None
     split_rows: int | None = None
     attempts: int = 2
+    report: bool = False
 
     def __post_init__(self) -> None:
         for ending in self.formats:
@@ -58,6 +61,11 @@ class BatchOptions:
         if self.split_rows is not None and self.split_rows < LEAST_SPLIT_ROWS:
             raise OptionError(f"--split-rows {self.split_rows}: a band has {LEAST_SPLIT_ROWS} rows or more")
 
+    @property
+    def pages(self) -> bool:
+        """Whether scenes get report pages, asked for in one way or the other."""
+        return self.report or PAGE in self.predict.output.also
+
 
 def scene_options(spec: SceneSpec, folder: Path, options: BatchOptions) -> PredictOptions:
     """Return what `predict_change` is told for one scene: the one place where a scene's row counts."""
@@ -71,6 +79,7 @@ def scene_options(spec: SceneSpec, folder: Path, options: BatchOptions) -> Predi
                 output.with_suffix(ending) for ending in dict.fromkeys((".gpkg", *options.formats))
             ),
             scene=spec.name,
+            also=tuple(dict.fromkeys((*predict.output.also, *((PAGE,) if options.pages else ())))),
         ),
         polygons=replace(
             predict.polygons,

@@ -57,6 +57,14 @@ FormatsOpt = Annotated[
 MosaicOpt = Annotated[
     bool, typer.Option("--mosaic", help="Write changes.vrt over all maps.", rich_help_panel=OUTPUT)
 ]
+PagesOpt = Annotated[
+    bool,
+    typer.Option(
+        "--report",
+        rich_help_panel=OUTPUT,
+        help="Write a report page for each scene, and index.html of them all.",
+    ),
+]
 FailFastOpt = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first scene that fails.")]
 VerboseOpt = Annotated[
     bool, typer.Option("--verbose", "-v", help="Say what each scene has to say.", rich_help_panel=OUTPUT)
@@ -107,6 +115,7 @@ def batch(
     fail_fast: FailFastOpt = False,
     formats: FormatsOpt = "gpkg",
     mosaic: MosaicOpt = False,
+    report: PagesOpt = False,
     devices: DevicesOpt = "auto",
     shard: ShardOpt = None,
     collect: CollectOpt = None,
@@ -131,7 +140,7 @@ def batch(
         from lsafnet_cli.batch.collect import collect_batch
 
         refuse_besides_collect(before, output, pairs)
-        report = collect_batch(collect, mosaic, observer.notice)
+        ended = collect_batch(collect, mosaic, observer.notice)
     else:
         options = BatchOptions(
             predict=replace(predict_options, output=replace(predict_options.output, overwrite=overwrite)),
@@ -142,6 +151,7 @@ def batch(
             shard=Shard.parse(shard) if shard is not None else None,
             ray=ray,
             split_rows=split_rows,
+            report=report,
         )
         found = find_pairs(before, after, pairs, match)
         folder = needed(output)
@@ -151,9 +161,9 @@ def batch(
         from lsafnet_cli.batch.driver import run_batch
 
         tell_left_out(found, observer.notice)
-        report = run_batch(found.scenes, folder, options, observer)
-    show_batch(report, as_json)
-    raise typer.Exit(report.exit_code)
+        ended = run_batch(found.scenes, folder, options, observer)
+    show_batch(ended, as_json)
+    raise typer.Exit(ended.exit_code)
 
 
 def find_pairs(before: Path | None, after: Path | None, table: Path | None, match: str | None) -> "Pairing":

@@ -15,6 +15,17 @@ PageOpt = Annotated[
 ]
 TitleOpt = Annotated[str | None, typer.Option(help="Title of the page. Default: the map's name.")]
 MaxMbOpt = Annotated[float, typer.Option("--max-mb", help="Largest size of the page in megabytes.")]
+CardsOpt = Annotated[
+    int, typer.Option(help="How many of the largest and of the least certain changes get a card.")
+]
+ProbabilityOpt = Annotated[
+    Path | None,
+    typer.Option(help="Map of the change probability. Default: MAP.probability.tif, where it exists."),
+]
+PolygonsOpt = Annotated[
+    Path | None,
+    typer.Option(help="Make the cards of the polygons in this file instead of the map's own pieces."),
+]
 
 
 def report(
@@ -24,11 +35,15 @@ def report(
     after: AfterOpt = None,
     title: TitleOpt = None,
     max_mb: MaxMbOpt = 15.0,
+    cards: CardsOpt = 6,
+    probability: ProbabilityOpt = None,
+    polygons: PolygonsOpt = None,
     overwrite: OverwriteOpt = False,
     as_json: JsonOpt = False,
 ) -> None:
     """Write one HTML page of a change map that opens offline: both dates, the changes, their areas."""
     from lsafnet_cli.console import show_page
-    from lsafnet_cli.report_page.page import write_report_page
+    from lsafnet_cli.report_page.page import PageOptions, write_report_page
 
-    show_page(write_report_page(change_map, output, before, after, title, max_mb, overwrite), as_json)
+    options = PageOptions(title, max_mb, cards, probability, polygons)
+    show_page(write_report_page(change_map, output, before, after, options, overwrite), as_json)

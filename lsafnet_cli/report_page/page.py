@@ -1,46 +1,67 @@
-"""Write the page: pictures, numbers and facts in one HTML file that asks for nothing else."""
+"""Write the page: tiles, numbers and facts in one HTML file that asks for nothing else."""
 
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from lsafnet_cli.classes import Legend
+import rasterio
+
+from lsafnet_cli.background import run_ahead
 from lsafnet_cli.errors import OptionError, PairError
 from lsafnet_cli.outputs import check_path
-from lsafnet_cli.provenance import AFTER_DATE, BEFORE_DATE, OPTIONS
+from lsafnet_cli.polygons.options import PolygonOptions
 from lsafnet_cli.publishing import WorkFolder, output_errors, publish
-from lsafnet_cli.report_page.pictures import Pictures, pictures_below
+from lsafnet_cli.report_page.bands import CACHE_BYTES, read_bands
+from lsafnet_cli.report_page.cards import Cards, cards_of_map, cards_of_polygons
+from lsafnet_cli.report_page.content import PageContent, page_data
+from lsafnet_cli.report_page.pyramid import Pyramid, build_pyramid
+from lsafnet_cli.report_page.template import fill_template, kept_text
 from lsafnet_cli.stages.align import AlignedImage, shared_window, whole_pixel_offset
-from lsafnet_cli.stages.read import ScenePair, grid_of, open_raster, read_pair
-from lsafnet_cli.stages.report import ChangeTable, area_text, read_legend
+from lsafnet_cli.stages.read import ScenePair, read_pair
+from lsafnet_cli.stages.report import ChangeTable
 from lsafnet_cli.stages.summarize import summarize_map
 from lsafnet_cli.types import Grid, ReadOptions
+from lsafnet_cli.vectorization import open_change_map
 
-MAX_MB = 15.0
-FACTS = {
-    "LSAFNET_BEFORE": "before",
-    BEFORE_DATE: "date before",
-    "LSAFNET_AFTER": "after",
-    AFTER_DATE: "date after",
-    "LSAFNET_CHECKPOINT": "checkpoint",
-    "LSAFNET_CHECKPOINT_SHA256": "its sha256",
-    "LSAFNET_VERSION": "made by lsafnet",
-    OPTIONS: "options",
-}
+MAX_MB, CARDS = 15.0, 6
+SCRIPTS = ("tiles.js", "flow.js", "cards.js", "page.js")
+LEVEL_BYTES = 32  # at most, of what the page says about each of its levels
+
+
+@dataclass(frozen=True, slots=True)
+class PageOptions:
+    """What a page can be told.
+
+    cards: how many of the largest and of the least certain changes are shown. probability: a raster of percent,
+    else the map's own sibling `MAP.probability.tif`. polygons: a file from which cards are made instead.
+    """
+
+    title: str | None = None
+    max_mb: float = MAX_MB
+    cards: int = CARDS
+    probability: Path | None = None
+    polygons: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.max_mb > 0:
+            raise OptionError(f"--max-mb {self.max_mb}: give megabytes above 0")
+        if self.cards < 0:
+            raise OptionError(f"--cards {self.cards}: give 0 or more")
 
 
 @dataclass(frozen=True, slots=True)
 class PageReport:
-    """What was written. `picture_shape` is (rows, cols) of the pictures in the page."""
+    """What was written: (rows, cols) of the finest level that covers the whole map, and how many tiles there are."""
 
     path: str
     size_bytes: int
     picture_shape: tuple[int, int]
+    tiles: int
     table: ChangeTable
 
     def as_dict(self) -> dict[str, Any]:
@@ -50,25 +71,32 @@ class PageReport:
 
 def write_report_page(
     change_map: str | Path, output: str | Path, before: str | None = None, after: str | None = None,
-    title: str | None = None, max_mb: float = MAX_MB, overwrite: bool = False,
+    options: PageOptions | None = None, overwrite: bool = False,
 ) -> PageReport:  # fmt: skip
-    """Write a change map as one HTML file of at most `max_mb` megabytes that opens offline.
+    """Write a change map as one HTML file of at most `options.max_mb` megabytes that opens offline.
 
     Raises InputError for what is no change map, PairError where the images and the map share no ground,
-    OptionError where nothing fits into `max_mb`, OutputError where the page may not be written.
+    OptionError where nothing fits into so few megabytes, OutputError where the page may not be written.
     """
-    map_path, target = str(change_map), Path(output)
-    if not max_mb > 0:
-        raise OptionError(f"--max-mb {max_mb}: give megabytes above 0")
+    map_path, target, options = str(change_map), Path(output), options or PageOptions()
     if (before is None) != (after is None):
         raise OptionError("--before and --after belong together: give both or neither")
-    check_path(target, [path for path in (map_path, before, after) if path is not None], overwrite)
-    content = PageContent.of_map(map_path, summarize_map(map_path).whole.table)
+    inputs = [map_path, before, after, options.probability, options.polygons]
+    check_path(target, [str(path) for path in inputs if path is not None], overwrite)
+    known, _ = open_change_map(map_path, options.probability, PolygonOptions())
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+        content = PageContent.of_map(map_path, summarize_map(map_path).whole.table)
+    content = replace(content, probability=str(known.probability) if known.probability else None)
     if before is not None and after is not None:
         content = replace(content, pair=_on_grid(content.grid, before, after, map_path))
-    text, shape = render_page(content, title or default_title(map_path), max_mb)
-    _write(target, text)
-    return PageReport(str(target), len(text.encode()), shape, content.table)
+    store = WorkFolder(target)
+    store.create()
+    try:
+        made = write_page(store.path(target.name), content, default_title(map_path), options)
+        publish(store, [target])
+    finally:
+        store.remove()
+    return replace(made, path=str(target))
 
 
 def default_title(change_map: str | Path) -> str:
@@ -76,33 +104,33 @@ def default_title(change_map: str | Path) -> str:
     return f"Change map {Path(change_map).name}"
 
 
-@dataclass(frozen=True, slots=True)
-class PageContent:
-    """What a page is made of: a map, its table, legend, place and tags, and both dates on its grid, if at hand."""
-
-    map_path: str
-    table: ChangeTable
-    legend: Legend
-    grid: Grid
-    tags: Mapping[str, str]
-    pair: tuple[AlignedImage, AlignedImage] | None = None
-
-    @classmethod
-    def of_map(
-        cls, map_path: str, table: ChangeTable, pair: tuple[AlignedImage, AlignedImage] | None = None
-    ) -> "PageContent":
-        """Read what the map says of itself. Raises InputError for what is no change map."""
-        with open_raster(map_path) as dataset:
-            tags, grid = dataset.tags(), grid_of(dataset)
-        return cls(map_path, table, read_legend(Path(map_path), tags), grid, tags, pair)
+def write_page(target: Path, content: PageContent, title: str, options: PageOptions) -> PageReport:
+    """Write a page under the name it is given, whatever is there. Raises OptionError where nothing fits."""
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+        page = _Page(options.title or title, page_data(content, find_cards(content, options)))
+    room = int(options.max_mb * 1e6) - page.size_bytes
+    pyramid = _pyramid(content, room)
+    shape = content.grid.shape
+    page.data["levels"] = pyramid.levels
+    with output_errors(target), target.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(page.pieces(tile.text for tile in pyramid.tiles))
+    whole = pyramid.shape_of(pyramid.finest_whole, shape)
+    return PageReport(str(target), target.stat().st_size, whole, len(pyramid.tiles), content.table)
 
 
-def render_page(content: PageContent, title: str, max_mb: float = MAX_MB) -> tuple[str, tuple[int, int]]:
-    """Return the page's text and (rows, cols) of its pictures. Raises OptionError where nothing fits."""
-    data = page_data(content.table, content.legend, content.grid, content.tags)
-    room = int(max_mb * 1e6) - len(_page(title, data).encode())
-    pictures = pictures_below(room, content.map_path, content.grid.shape, content.pair)
-    return _page(title, data | _picture_data(pictures)), pictures.shape
+def find_cards(content: PageContent, options: PageOptions) -> Cards:
+    """Return the cards that the options ask for."""
+    if options.polygons is not None:
+        return cards_of_polygons(options.polygons, content.legend, content.grid, options.cards)
+    return cards_of_map(content.map_path, content.legend, content.probability, options.cards)
+
+
+def _pyramid(content: PageContent, room: int) -> Pyramid:
+    bands = run_ahead(read_bands(content.map_path, content.pair, content.probability), 1)
+    try:
+        return build_pyramid(bands, content.grid.shape, content.legend.nodata, room)
+    finally:
+        bands.close()
 
 
 def _on_grid(grid: Grid, before: str, after: str, map_path: str) -> tuple[AlignedImage, AlignedImage]:
@@ -122,54 +150,32 @@ def _on_grid(grid: Grid, before: str, after: str, map_path: str) -> tuple[Aligne
     return one, other
 
 
-def page_data(table: ChangeTable, legend: Legend, grid: Grid, tags: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the page's script shows, but for the pictures."""
-    changed, valid = (
-        area_text(ha, pixels)
-        for ha, pixels in ((table.changed_ha, table.changed_pixels), (table.valid_ha, table.valid_pixels))
-    )
-    return {
-        "shape": grid.shape,
-        "transform": tuple(grid.transform)[:6],
-        "crs": grid.crs.to_string() if grid.crs is not None else None,
-        "digits": 6 if grid.crs is not None and grid.crs.is_geographic else 1,
-        "totals": f"{changed} of {valid} changed",
-        "facts": [(name, tags[tag]) for tag, name in FACTS.items() if tag in tags],
-        "transitions": [
-            {
-                "code": row.code,
-                "name": row.name,
-                "pixels": row.pixels,
-                "area_ha": row.area_ha,
-                "amount": area_text(row.area_ha, row.pixels),
-                "color": legend.palette[row.code],
-            }
-            for row in table.transitions
-        ],
-    }
+class _Page:
+    """A page's text, in pieces; hostile text stays text, whatever it holds."""
+
+    def __init__(self, title: str, data: dict[str, Any]) -> None:
+        self.data = data
+        self._parts = {
+            "TITLE": html.escape(title),
+            "CSS": kept_text("report", "page.css"),
+            "JS": "\n".join(kept_text("report", name) for name in SCRIPTS),
+            "LEAFLET_CSS": _without_pictures(kept_text("leaflet", "leaflet.css")),
+            "LEAFLET_JS": kept_text("leaflet", "leaflet.js"),
+        }
+
+    @property
+    def size_bytes(self) -> int:
+        """What the page takes without tiles, with room to tell of its levels."""
+        levels = LEVEL_BYTES * int(max(self.data["shape"])).bit_length()
+        return sum(len(piece.encode()) for piece in self.pieces(())) + levels
+
+    def pieces(self, tiles: Iterable[str]) -> Iterator[str]:
+        """Return the page's text; `tiles` are members of a JSON object, each with a comma behind it."""
+        parts = {"DATA": script_json(self.data), "TILES": chain("{", tiles, '"":0}')}
+        return fill_template(kept_text("report", "page.html"), self._parts | parts)
 
 
-def _picture_data(pictures: Pictures) -> dict[str, Any]:
-    return {"codes": pictures.codes, "before": pictures.before, "after": pictures.after}
-
-
-def _page(title: str, data: dict[str, Any]) -> str:
-    """Return the page; hostile text stays text, whatever it holds."""
-    kept = files("lsafnet_cli") / "data"
-    parts = {
-        "TITLE": html.escape(title),
-        "DATA": _script_json(data),
-        "CSS": (kept / "report" / "page.css").read_text("utf-8"),
-        "JS": (kept / "report" / "page.js").read_text("utf-8"),
-        "LEAFLET_CSS": _without_pictures((kept / "leaflet" / "leaflet.css").read_text("utf-8")),
-        "LEAFLET_JS": (kept / "leaflet" / "leaflet.js").read_text("utf-8"),
-    }
-    template = (kept / "report" / "page.html").read_text("utf-8")
-    # in one pass, so that a title which names a placeholder stays as it is
-    return re.sub("@([A-Z_]+)@", lambda match: parts[match[1]], template)
-
-
-def _script_json(data: dict[str, Any]) -> str:
+def script_json(data: Any) -> str:
     """Return JSON in which no mark can end the script element that holds it."""
     text = json.dumps(data, ensure_ascii=True)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
@@ -177,14 +183,3 @@ def _script_json(data: dict[str, Any]) -> str:
 
 def _without_pictures(css: str) -> str:
     return re.sub(r"url\((?!data:)[^)]*\)", "none", css)
-
-
-def _write(target: Path, text: str) -> None:
-    store = WorkFolder(target)
-    store.create()
-    try:
-        with output_errors(target):
-            store.path(target.name).write_text(text, encoding="utf-8")
-        publish(store, [target])
-    finally:
-        store.remove()

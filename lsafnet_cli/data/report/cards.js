@@ -1,0 +1,75 @@
+// Cards: single changes worth a look; each flies to its place.
+const CUT_PX = 96, ROOM = 0.25, LEAST_PX = 64;
+
+function made(name, kind, ...inside) {
+  const element = document.createElement(name);
+  if (kind) element.className = kind;
+  element.append(...inside);
+  return element;
+}
+
+function swatch(color) {
+  const square = made("span", "swatch");
+  square.style.background = `rgb(${color.join(",")})`;
+  return square;
+}
+
+/** The square that a card shows: its box with some room around. */
+function squareAround([top, left, bottom, right]) {
+  const half = Math.max(LEAST_PX, (1 + 2 * ROOM) * Math.max(bottom - top, right - left)) / 2;
+  const row = (top + bottom) / 2, col = (left + right) / 2;
+  return [row - half, col - half, row + half, col + half];
+}
+
+function cutOut(square, paint, smooth, name) {
+  const canvas = made("canvas");
+  canvas.width = canvas.height = CUT_PX;
+  canvas.title = name;
+  return { canvas, draw: () => paintBox(canvas, square, paint, smooth) };
+}
+
+function makeCard(card, fly, drawings) {
+  const transition = data.transitions.find((one) => one.code === card.code);
+  const square = squareAround(card.box);
+  const cuts = [
+    ...(data.dates ? [cutOut(square, paintDate(BEFORE), true, "before"), cutOut(square, paintDate(AFTER), true, "after")] : []),
+    cutOut(square, paintMap, false, "map"),
+  ];
+  drawings.push(...cuts.map((cut) => cut.draw));
+  const sure = card.confidence === null ? "" : `, confidence\u00a0${(100 * card.confidence).toFixed(0)}\u00a0%`;
+  const button = made("button", "card",
+    made("span", "cuts", ...cuts.map((cut) => cut.canvas)),
+    made("span", "name", swatch(transition.color), transition.name),
+    made("span", "amount", card.amount + sure));
+  button.type = "button";
+  button.dataset.box = card.box.join(",");
+  button.addEventListener("click", () => {
+    for (const other of document.querySelectorAll(".card[aria-current]")) other.removeAttribute("aria-current");
+    button.setAttribute("aria-current", "true");
+    fly(card.box);
+  });
+  return button;
+}
+
+function addCards(section, kind, title, cards, fly, drawings, without) {
+  if (!cards.length && !without) return;
+  const group = made("div", "group", made("h2", "", title));
+  group.id = kind;
+  const known = cards.filter((card) => palette.has(card.code));
+  if (known.length) group.append(made("div", "row", ...known.map((card) => makeCard(card, fly, drawings))));
+  else group.append(made("p", "quiet", without));
+  section.append(group);
+}
+
+/** Build both rows of cards; return what draws their cut-outs, one after the other. */
+function buildCards(section, fly) {
+  const { largest, least_certain: leastCertain, missing } = data.cards;
+  const drawings = [];
+  addCards(section, "largest", "Largest changes", largest, fly, drawings, "");
+  if (largest.length) {
+    addCards(section, "least-certain", "Least certain changes", leastCertain, fly, drawings, `Not shown: ${missing}.`);
+  }
+  return async () => {
+    for (const draw of drawings) await draw();
+  };
+}

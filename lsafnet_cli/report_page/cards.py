@@ -1,0 +1,134 @@
+"""Cards of a page: single changes worth a look, from a map's pieces or from a file of polygons."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import shapely
+from pyogrio.errors import DataLayerError, DataSourceError
+from pyogrio.raw import read as read_features
+from pyproj import CRS, Transformer
+
+from lsafnet_cli.classes import Legend
+from lsafnet_cli.errors import InputError, reason_of
+from lsafnet_cli.polygons.files import ROWS_AT_ONCE
+from lsafnet_cli.report_page.pieces import Pieces, find_best_pieces
+from lsafnet_cli.stages.report import SQUARE_METRES_PER_HECTARE, area_text
+from lsafnet_cli.types import FloatArray, Grid
+
+COLUMNS = ("transition", "area_m2", "pixels", "confidence")
+NO_CONFIDENCE = "no probability of change was at hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One change: its transition code, its ground in words, its confidence 0..1 where known.
+
+    `box` is (top, left, bottom, right) in pixels of the map.
+    """
+
+    code: int
+    amount: str
+    confidence: float | None
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """The largest and the least certain changes; `missing` says why there are none of the latter, else ""."""
+
+    largest: tuple[Card, ...]
+    least_certain: tuple[Card, ...]
+    missing: str
+
+
+def cards_of_map(map_path: str, legend: Legend, probability: str | None, count: int) -> Cards:
+    """Return the cards of a map; confidence is the mean of `probability`, a raster of percent. Raises InputError."""
+    codes = np.array([transition.code for transition in legend.transitions])
+    best = find_best_pieces(map_path, probability, codes, count)
+    missing = "" if probability is not None else NO_CONFIDENCE
+    return Cards(_cards(best.largest), _cards(best.least_certain), missing)
+
+
+def _cards(pieces: Pieces) -> tuple[Card, ...]:
+    rows = zip(
+        pieces.code.tolist(), pieces.area_m2.tolist(), pieces.pixels.tolist(), pieces.confidence.tolist(),
+        np.stack([pieces.top, pieces.left, pieces.bottom, pieces.right], axis=1).tolist(), strict=True,
+    )  # fmt: skip
+    return tuple(
+        Card(code, _amount(area, pixels), None if np.isnan(sure) else round(sure, 4), tuple(box))
+        for code, area, pixels, sure, box in rows
+    )
+
+
+def _amount(area_m2: float, pixels: int) -> str:
+    if np.isnan(area_m2):
+        return area_text(None, pixels)
+    return f"{area_m2:,.0f} m²" if area_m2 < 1000 else area_text(area_m2 / SQUARE_METRES_PER_HECTARE, pixels)
+
+
+def cards_of_polygons(path: Path, legend: Legend, grid: Grid, count: int) -> Cards:
+    """Return the cards of a file of polygons that lsafnet wrote for the map of `grid`.
+
+    Raises InputError where it cannot be read, or lacks what polygons of lsafnet have.
+    """
+    codes = {transition.name: transition.code for transition in legend.transitions}
+    largest, least_certain = Pieces.none(), Pieces.none()
+    try:
+        layer = str(pyogrio.list_layers(path)[0, 0])
+        to_map = _transformer(pyogrio.read_info(path, layer=layer)["crs"], grid)
+        for bounds, columns in _features(path, layer):
+            found = _as_pieces(path, columns, codes, _boxes(bounds, to_map, grid))
+            largest = (largest + found).largest(count)
+            least_certain = (least_certain + found).least_certain(count)
+    except (DataSourceError, DataLayerError) as error:
+        raise InputError(f"{path}: cannot be read as polygons ({reason_of(error)})") from error
+    missing = "" if len(least_certain.code) else f"{path.name} knows no confidence"
+    return Cards(_cards(largest), _cards(least_certain), missing)
+
+
+def _transformer(crs: str | None, grid: Grid) -> Transformer | None:
+    if crs is None or grid.crs is None:
+        return None
+    return Transformer.from_crs(CRS.from_user_input(crs), CRS.from_wkt(grid.crs.to_wkt()), always_xy=True)
+
+
+def _features(path: Path, layer: str) -> Iterator[tuple[FloatArray, dict[str, Any]]]:
+    """Yield (4, n) bounds and columns of a layer, a batch of rows at a time."""
+    skipped = 0
+    while True:
+        meta, _, geometries, columns = read_features(
+            path, layer=layer, columns=list(COLUMNS), skip_features=skipped, max_features=ROWS_AT_ONCE
+        )
+        yield shapely.bounds(shapely.from_wkb(geometries)).T, dict(zip(meta["fields"], columns, strict=True))
+        skipped += len(geometries)
+        if len(geometries) < ROWS_AT_ONCE:
+            return
+
+
+def _boxes(bounds: FloatArray, to_map: Transformer | None, grid: Grid) -> tuple[FloatArray, ...]:
+    """Return (top, left, bottom, right) of bounds (west, south, east, north) in pixels of the map."""
+    west, south, east, north = bounds
+    x, y = np.stack([west, west, east, east]), np.stack([south, north, south, north])
+    if to_map is not None:
+        x, y = to_map.transform(x, y)
+    cols, rows = grid.to_pixels(x, y)
+    return rows.min(axis=0), cols.min(axis=0), rows.max(axis=0), cols.max(axis=0)
+
+
+def _as_pieces(
+    path: Path, columns: dict[str, Any], codes: dict[str, int], boxes: tuple[FloatArray, ...]
+) -> Pieces:
+    if lacking := [name for name in COLUMNS if name not in columns]:
+        raise InputError(f"{path}: has no {', '.join(lacking)}; give polygons that lsafnet wrote")
+    if unknown := sorted({str(name) for name in columns["transition"]} - set(codes)):
+        raise InputError(
+            f"{path}: holds '{unknown[0]}', which the map does not know; give polygons of this map"
+        )
+    pixels = columns["pixels"].astype(np.int64)
+    percent = columns["confidence"].astype(np.float64) * pixels * 100
+    code = np.array([codes[name] for name in columns["transition"]], np.int64)
+    return Pieces(code, pixels, columns["area_m2"].astype(np.float64), percent, *boxes)

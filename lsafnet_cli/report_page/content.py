@@ -1,0 +1,126 @@
+"""What a page says of a map, but for its pictures: place, areas, transitions, cards, facts."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lsafnet_cli.classes import Legend, parse_color
+from lsafnet_cli.provenance import AFTER_DATE, BEFORE_DATE, OPTIONS
+from lsafnet_cli.report_page.cards import Cards
+from lsafnet_cli.report_page.place import place_table
+from lsafnet_cli.stages.align import AlignedImage, pixel_size_m
+from lsafnet_cli.stages.quicklook import NO_DATA
+from lsafnet_cli.stages.read import grid_of, open_raster
+from lsafnet_cli.stages.report import ChangeTable, TransitionRow, area_text, read_legend
+from lsafnet_cli.styles import PERCENT_COLORS
+from lsafnet_cli.types import Grid
+
+FACTS = {
+    "LSAFNET_BEFORE": "before",
+    BEFORE_DATE: "date before",
+    "LSAFNET_AFTER": "after",
+    AFTER_DATE: "date after",
+    "LSAFNET_CHECKPOINT": "checkpoint",
+    "LSAFNET_CHECKPOINT_SHA256": "its sha256",
+    "LSAFNET_VERSION": "map made by lsafnet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PageContent:
+    """What a page is made of: a map, its table, legend, place and tags; both dates on its grid and the raster of
+    its probability, if at hand."""
+
+    map_path: str
+    table: ChangeTable
+    legend: Legend
+    grid: Grid
+    tags: Mapping[str, str]
+    pair: tuple[AlignedImage, AlignedImage] | None = None
+    probability: str | None = None
+
+    @classmethod
+    def of_map(
+        cls, map_path: str, table: ChangeTable, pair: tuple[AlignedImage, AlignedImage] | None = None,
+        probability: str | None = None,
+    ) -> "PageContent":  # fmt: skip
+        """Read what the map says of itself. Raises InputError for what is no change map."""
+        with open_raster(map_path) as dataset:
+            tags, grid = dataset.tags(), grid_of(dataset)
+        return cls(map_path, table, read_legend(Path(map_path), tags), grid, tags, pair, probability)
+
+
+def page_data(content: PageContent, cards: Cards) -> dict[str, Any]:
+    """Return what the page's script shows, but for the tiles."""
+    table, grid, legend = content.table, content.grid, content.legend
+    changed, valid = (
+        area_text(ha, pixels)
+        for ha, pixels in ((table.changed_ha, table.changed_pixels), (table.valid_ha, table.valid_pixels))
+    )
+    share = table.changed_pixels / table.valid_pixels if table.valid_pixels else 0.0
+    return {
+        "shape": grid.shape,
+        "transform": tuple(grid.transform)[:6],
+        "crs": grid.crs.to_string() if grid.crs is not None else None,
+        "digits": 6 if grid.crs is not None and grid.crs.is_geographic else 1,
+        "place": place_table(grid),
+        "totals": f"{changed} of {valid} changed ({share:.1%})",
+        "facts": list(_facts(content)),
+        "options": list(_options(content.tags.get(OPTIONS, "{}"))),
+        "classes": [
+            {"name": name, "color": color} for name, color in zip(legend.names, legend.colors, strict=True)
+        ],
+        "transitions": [_transition(row, legend) for row in table.transitions],
+        "nodata": {
+            "code": legend.nodata,
+            "color": NO_DATA,
+            "pixels": table.nodata_pixels,
+            "amount": area_text(table.nodata_ha, table.nodata_pixels),
+        },
+        "dates": content.pair is not None,
+        "probability": [[percent, parse_color(color)] for percent, color in PERCENT_COLORS.items()]
+        if content.probability is not None
+        else None,
+        "cards": asdict(cards),
+    }
+
+
+def _transition(row: TransitionRow, legend: Legend) -> dict[str, Any]:
+    transition = next(one for one in legend.transitions if one.code == row.code)
+    return {
+        "code": row.code,
+        "name": row.name,
+        "from": transition.from_class if legend.semantic else None,
+        "to": transition.to_class if legend.semantic else None,
+        "pixels": row.pixels,
+        "share": row.share,
+        "area_ha": row.area_ha,
+        "amount": area_text(row.area_ha, row.pixels),
+        "color": transition.color,
+    }
+
+
+def _facts(content: PageContent) -> Iterator[tuple[str, str]]:
+    grid = content.grid
+    size = pixel_size_m(grid)
+    yield "size", f"{grid.width:,} x {grid.height:,} pixels" + (f" of {size:.3g} m" if size else "")
+    for tag, name in FACTS.items():
+        if tag in content.tags:
+            yield name, content.tags[tag]
+    yield "page made", f"{date.today().isoformat()} by lsafnet {version('lsafnet')}"
+
+
+def _options(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the options of a map one by one; where they cannot be read, as they stand there."""
+    try:
+        options = dict(json.loads(text))
+    except (ValueError, TypeError):
+        yield "options", text
+        return
+    for name, value in options.items():
+        if value is not None:
+            yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

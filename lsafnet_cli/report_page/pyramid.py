@@ -1,0 +1,184 @@
+"""The tile pyramid of a page, built in one pass over row bands and kept below a number of bytes.
+
+Level 0 has the map's own pixels, each further level half as many rows and cols. Coarse levels are kept first.
+Of a level that does not fit as a whole, tiles are kept where most has changed.
+"""
+
+import heapq
+import io
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lsafnet_cli.errors import OptionError
+from lsafnet_cli.report_page.bands import TILE_PX, Band
+
+JPEG_QUALITY = 80
+TOO_SMALL = "--max-mb: the map does not fit into so small a page; allow more"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PageTile:
+    """One square of a page in all its layers: how many of its pixels changed, where it lies, its JSON text."""
+
+    changed: int
+    level: int
+    row: int
+    col: int
+    text: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pyramid:
+    """The tiles of a page; `levels` says, from fine to coarse, whether each level is there as a whole."""
+
+    tiles: tuple[PageTile, ...]
+    levels: tuple[bool, ...]
+
+    @property
+    def finest_whole(self) -> int:
+        """The finest level that covers the whole map."""
+        return self.levels.index(True)
+
+    @property
+    def finest(self) -> int:
+        """The finest level that has any tile."""
+        return min(tile.level for tile in self.tiles)
+
+    def shape_of(self, level: int, shape: tuple[int, int]) -> tuple[int, int]:
+        """Return (rows, cols) of a level of a map of (rows, cols)."""
+        rows, cols = (-(-side // (1 << level)) for side in shape)
+        return rows, cols
+
+
+class Shelf:
+    """The tiles of one level, at most `limit` bytes of them: those with the most change."""
+
+    def __init__(self, limit: int) -> None:
+        self.whole, self.size = True, 0
+        self._limit = limit
+        self._tiles: list[PageTile] = []
+
+    def wants(self, changed: int) -> bool:
+        """Return whether a tile with so many changed pixels has a chance to be kept."""
+        return self.whole or changed > (self._tiles[0].changed if self._tiles else 0)
+
+    def add(self, tile: PageTile) -> None:
+        """Put a tile on the shelf, and take the least changed ones off where it is too full."""
+        heapq.heappush(self._tiles, tile)
+        self.size += len(tile.text)
+        while self.size > self._limit:
+            self.whole = False
+            self.size -= len(heapq.heappop(self._tiles).text)
+
+    def by_change(self) -> list[PageTile]:
+        """Return the tiles, the most changed ones first."""
+        return sorted(self._tiles, key=lambda tile: (-tile.changed, tile.row, tile.col))
+
+
+class Level:
+    """Takes row bands, cuts them into tiles for a shelf, and passes them on in half the size."""
+
+    def __init__(self, number: int, shelves: list[Shelf], nodata: int) -> None:
+        self._number, self._shelf, self._nodata = number, shelves[number], nodata
+        self._coarser = Level(number + 1, shelves, nodata) if number + 1 < len(shelves) else None
+        self._waiting: Band | None = None
+        self._row = 0
+
+    def add(self, band: Band) -> None:
+        """Take the next rows."""
+        band = self._waiting.above(band) if self._waiting is not None else band
+        whole = band.shape[0] // TILE_PX * TILE_PX
+        for top in range(0, whole, TILE_PX):
+            self._finish(band.cut(slice(top, top + TILE_PX), slice(None)))
+        self._waiting = band.cut(slice(whole, None), slice(None)) if whole < band.shape[0] else None
+
+    def close(self) -> None:
+        """Finish the last rows, here and on all coarser levels."""
+        if self._waiting is not None:
+            self._finish(self._waiting)
+        if self._coarser is not None:
+            self._coarser.close()
+
+    def _finish(self, rows: Band) -> None:
+        for col, left in enumerate(range(0, rows.shape[1], TILE_PX)):
+            square = rows.cut(slice(None), slice(left, left + TILE_PX))
+            changed = int(np.count_nonzero((square.codes != 0) & (square.codes != self._nodata)))
+            if self._shelf.wants(changed):
+                text = tile_text(self._number, self._row, col, square)
+                self._shelf.add(PageTile(changed, self._number, self._row, col, text))
+        self._row += 1
+        if self._coarser is not None:
+            self._coarser.add(rows.halved())
+
+
+def build_pyramid(bands: Iterable[Band], shape: tuple[int, int], nodata: int, limit_bytes: int) -> Pyramid:
+    """Return the tiles of a map of (rows, cols), at most `limit_bytes` of JSON.
+
+    Memory follows the map's width and `limit_bytes`. Raises OptionError where not even the coarsest level fits.
+    """
+    if limit_bytes <= 0:
+        raise OptionError(TOO_SMALL)
+    depth = max(0, (max(shape) - 1) // TILE_PX).bit_length()
+    shelves = [Shelf(limit_bytes) for _ in range(depth + 1)]
+    level = Level(0, shelves, nodata)
+    for band in bands:
+        level.add(band)
+    level.close()
+    return choose_tiles(shelves, limit_bytes)
+
+
+def choose_tiles(shelves: list[Shelf], limit_bytes: int) -> Pyramid:
+    """Return what is kept of the levels, given from fine to coarse: whole coarse ones, then where there is change."""
+    kept: list[PageTile] = []
+    whole = [False] * len(shelves)
+    left = limit_bytes
+    for number in reversed(range(len(shelves))):
+        shelf = shelves[number]
+        tiles = shelf.by_change()
+        whole[number] = shelf.whole and shelf.size <= left and all(whole[number + 1 :])
+        if not whole[number]:
+            tiles = [tile for tile in tiles if tile.changed]
+        for tile in tiles:
+            if len(tile.text) > left:
+                left = 0
+                break
+            left -= len(tile.text)
+            kept.append(tile)
+    if not whole[-1]:
+        raise OptionError(TOO_SMALL)
+    return Pyramid(tuple(kept), tuple(whole))
+
+
+def tile_text(level: int, row: int, col: int, square: Band) -> str:
+    """Return a tile as a member of a JSON object, with a comma behind it: its place, and its layers in base64.
+
+    The codes are a number where they are one and the same, else a PNG; 16 bits lie in red and green.
+    """
+    halves = None if square.percent is None else square.percent * 2  # of a percent: JPEG is not exact
+    layers = ",".join((_codes(square.codes), *map(_jpeg, (square.before, square.after, halves))))
+    return f'"{level}/{row}/{col}":[{layers}],'
+
+
+def _codes(codes: NDArray[np.unsignedinteger]) -> str:
+    first = int(codes[0, 0])
+    if (codes == first).all():
+        return str(first)
+    if codes.dtype != np.uint8:
+        codes = np.stack([codes >> 8, codes & 255, np.zeros_like(codes)], axis=-1).astype(np.uint8)
+    return _encoded(codes, "PNG")
+
+
+def _jpeg(layer: NDArray[np.uint8] | None) -> str:
+    return "null" if layer is None else _encoded(layer, "JPEG", quality=JPEG_QUALITY)
+
+
+def _encoded(pixels: NDArray[np.uint8], kind: str, **options: Any) -> str:
+    sink = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(sink, kind, **options)
+    return f'"{b64encode(sink.getvalue()).decode("ascii")}"'
