@@ -91,6 +91,10 @@ def open_change_map(
         with open_raster(probability) as dataset:
             if grid_of(dataset) != grid:
                 raise InputError(f"{probability}: has other pixels than {changes}; name the map's own one")
+            if dataset.count != 1 or dataset.dtypes[0] != "uint8":
+                raise InputError(
+                    f"{probability}: is no probability of change; name the MAP.probability.tif that lsafnet wrote"
+                )
     change_map = ChangeMap(
         codes=str(changes),
         probability=probability,

@@ -17,7 +17,7 @@ from lsafnet_cli.report_page.place import place_table
 from lsafnet_cli.types import Grid
 
 from .change_maps import WATER_TO_BUILDING, WATER_TO_GROUND, blobs, write_map, write_probability
-from .conftest import PLACE, UTM
+from .conftest import PLACE, UTM, write_raster
 from .report_pages import data_of
 
 maps = st.tuples(st.integers(1, 24), st.integers(1, 24), st.integers(1, 3), st.integers(0, 2**32 - 1))
@@ -116,7 +116,7 @@ def test_cards_of_a_polygon_file_are_those_of_the_map(tmp_path, certain_map, end
             assert other == one
 
 
-def test_files_that_hold_no_polygons_of_this_map_are_refused(tmp_path, certain_map):
+def test_files_that_hold_no_polygons_and_no_probability_of_this_map_are_refused(tmp_path, certain_map):
     foreign = tmp_path / "f.geojson"
     foreign.write_text(
         '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {"a": 1}, "geometry": '
@@ -125,6 +125,9 @@ def test_files_that_hold_no_polygons_of_this_map_are_refused(tmp_path, certain_m
     for path, words in ((foreign, "transition"), (tmp_path / "none.gpkg", "cannot be read")):
         with pytest.raises(InputError, match=words):
             write_report_page(certain_map, tmp_path / "r.html", options=PageOptions(polygons=path))
+    image = write_raster(tmp_path / "image.tif", np.zeros((3, 60, 80), np.uint8))
+    with pytest.raises(InputError, match="no probability of change"):
+        write_report_page(certain_map, tmp_path / "r.html", options=PageOptions(probability=image))
     with pytest.raises(OptionError, match="--cards"):
         PageOptions(cards=-1)
 

@@ -109,10 +109,11 @@ def test_what_is_there_is_kept_unless_told(tmp_path, change_map, images):
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
 
 
-def test_predict_writes_the_page_of_the_map_as_well(pair, tiny_checkpoint, tmp_path):
+@pytest.mark.parametrize("also", [("report",), ("report", "probability")])
+def test_predict_writes_the_page_of_the_map_as_well(pair, tiny_checkpoint, tmp_path, also):
     before, after = pair
     output = tmp_path / "changes.tif"
-    options = PredictOptions(checkpoint=tiny_checkpoint, output=OutputOptions(also=("report",)))
+    options = PredictOptions(checkpoint=tiny_checkpoint, output=OutputOptions(also=also))
     report = predict_change(before, after, output, options)
     page = tmp_path / "changes.report.html"
     assert report.outputs["report"] == str(page)
@@ -120,3 +121,4 @@ def test_predict_writes_the_page_of_the_map_as_well(pair, tiny_checkpoint, tmp_p
     assert data_of(page) == data_of(tmp_path / "again.html")
     assert tiles_of(page) == tiles_of(tmp_path / "again.html")
     assert again.table == report.table
+    assert (data_of(page)["probability"] is not None) == ("probability" in also)

@@ -6,7 +6,7 @@ import pytest
 from lsafnet_cli import PageOptions, write_report_page
 from lsafnet_cli.report_page import bands
 from lsafnet_cli.report_page.bands import Band, most_frequent
-from lsafnet_cli.report_page.pyramid import build_pyramid
+from lsafnet_cli.report_page.pyramid import PageTile, Shelf, build_pyramid
 
 from .change_maps import NODATA, blobs, random_codes, write_map, write_probability
 from .conftest import PLACE, write_raster
@@ -51,6 +51,18 @@ def test_coarse_levels_come_first_then_tiles_where_most_has_changed():
     assert some.levels == (False, True, True)
     assert [tile for tile in some.tiles if tile.level == 0] == [largest]
     assert sum(len(tile.text) for tile in some.tiles) <= above + len(largest.text)
+
+
+def test_a_level_never_holds_more_bytes_than_the_page_may_have():
+    shelf = Shelf(100)
+    for number, changed in enumerate(np.random.default_rng(0).permutation(50).tolist()):
+        if shelf.wants(changed):
+            shelf.add(PageTile(changed, 0, 0, number, "x" * (7 + changed % 5)))
+        assert shelf.size == sum(len(tile.text) for tile in shelf.by_change()) <= 100
+    kept = [tile.changed for tile in shelf.by_change()]
+    assert kept == list(range(49, 49 - len(kept), -1))
+    assert len(kept) >= 9
+    assert not shelf.whole
 
 
 def test_one_stretch_serves_a_whole_date(tmp_path):

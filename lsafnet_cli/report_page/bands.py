@@ -110,6 +110,7 @@ def read_bands(
             known = None if percent is None else percent.read(1, window=window)
             if known is not None:
                 known[known == PERCENT_NODATA] = 0
+                np.minimum(known, 100, out=known)
             yield Band(codes.read(1, window=window), before, after, known)
 
 
