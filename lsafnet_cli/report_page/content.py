@@ -15,7 +15,7 @@ from lsafnet_cli.report_page.place import place_table
 from lsafnet_cli.stages.align import AlignedImage, pixel_size_m
 from lsafnet_cli.stages.quicklook import NO_DATA
 from lsafnet_cli.stages.read import grid_of, open_raster
-from lsafnet_cli.stages.report import ChangeTable, TransitionRow, area_text, read_legend
+from lsafnet_cli.stages.report import ChangeTable, TransitionRow, area_text, changed_text, read_legend
 from lsafnet_cli.styles import PERCENT_COLORS
 from lsafnet_cli.types import Grid
 
@@ -57,18 +57,13 @@ class PageContent:
 def page_data(content: PageContent, cards: Cards) -> dict[str, Any]:
     """Return what the page's script shows, but for the tiles."""
     table, grid, legend = content.table, content.grid, content.legend
-    changed, valid = (
-        area_text(ha, pixels)
-        for ha, pixels in ((table.changed_ha, table.changed_pixels), (table.valid_ha, table.valid_pixels))
-    )
-    share = table.changed_pixels / table.valid_pixels if table.valid_pixels else 0.0
     return {
         "shape": grid.shape,
         "transform": tuple(grid.transform)[:6],
         "crs": grid.crs.to_string() if grid.crs is not None else None,
         "digits": 6 if grid.crs is not None and grid.crs.is_geographic else 1,
         "place": place_table(grid),
-        "totals": f"{changed} of {valid} changed ({share:.1%})",
+        "totals": changed_text(table),
         "facts": list(_facts(content)),
         "options": list(_options(content.tags.get(OPTIONS, "{}"))),
         "classes": [

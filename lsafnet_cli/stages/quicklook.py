@@ -19,7 +19,7 @@ from lsafnet_cli.stages.images import decimated
 from lsafnet_cli.stages.map_marks import centre_degrees, north, scale_bar
 from lsafnet_cli.stages.quicklook_sheet import Picture, SheetMarks, SheetWords, compose_sheet
 from lsafnet_cli.stages.read import rasterio_open
-from lsafnet_cli.stages.report import ChangeTable, area_text
+from lsafnet_cli.stages.report import ChangeTable, area_text, changed_text
 from lsafnet_cli.stages.validity import BoolArray, NumberArray
 from lsafnet_cli.types import Grid
 
@@ -51,11 +51,6 @@ def sheet_words(grid: Grid, provenance: Provenance, table: ChangeTable) -> Sheet
         f"{name}  {day.isoformat()}" if day is not None else name
         for name, day in (("before", provenance.before_date), ("after", provenance.after_date))
     )
-    share = table.changed_pixels / table.valid_pixels if table.valid_pixels else 0.0
-    changed, valid = (
-        area_text(ha, pixels)
-        for ha, pixels in ((table.changed_ha, table.changed_pixels), (table.valid_ha, table.valid_pixels))
-    )
     place = [] if grid.crs is None else [grid.crs.to_string() if grid.crs.to_epsg() else "a CRS of its own"]
     if centre := centre_degrees(grid):
         place.append("centre {:.4f}, {:.4f} (latitude, longitude)".format(*centre))
@@ -63,7 +58,7 @@ def sheet_words(grid: Grid, provenance: Provenance, table: ChangeTable) -> Sheet
     return SheetWords(
         title=f"What changed from {before} to {after}",
         panels=(*dates, "change"),
-        summary=f"{changed} of {valid} changed ({share:.1%})",
+        summary=changed_text(table),
         footer="; ".join((*place, made)),
     )
 

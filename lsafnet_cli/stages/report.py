@@ -131,3 +131,11 @@ def hectares(square_metres: float) -> float | None:
 def area_text(area_ha: float | None, pixels: int) -> str:
     """Return ground as a person reads it: hectares, or pixels where there is no CRS."""
     return f"{area_ha:,.2f} ha" if area_ha is not None else f"{pixels:,} px"
+
+
+def changed_text(table: ChangeTable) -> str:
+    """Return how much of a map has changed, as a person reads it."""
+    changed = area_text(table.changed_ha, table.changed_pixels)
+    valid = area_text(table.valid_ha, table.valid_pixels)
+    share = table.changed_pixels / table.valid_pixels if table.valid_pixels else 0.0
+    return f"{changed} of {valid} changed ({share:.1%})"
