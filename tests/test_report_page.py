@@ -5,10 +5,11 @@ import re
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 
 from lsafnet_cli import PageOptions, PredictOptions, predict_change, summarize_map, write_report_page
 from lsafnet_cli.classes import Legend
-from lsafnet_cli.errors import InputError, LsafnetError, OptionError, OutputError, PairError
+from lsafnet_cli.errors import InputError, LsafnetError, NoOverlapError, OptionError, OutputError, PairError
 from lsafnet_cli.provenance import LEGEND
 from lsafnet_cli.types import OutputOptions
 
@@ -122,3 +123,10 @@ def test_predict_writes_the_page_of_the_map_as_well(pair, tiny_checkpoint, tmp_p
     assert tiles_of(page) == tiles_of(tmp_path / "again.html")
     assert again.table == report.table
     assert (data_of(page)["probability"] is not None) == ("probability" in also)
+
+
+def test_images_of_another_place_are_refused_by_the_name_of_the_map(tmp_path, images):
+    far = write_map(tmp_path / "far.tif", blobs(60, 80), transform=PLACE @ Affine.translation(5000, 0))
+    with pytest.raises(NoOverlapError, match=r"do not lie where .*far\.tif does"):
+        write_report_page(far, tmp_path / "r.html", *images)
+    assert not (tmp_path / "r.html").exists()

@@ -12,7 +12,7 @@ from typing import Any
 import rasterio
 
 from lsafnet_cli.background import run_ahead
-from lsafnet_cli.errors import OptionError, PairError
+from lsafnet_cli.errors import NoOverlapError, OptionError, PairError
 from lsafnet_cli.outputs import check_path
 from lsafnet_cli.polygons.options import PolygonOptions
 from lsafnet_cli.publishing import WorkFolder, output_errors, publish
@@ -142,7 +142,12 @@ def _on_grid(grid: Grid, before: str, after: str, map_path: str) -> tuple[Aligne
         )
     if not pair.georeferenced and pair.before.grid.shape != grid.shape:
         raise PairError(f"{before} has not the size of {map_path}; give the images of this map")
-    shared_window(grid, ScenePair(pair.before, pair.after))
+    try:
+        shared_window(grid, ScenePair(pair.before, pair.after))
+    except NoOverlapError as error:
+        raise NoOverlapError(
+            f"{before} and {after} do not lie where {map_path} does; give the images of this map"
+        ) from error
     one, other = (
         AlignedImage(scene, grid, whole_pixel_offset(grid, scene.grid) if not scene.placement else None)
         for scene in (pair.before, pair.after)
