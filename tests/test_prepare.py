@@ -1,6 +1,7 @@
 """Faster forms of a network give the same answers."""
 
 import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -83,15 +84,37 @@ def test_a_network_that_cannot_be_traced_is_left_as_it_is():
     assert fold_batch_norms(network) is network
 
 
+@pytest.mark.parametrize("backbone", ["resnet10-narrow", "efficientnet-lite0"])
+def test_bf16_begins_in_float32(backbone):
+    network = build_network("lsafnet-tiny", num_classes=5, backbone=backbone).eval()
+    prepared = prepare(network, "cpu", "bf16")
+    made = {}  # the maps of convolutions: number type, and how much smaller than the image
+    for name, module in prepared.named_modules():
+        if isinstance(module, nn.Conv2d) and "backbone" in name:
+            module.register_forward_hook(
+                lambda _, _inputs, output, name=name: made.update(
+                    {name: (output.dtype, 64 // output.shape[-1])}
+                )
+            )
+    with torch.inference_mode():
+        logits = prepared(*torch.randn(2, 1, 3, 64, 64))
+    assert logits.change.dtype == torch.float32
+    assert {step for dtype, step in made.values() if dtype == torch.float32} == {2, 4}
+    assert all(dtype == torch.bfloat16 for dtype, step in made.values() if step > 4)
+
+
 def test_an_unknown_precision_is_refused():
     with pytest.raises(ValueError, match="bf16"):
         prepare(nn.Identity(), "cpu", "fp8")
 
 
-def maps_of(folder, **device):
+SHIPPED, SMALLER = None, SAMPLE / "lsafnet-tiny-made.safetensors"
+
+
+def maps_of(folder, checkpoint, **device):
     """Predict the whole sample pair; return the codes and both dates' land cover."""
     options = PredictOptions(
-        checkpoint=SAMPLE / "lsafnet-tiny-made.safetensors",
+        checkpoint=checkpoint,
         device=DeviceOptions(**device),
         output=OutputOptions(also=("before", "after")),
     )
@@ -105,10 +128,15 @@ def maps_of(folder, **device):
 
 @pytest.fixture(scope="module")
 def plain_maps(tmp_path_factory):
-    """Return what the network makes of the sample pair as it is: not folded, fp32."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lsafnet.prepare.fold_batch_norms", lambda network: network)
-        return maps_of(tmp_path_factory.mktemp("plain"), device="cpu", precision="fp32")
+    """Give what a checkpoint makes of the sample pair as it is: not folded, fp32."""
+
+    @cache
+    def predict(checkpoint):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("lsafnet.prepare.fold_batch_norms", lambda network: network)
+            return maps_of(tmp_path_factory.mktemp("plain"), checkpoint, device="cpu", precision="fp32")
+
+    return predict
 
 
 no_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -121,21 +149,25 @@ no_compiler = pytest.mark.skipif(
     "ignore:.*torch.jit:DeprecationWarning"
 )  # torch's compiler imports what torch deprecates
 @pytest.mark.parametrize(
-    "device",
+    ("checkpoint", "device"),
     [
-        {"device": "cpu", "precision": "fp32"},
-        {"device": "cpu", "precision": "bf16"},
-        pytest.param({"device": "cpu", "precision": "fp32", "compiled": True}, marks=no_compiler),
-        *(pytest.param({"device": "cuda", "precision": p}, marks=no_cuda) for p in ("fp32", "bf16", "fp16")),
-        pytest.param({"device": "cuda", "precision": "bf16", "compiled": True}, marks=no_cuda),
+        (SHIPPED, {"device": "cpu", "precision": "fp32"}),
+        (SHIPPED, {"device": "cpu", "precision": "bf16"}),
+        pytest.param(SMALLER, {"device": "cpu", "precision": "fp32", "compiled": True}, marks=no_compiler),
+        *(
+            pytest.param(SHIPPED, {"device": "cuda", "precision": p}, marks=no_cuda)
+            for p in ("fp32", "bf16", "fp16")
+        ),
+        pytest.param(SHIPPED, {"device": "cuda", "precision": "bf16", "compiled": True}, marks=no_cuda),
     ],
-    ids=lambda device: "-".join(str(value) for value in device.values()),
+    ids=str,
 )
-def test_faster_forms_agree_with_the_plain_network(plain_maps, tmp_path, device):
-    found = maps_of(tmp_path, **device)
-    valid = plain_maps[0] != 255
+def test_faster_forms_agree_with_the_plain_network(plain_maps, tmp_path, checkpoint, device):
+    plain = plain_maps(checkpoint)
+    found = maps_of(tmp_path, checkpoint, **device)
+    valid = plain[0] != 255
     np.testing.assert_array_equal(found[0] != 255, valid)
-    assert ((found[0] > 0) == (plain_maps[0] > 0))[valid].mean() >= 0.999
-    assert len(np.unique(plain_maps[0])) > 5
-    for date, expected in zip(found[1:], plain_maps[1:], strict=True):
+    assert ((found[0] > 0) == (plain[0] > 0))[valid].mean() >= 0.999
+    assert len(np.unique(plain[0])) > 5
+    for date, expected in zip(found[1:], plain[1:], strict=True):
         assert (date == expected)[valid].mean() >= 0.995

@@ -9,6 +9,7 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lsafnet.logits import ChangeLogits
+from lsafnet.parts.backbone import Backbone
 
 AUTOCAST_DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -22,7 +23,13 @@ class PreparedNetwork(nn.Module):
     def __init__(self, network: nn.Module, device: torch.device, precision: str, compiled: bool) -> None:
         super().__init__()
         self._device_type, self._dtype = device.type, AUTOCAST_DTYPES[precision]
-        folded = fold_batch_norms(deepcopy(network).eval())
+        network = deepcopy(network).eval()
+        fine = fine_convolutions(network) if precision == "bf16" else []
+        folded = fold_batch_norms(network)
+        modules = dict(folded.named_modules())
+        for name in fine:
+            if name in modules:
+                folded.set_submodule(name, _InFloat32(modules[name], device.type))
         self.memory_format = best_memory_format(folded)
         folded.to(device, memory_format=self.memory_format)  # type: ignore[call-overload]
         self.network = torch.compile(folded, dynamic=False) if compiled else folded
@@ -44,12 +51,45 @@ def prepare(
 ) -> PreparedNetwork:
     """Return a copy of `network` for inference on `device`.
 
-    precision: "fp32", "bf16" or "fp16" for convolutions; what they add up to stays float32. compile: let
-    torch.compile generate kernels for the device, which takes a while on the first call of each shape.
+    precision: "fp32", "bf16" or "fp16" for convolutions; what they add up to stays float32. With "bf16" a
+    backbone's first convolutions stay float32, see `fine_convolutions`. compile: let torch.compile generate
+    kernels for the device, which takes a while on the first call of each shape.
     """
     if precision not in AUTOCAST_DTYPES:
         raise ValueError(f"precision {precision!r}: choose {', '.join(AUTOCAST_DTYPES)}")
     return PreparedNetwork(network, torch.device(device), precision, compile)
+
+
+def fine_convolutions(network: nn.Module) -> list[str]:
+    """Return the names of the convolutions of a network's backbones that work at 1/2 and 1/4 of the image.
+
+    They do a few percent of the work and make most of bfloat16's error: what is rounded there goes through
+    every layer behind.
+    """
+    layers = [
+        f"{name}.{layer}" if name else layer
+        for name, module in network.named_modules()
+        if isinstance(module, Backbone)
+        for layer in module.fine_layers()
+    ]
+    return [
+        name
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv2d)
+        and any(name == layer or name.startswith(f"{layer}.") for layer in layers)
+    ]
+
+
+class _InFloat32(nn.Module):
+    """A module that computes in float32 within autocast."""
+
+    def __init__(self, module: nn.Module, device_type: str) -> None:
+        super().__init__()
+        self.module, self._device_type = module, device_type
+
+    def forward(self, x: Tensor) -> Any:
+        with torch.autocast(self._device_type, enabled=False):
+            return self.module(x.float())
 
 
 def best_memory_format(network: nn.Module) -> torch.memory_format:

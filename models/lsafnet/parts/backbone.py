@@ -45,6 +45,10 @@ class Backbone(nn.Module):
         super().__init__()
         self.widths = widths
 
+    def fine_layers(self) -> tuple[str, ...]:
+        """Return the names of the submodules that make the maps at 1/2 and 1/4; a backbone may name none."""
+        return ()
+
     def load_published(self, state: Mapping[str, Tensor]) -> None:
         """Start from published weights, spread over the bands; ValueError where none are known or these misfit."""
         raise ValueError(f"{len(state)} weights given, but none are known for {type(self).__name__}")
@@ -74,6 +78,10 @@ class ResNet(Backbone):
         high1 = self.layer2(mid)  # 1/8, as the next two
         high2 = self.layer3(high1)
         return Features(low, mid, high1, high2, self.layer4(high2))
+
+    def fine_layers(self) -> tuple[str, ...]:
+        """Return the names of the submodules that make the maps at 1/2 and 1/4."""
+        return "conv1", "layer1"
 
     def load_published(self, state: Mapping[str, Tensor]) -> None:
         """Start from torchvision's ImageNet weights, as `load_imagenet` does."""

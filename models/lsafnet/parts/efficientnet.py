@@ -104,6 +104,11 @@ class EfficientNetLite0(Backbone):
             x = block(x)
         return x
 
+    def fine_layers(self) -> tuple[str, ...]:
+        """Return the names of the submodules that make the maps at 1/2 and 1/4."""
+        blocks = range(sum(stage.depth for stage in STAGES[:2]))
+        return "_conv_stem", *(f"_blocks.{block}" for block in blocks)
+
     def load_published(self, state: Mapping[str, Tensor]) -> None:
         """Start from ImageNet weights, spread over the bands, without their classifier; ValueError if they misfit."""
         weights = {key: value for key, value in state.items() if not key.startswith(CLASSIFIER)}
