@@ -4,14 +4,15 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.polynomial.chebyshev import chebpts2, chebvander
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Geod, Transformer
-from scipy.interpolate import RectBivariateSpline
 
 from lsafnet_cli.types import Grid
 
 _NODES_ALONG_ROW = 129
-_NODES = 33  # along each axis; a cubic through them follows any map projection's scale to better than 1e-6
+_NODES = 33  # along each axis, for the whole grid's area
+_DEGREE = 48  # along each axis; a polynomial of it follows any map projection's scale to better than 1e-6
 
 
 class PixelAreas:
@@ -34,13 +35,6 @@ class PixelAreas:
         flattening = 1 / ellipsoid.inverse_flattening if ellipsoid.inverse_flattening else 0.0
         self._semi_major_m, self._e2 = ellipsoid.semi_major_metre, flattening * (2 - flattening)
 
-    def at(self, rows: ArrayLike, cols: ArrayLike) -> NDArray[np.float64]:
-        """Return the area of pixels whose centres lie at these rows and columns (0.5 is the first pixel's).
-
-        Pixels that look past the ellipsoid, as at the rim of a geostationary image, have none: NaN.
-        """
-        return np.asarray(self._spline.ev(rows, cols)) if self._smooth else self.exactly_at(rows, cols)
-
     def total(self) -> float:
         """Return the area of the whole grid, of which pixels that have no place on the ground are no part."""
         rows = (np.arange(_NODES) + 0.5) * (self._grid.height / _NODES)
@@ -51,35 +45,42 @@ class PixelAreas:
     def in_rows(
         self, first: int, count: int, rows: NDArray[np.int64], cols: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return the same for many pixels of a few whole rows, [first, first + count); `cols` are centres.
+        """Return the area of many pixels of a few whole rows, [first, first + count); `cols` are centres.
 
-        Along a row the area is interpolated linearly between nodes that lie close together.
+        Along a row the area is interpolated linearly between nodes that lie close together. Pixels that look past
+        the ellipsoid, as at the rim of a geostationary image, have none.
         """
         if not self._smooth:
             return np.nan_to_num(self.exactly_at(np.asarray(rows) + 0.5, cols))
-        nodes = np.linspace(0, self._grid.width, _NODES_ALONG_ROW)
-        table = self._spline(np.arange(first, first + count) + 0.5, nodes)
+        nodes = np.linspace(-1, 1, _NODES_ALONG_ROW)
+        centres = (np.arange(first, first + count) + 0.5) * (2 / self._grid.height) - 1
+        table = chebvander(centres, _DEGREE) @ self._coefficients @ chebvander(nodes, _DEGREE).T
         place = np.asarray(cols) * ((_NODES_ALONG_ROW - 1) / self._grid.width)
         left = np.minimum(place.astype(np.int64), _NODES_ALONG_ROW - 2)
         share, row = place - left, rows - first
         return np.asarray(table[row, left] * (1 - share) + table[row, left + 1] * share)
 
     @cached_property
-    def _nodes(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        rows = np.linspace(0, self._grid.height, _NODES)
-        cols = np.linspace(0, self._grid.width, _NODES)
-        return rows, cols, self.exactly_at(*np.meshgrid(rows, cols, indexing="ij"))
+    def _node_areas(self) -> NDArray[np.float64]:
+        places = (chebpts2(_DEGREE + 1) + 1) / 2
+        rows, cols = places * self._grid.height, places * self._grid.width
+        return self.exactly_at(*np.meshgrid(rows, cols, indexing="ij"))
 
     @property
     def _smooth(self) -> bool:
-        return bool(np.isfinite(self._nodes[2]).all())
+        return bool(np.isfinite(self._node_areas).all())
 
     @cached_property
-    def _spline(self) -> Any:
-        return RectBivariateSpline(*self._nodes)
+    def _coefficients(self) -> NDArray[np.float64]:
+        """Of the Chebyshev polynomial through the nodes, in rows and cols from -1 to 1."""
+        of_values = np.linalg.inv(chebvander(chebpts2(_DEGREE + 1), _DEGREE))
+        return np.asarray(of_values @ self._node_areas @ of_values.T)
 
     def exactly_at(self, rows: ArrayLike, cols: ArrayLike) -> NDArray[np.float64]:
-        """Return the same as `at`, computed for each pixel by itself."""
+        """Return the area of pixels whose centres lie at these rows and columns (0.5 is the first pixel's).
+
+        Pixels that look past the ellipsoid have none: NaN.
+        """
         row, col = np.asarray(rows, float), np.asarray(cols, float)
         (lon_up, lat_up), (lon_down, lat_down), (lon_left, lat_left), (lon_right, lat_right) = (
             self._degrees(row + down, col + right)

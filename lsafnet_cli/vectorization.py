@@ -19,7 +19,7 @@ from lsafnet_cli.stages.report import read_legend
 from lsafnet_cli.stages.vectorize import ChangeMap, vectorize_map
 from lsafnet_cli.types import Observer, SilentObserver
 
-APART_PX = 1 << 24  # from here on polygonizing may take seconds in which no Ctrl-C would be heard
+APART_PX = 1 << 25  # from here on polygonizing may take seconds in which no Ctrl-C would be heard
 
 
 @dataclass(frozen=True, slots=True)

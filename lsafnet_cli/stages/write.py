@@ -27,6 +27,12 @@ from lsafnet_cli.types import CODES, PERCENT_NODATA, Grid
 if TYPE_CHECKING:  # commands that write without a network do not wait for torch
     from lsafnet_cli.stages.stitch import Decision, Layers, Patch
 
+CHUNKS = 16  # that GDAL makes a raster's overviews in, each by one thread
+SMALLEST_CHUNK, LARGEST_CHUNK = (
+    1 << 20,
+    10 << 20,
+)  # bytes; GDAL's own, the larger, leaves small maps to one thread
+
 
 class PartStore(WorkFolder):
     """The work folder of a map: parts of each layer, and files on their way to their final names."""
@@ -200,7 +206,7 @@ class MapWriter:
     def write_layer(self, layer: str, output: Path) -> list[Path]:
         """Write one layer and its side files to the work folder, under their final names; return these."""
         style = layer_style(layer, self._provenance.legend)
-        write_cog(self.mosaic(layer), self._store.path(output.name), style)
+        write_cog(self.mosaic(layer), self._store.path(output.name), style, self._layout.grid.pixel_count)
         sides = style.side_files(output)
         for path, text in sides.items():
             self._store.path(path.name).write_text(text, encoding="utf-8")
@@ -226,8 +232,8 @@ class MapWriter:
         ]
 
 
-def write_cog(source: Path, target: Path, style: RasterStyle) -> None:
-    """Write `source` as a cloud-optimised GeoTIFF. Raises OutputError."""
+def write_cog(source: Path, target: Path, style: RasterStyle, pixel_count: int) -> None:
+    """Write `source`, of so many pixels, as a cloud-optimised GeoTIFF. Raises OutputError."""
     options = {
         "compress": style.compression,
         "blocksize": BLOCK_PX,
@@ -235,8 +241,9 @@ def write_cog(source: Path, target: Path, style: RasterStyle) -> None:
         "bigtiff": "if_safer",
         "num_threads": "all_cpus",
     }
+    chunk = int(np.clip(pixel_count / CHUNKS, SMALLEST_CHUNK, LARGEST_CHUNK))
     with (
         output_errors(target),
-        rasterio.Env(),
+        rasterio.Env(GDAL_OVR_CHUNK_MAX_SIZE=chunk),
     ):  # in any thread, GDAL's errors become exceptions and nothing else
         rasterio.shutil.copy(source, target, driver="COG", **options)
