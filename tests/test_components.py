@@ -20,7 +20,7 @@ def components_of(codes, band_rows, score):
     for top in range(0, len(codes), band_rows):
         band = codes[top : top + band_rows]
         runs = find_runs(band, top)
-        finder.add(runs, band, band != 0, 2.0 * runs.length, runs.sums(score[top : top + band_rows]))
+        finder.add(runs, runs.code != 0, 2.0 * runs.length, runs.sums(score[top : top + band_rows]))
     return finder.finish()
 
 

@@ -20,7 +20,7 @@ worlds = st.builds(
 
 
 def find_nodes(codes, band_rows):
-    finder = NodeFinder(codes.shape[1], NODATA)
+    finder = NodeFinder(codes.shape[1], NODATA, codes.dtype)
     for top in range(0, len(codes), band_rows):
         finder.add(codes[top : top + band_rows])
     return finder.finish()

@@ -54,7 +54,7 @@ def test_the_best_pieces_equal_those_of_a_plain_labelling_for_any_row_band(shape
         sums = runs.sums(percent[top : top + band_rows])
         ends = runs.row, runs.col, runs.row + 1, runs.col + runs.length
         best.add(
-            band, band != 0, runs, Pieces(runs.code.astype(int), runs.length, 2.0 * runs.length, sums, *ends)
+            runs, runs.code != 0, Pieces(runs.code.astype(int), runs.length, 2.0 * runs.length, sums, *ends)
         )
     best.finish()
     expected = pieces_by_labelling(codes, percent)

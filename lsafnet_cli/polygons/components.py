@@ -5,44 +5,62 @@ bounds the memory, not the number of pixels.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from lsafnet_cli.types import FloatArray, IntArray
+from lsafnet_cli.types import BoolArray, FloatArray, IntArray
 
 CodeArray = NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Runs of a row band, in reading order: code, row and first column on the grid, length in pixels.
-
-    `begins` (rows, cols) is True where a run begins.
-    """
+    """Runs of a row band `width` pixels wide, in reading order: code, row and first column on the grid, length."""
 
     code: CodeArray
     row: IntArray
     col: IntArray
     length: IntArray
-    begins: NDArray[np.bool_]
+    width: int
+
+    @property
+    def ends(self) -> IntArray:
+        """The index behind each run's last pixel, in the reading order of the band."""
+        return np.cumsum(self.length)
 
     @property
     def of_pixel(self) -> IntArray:
         """Each pixel's run, (rows, cols)."""
-        return (np.cumsum(self.begins.ravel()) - 1).reshape(self.begins.shape)
+        return self.spread(np.arange(len(self.code)))
 
     @property
     def centre_col(self) -> FloatArray:
         """Column of each run's centre."""
         return self.col + self.length / 2
 
-    def sums(self, values: NDArray[np.floating]) -> FloatArray:
+    def spread(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return one value for each run as (rows, cols)."""
+        return np.repeat(values, self.length).reshape(-1, self.width)
+
+    def first_row(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return one value for each run as (cols,) of the band's first row."""
+        here = self.row == self.row[0]
+        return np.repeat(values[here], self.length[here])
+
+    def last_row(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return one value for each run as (cols,) of the band's last row."""
+        here = self.row == self.row[-1]
+        return np.repeat(values[here], self.length[here])
+
+    def sums(self, values: NDArray[np.integer] | NDArray[np.floating]) -> FloatArray:
         """Return the sum over each run of (rows, cols) values."""
-        starts = np.concatenate([[0], np.cumsum(self.length)[:-1]])
-        return np.asarray(np.add.reduceat(values.ravel().astype(np.float64), starts))
+        number = np.int64 if np.issubdtype(values.dtype, np.integer) else np.float64
+        summed = np.add.reduceat(values.ravel(), self.ends - self.length, dtype=number)
+        return summed.astype(np.float64)
 
 
 def find_runs(codes: NDArray[np.unsignedinteger], top: int) -> Runs:
@@ -56,7 +74,7 @@ def find_runs(codes: NDArray[np.unsignedinteger], top: int) -> Runs:
         row=starts // width + top,
         col=starts % width,
         length=np.diff(starts, append=codes.size),
-        begins=begins,
+        width=width,
     )
 
 
@@ -80,44 +98,39 @@ class Components:
 
 
 class ComponentFinder:
-    """Takes row bands from top to bottom and tells the components of their pixels where `wanted` is True."""
+    """Takes row bands from top to bottom and tells the components of their wanted runs."""
 
     def __init__(self, width: int) -> None:
         self._width = width
         self._pieces: list[Components] = []
         self._links: list[IntArray] = []
         self._count = 0
-        self._last_codes: NDArray[np.int32] | None = None
+        self._last_codes: IntArray | None = None
         self._last_pieces: IntArray = np.empty(0, np.int64)
         self.component_of_piece: IntArray = np.empty(0, np.int64)
 
-    def add(
-        self, runs: Runs, codes: NDArray[np.unsignedinteger], wanted: NDArray[np.bool_],
-        area_m2: FloatArray, score: FloatArray,
-    ) -> IntArray:  # fmt: skip
-        """Take the next row band: its runs, (rows, cols) codes and wish, and each run's area and summed score.
+    def add(self, runs: Runs, wanted: BoolArray, area_m2: FloatArray, score: FloatArray) -> IntArray:
+        """Take the next row band: its runs, and of each whether it is wanted, its area and its summed score.
 
         Return each run's piece, a number that counts on from band to band; -1 where it is not wanted.
         """
-        of_pixel = runs.of_pixel
-        piece_of_run = label_runs(of_pixel, codes, wanted)
-        kept = piece_of_run >= 0
-        piece = piece_of_run[kept]
+        piece_of_run = label_runs(runs, wanted)
+        piece = piece_of_run[wanted]
         _, first = np.unique(piece, return_index=True)
         self._pieces.append(
             _gather(
-                piece, len(first), first, (runs.row * self._width + runs.col)[kept],
-                runs.code[kept], runs.length[kept], area_m2[kept], score[kept],
+                piece, len(first), first, (runs.row * self._width + runs.col)[wanted],
+                runs.code[wanted], runs.length[wanted], area_m2[wanted], score[wanted],
             )
         )  # fmt: skip
-        numbers = np.where(kept, piece_of_run + self._count, -1)
-        sought = np.where(wanted, codes.astype(np.int32), -1)
-        self._link_bands(sought[0], numbers[of_pixel[0]])
-        self._last_codes, self._last_pieces = sought[-1], numbers[of_pixel[-1]]
+        numbers = np.where(wanted, piece_of_run + self._count, -1)
+        sought = np.where(wanted, runs.code.astype(np.int64), -1)
+        self._link_bands(runs.first_row(sought), runs.first_row(numbers))
+        self._last_codes, self._last_pieces = runs.last_row(sought), runs.last_row(numbers)
         self._count += len(first)
         return numbers
 
-    def _link_bands(self, codes: NDArray[np.int32], pieces: IntArray) -> None:
+    def _link_bands(self, codes: IntArray, pieces: IntArray) -> None:
         if self._last_codes is not None:
             same = (codes >= 0) & (codes == self._last_codes)
             self._links.append(np.unique(np.stack([self._last_pieces[same], pieces[same]]), axis=1))
@@ -136,30 +149,28 @@ class ComponentFinder:
         return Components(*(getattr(whole, name)[order] for name in _FIELDS))
 
 
-def label_runs(of_pixel: IntArray, codes: NDArray[np.unsignedinteger], wanted: NDArray[np.bool_]) -> IntArray:
+def label_runs(runs: Runs, wanted: BoolArray) -> IntArray:
     """Return the piece of each run of a row band, counted from 0; -1 where it is not wanted."""
-    count = int(of_pixel[-1, -1]) + 1
-    labels = label_linked(_links_within(of_pixel, codes, wanted), count)
-    kept = np.zeros(count, bool)
-    kept[of_pixel[wanted]] = True
-    piece_of_run = np.full(count, -1, np.int64)
-    piece_of_run[kept] = np.unique(labels[kept], return_inverse=True)[1]
+    labels = label_linked(_links_within(runs, wanted), len(runs.code))
+    piece_of_run = np.full(len(runs.code), -1, np.int64)
+    piece_of_run[wanted] = np.unique(labels[wanted], return_inverse=True)[1]
     return piece_of_run
 
 
 _FIELDS = ("first_pixel", "code", "pixels", "area_m2", "score")
 
 
-def _links_within(
-    of_pixel: IntArray, codes: NDArray[np.unsignedinteger], wanted: NDArray[np.bool_]
-) -> IntArray:
-    """Return (2, links) runs that touch along a row border, each pair about once."""
-    same = wanted[1:] & (codes[1:] == codes[:-1])
-    above, below = of_pixel[:-1], of_pixel[1:]
-    begins = np.ones(same.shape, bool)
-    begins[:, 1:] = (above[:, 1:] != above[:, :-1]) | (below[:, 1:] != below[:, :-1])
-    links = same & begins
-    return np.stack([above[links], below[links]])
+def _links_within(runs: Runs, wanted: BoolArray) -> IntArray:
+    """Return (2, links) runs of one code that touch along a row border, each pair once."""
+    ends = runs.ends
+    above = np.flatnonzero(wanted & (runs.row < runs.row[-1]))
+    first = np.searchsorted(ends, ends[above] - runs.length[above] + runs.width, side="right")
+    last = np.searchsorted(ends, ends[above] + runs.width)  # the runs under the first and the last pixel
+    count = last - first + 1
+    above = np.repeat(above, count)
+    below = np.repeat(last + 1 - np.cumsum(count), count) + np.arange(len(above))
+    same = runs.code[above] == runs.code[below]
+    return np.stack([above[same], below[same]])
 
 
 def label_linked(links: IntArray, count: int) -> IntArray:

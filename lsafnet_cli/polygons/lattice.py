@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import shapely
 from affine import Affine
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from lsafnet_cli.types import BoolArray, Grid, IntArray, apply_affine
 
@@ -47,30 +47,30 @@ class NodeFinder:
     Two pieces of one code never share an edge, so codes suffice. Beyond the raster lies `outside`.
     """
 
-    def __init__(self, width: int, outside: int) -> None:
+    def __init__(self, width: int, outside: int, dtype: DTypeLike) -> None:
         self._width, self._outside = width, outside
-        self._last_row = np.full(width + 2, outside, np.int32)
+        self._last_row = np.full(width + 2, outside, dtype)
         self._next = 0
         self._cols: list[IntArray] = []
         self._rows: list[IntArray] = []
 
     def add(self, codes: NDArray[np.integer]) -> None:
         """Take the next (rows, cols) codes."""
-        framed = np.full((len(codes) + 1, self._width + 2), self._outside, np.int32)
+        framed = np.full((len(codes) + 1, self._width + 2), self._outside, self._last_row.dtype)
         framed[0] = self._last_row
         framed[1:, 1:-1] = codes
         self._last_row = framed[-1].copy()
         beside = framed[:, 1:] != framed[:, :-1]
         below = framed[1:] != framed[:-1]
         borders = beside[:-1].astype(np.int8) + beside[1:] + below[:, 1:] + below[:, :-1]
-        rows, cols = np.nonzero(borders >= 3)
+        rows, cols = np.divmod(np.flatnonzero(borders >= 3), self._width + 1)
         self._cols.append(cols)
         self._rows.append(rows + self._next)
         self._next += len(codes)
 
     def finish(self) -> Nodes:
         """Return the nodes, once every row band has been added."""
-        self.add(np.full((1, self._width), self._outside))
+        self.add(np.full((1, self._width), self._outside, self._last_row.dtype))
         cols, rows = np.concatenate(self._cols), np.concatenate(self._rows)
         return Nodes.of(self._width, self._next - 1, cols, rows)
 

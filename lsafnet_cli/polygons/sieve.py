@@ -29,23 +29,21 @@ def sieve_map(source: str | Path, target: Path, nodata: int, min_area: float) ->
     """
     with rasterio_open(source) as codes:
         finder, borders = ComponentFinder(codes.width), BorderCounter()
-        for runs, pixels, valid, areas in _bands(codes, nodata):
-            pieces = finder.add(runs, pixels, valid, areas, np.zeros(len(areas)))
-            borders.add(pieces[runs.of_pixel])
+        for runs, areas in _bands(codes):
+            borders.add(runs.spread(finder.add(runs, runs.code != nodata, areas, np.zeros(len(areas)))))
         components = finder.finish()
         regions = Regions(components.code, components.area_m2, *borders.between(finder.component_of_piece))
         new_codes = merge_small(regions, min_area)[finder.component_of_piece]
         _write_sieved(codes, target, nodata, new_codes)
 
 
-def _bands(codes: Any, nodata: int) -> Iterator[tuple[Runs, Any, NDArray[np.bool_], FloatArray]]:
+def _bands(codes: Any) -> Iterator[tuple[Runs, FloatArray]]:
     grid = grid_of(codes)
     areas = PixelAreas(grid) if codes.crs is not None else None
     for window in row_windows(grid):
-        pixels = codes.read(1, window=window)
-        runs = find_runs(pixels, window.row_off)
+        runs = find_runs(codes.read(1, window=window), window.row_off)
         size = run_areas(runs, areas) if areas is not None else runs.length.astype(np.float64)
-        yield runs, pixels, pixels != nodata, size
+        yield runs, size
 
 
 def _write_sieved(codes: Any, target: Path, nodata: int, new_code_of_piece: NDArray[np.uint16]) -> None:
@@ -55,12 +53,11 @@ def _write_sieved(codes: Any, target: Path, nodata: int, new_code_of_piece: NDAr
     first = 0
     with rasterio.open(target, "w", **profile, **size, **tiles) as sieved:
         for window in row_windows(grid_of(codes)):
-            pixels = codes.read(1, window=window)
-            of_pixel = find_runs(pixels, window.row_off).of_pixel
-            pieces = label_runs(of_pixel, pixels, pixels != nodata)
-            code_of_run = np.full(len(pieces), nodata, pixels.dtype)
+            runs = find_runs(codes.read(1, window=window), window.row_off)
+            pieces = label_runs(runs, runs.code != nodata)
+            code_of_run = np.full(len(pieces), nodata, codes.dtypes[0])
             code_of_run[pieces >= 0] = new_code_of_piece[pieces[pieces >= 0] + first]
-            sieved.write(code_of_run[of_pixel], 1, window=window)
+            sieved.write(runs.spread(code_of_run), 1, window=window)
             first += int(pieces.max(initial=-1)) + 1
 
 

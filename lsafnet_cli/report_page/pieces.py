@@ -16,7 +16,7 @@ from lsafnet_cli.ground import PixelAreas
 from lsafnet_cli.polygons.components import Runs, find_runs, label_linked, label_runs
 from lsafnet_cli.row_bands import row_windows, run_areas
 from lsafnet_cli.stages.read import grid_of, open_raster
-from lsafnet_cli.types import FloatArray, IntArray
+from lsafnet_cli.types import BoolArray, FloatArray, IntArray
 
 PIXELS_AT_ONCE = 1 << 20
 LEAST_UNCERTAIN_PX = 25  # smaller pieces are mostly uncertain, and seldom worth a look
@@ -103,18 +103,17 @@ class BestPieces:
         self._last_codes: IntArray | None = None
         self._last_piece: IntArray = np.empty(0, np.int64)
 
-    def add(
-        self, codes: NDArray[np.unsignedinteger], wanted: NDArray[np.bool_], runs: Runs, found: Pieces
-    ) -> None:
-        """Take the next band: (rows, cols) codes and wish, its runs, and each run as a piece of its own."""
-        piece_of_run = label_runs(runs.of_pixel, codes, wanted)
-        kept = piece_of_run >= 0
-        new = found.take(kept).joined(piece_of_run[kept], int(piece_of_run.max(initial=-1)) + 1)
+    def add(self, runs: Runs, wanted: BoolArray, found: Pieces) -> None:
+        """Take the next band: its runs, whether each is wanted, and each as a piece of its own."""
+        piece_of_run = label_runs(runs, wanted)
+        new = found.take(wanted).joined(piece_of_run[wanted], int(piece_of_run.max(initial=-1)) + 1)
         before = len(self._open.code)
         all_pieces = self._open + new
-        labels = label_linked(self._links(codes[0], piece_of_run[runs.of_pixel[0]]), len(all_pieces.code))
+        labels = label_linked(
+            self._links(runs.first_row(found.code), runs.first_row(piece_of_run)), len(all_pieces.code)
+        )
         whole = all_pieces.joined(labels, int(labels.max(initial=-1)) + 1)
-        last_piece = piece_of_run[runs.of_pixel[-1]]
+        last_piece = runs.last_row(piece_of_run)
         goes_on = last_piece >= 0
         last_piece[goes_on] = labels[before + last_piece[goes_on]]
         still_open = np.unique(last_piece[goes_on])
@@ -123,9 +122,9 @@ class BestPieces:
         self._keep(whole.take(closed))
         self._open = whole.take(still_open)
         last_piece[goes_on] = np.searchsorted(still_open, last_piece[goes_on])
-        self._last_codes, self._last_piece = codes[-1].astype(np.int64), last_piece
+        self._last_codes, self._last_piece = runs.last_row(found.code), last_piece
 
-    def _links(self, codes: NDArray[np.unsignedinteger], piece: IntArray) -> IntArray:
+    def _links(self, codes: IntArray, piece: IntArray) -> IntArray:
         """Return (2, links) open pieces and new ones that touch along the border of two bands."""
         if self._last_codes is None:
             return np.empty((2, 0), np.int64)
@@ -150,9 +149,8 @@ def find_best_pieces(map_path: str, probability: str | None, codes: IntArray, co
     """
     best = BestPieces(count)
     for pixels, percent, top, areas in _rows(map_path, probability):
-        wanted = np.isin(pixels, codes)
         runs = find_runs(pixels, top)
-        best.add(pixels, wanted, runs, _as_pieces(runs, run_areas(runs, areas), percent))
+        best.add(runs, np.isin(runs.code, codes), _as_pieces(runs, run_areas(runs, areas), percent))
     return best.finish()
 
 

@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from lsafnet_cli.classes import Legend
 from lsafnet_cli.ground import PixelAreas, pixel_sides_m
-from lsafnet_cli.polygons.components import ComponentFinder, Components, find_runs
+from lsafnet_cli.polygons.components import ComponentFinder, Components, Runs, find_runs
 from lsafnet_cli.polygons.files import write_polygon_files
 from lsafnet_cli.polygons.lattice import (
     NodeFinder,
@@ -35,7 +35,7 @@ from lsafnet_cli.polygons.sieve import sieve_map
 from lsafnet_cli.polygons.table import Batch, Layer
 from lsafnet_cli.row_bands import row_windows, run_areas
 from lsafnet_cli.stages.read import grid_of, rasterio_open
-from lsafnet_cli.types import IntArray
+from lsafnet_cli.types import FloatArray, IntArray
 
 BATCH = 20_000  # polygons handled at once
 CACHE_BYTES = 64 << 20
@@ -90,27 +90,29 @@ def sieved(change_map: ChangeMap, target: Path, min_area: float) -> str | Path:
 def find_pieces(codes: Any, change_map: ChangeMap, mask_path: Path, options: PolygonOptions) -> Pieces:
     """Find the pieces of the wanted transitions in an open map of codes, row band by row band."""
     grid, legend = grid_of(codes), change_map.legend
-    wanted = np.zeros(np.iinfo(codes.dtypes[0]).max + 1, bool)
-    wanted[wanted_codes(legend, options.classes)] = True
-    finder, nodes = ComponentFinder(codes.width), NodeFinder(codes.width, legend.nodata)
+    sought = wanted_codes(legend, options.classes)
+    wanted = np.zeros(np.iinfo(codes.dtypes[0]).max + 1, np.uint8)
+    wanted[sought] = 1
+    shown = np.zeros(len(wanted), codes.dtypes[0])  # a code where borders matter, else 0
+    shown[[*sought, legend.nodata]] = [*sought, legend.nodata]
+    finder, nodes = ComponentFinder(codes.width), NodeFinder(codes.width, legend.nodata, shown.dtype)
     areas = PixelAreas(grid) if codes.crs is not None else None
     with _open_mask(mask_path, codes) as mask:
         for window in row_windows(grid):
-            pixels = codes.read(1, window=window)
-            changed = wanted[pixels]
-            runs = find_runs(pixels, window.row_off)
-            score = runs.sums(_read_probability(change_map.probability, window, pixels.shape))
-            finder.add(runs, pixels, changed, run_areas(runs, areas), score)
-            nodes.add(np.where(changed | (pixels == legend.nodata), pixels, 0))
-            mask.write(changed.astype(np.uint8), 1, window=window)
+            runs = find_runs(codes.read(1, window=window), window.row_off)
+            score = _scores(runs, change_map.probability, window)
+            finder.add(runs, wanted[runs.code] > 0, run_areas(runs, areas), score)
+            nodes.add(runs.spread(shown[runs.code]))
+            mask.write(runs.spread(wanted[runs.code]), 1, window=window)
     return Pieces(finder.finish(), nodes.finish(), mask_path)
 
 
-def _read_probability(path: Path | None, window: Window, shape: tuple[int, ...]) -> NDArray[np.floating]:
-    if path is None:
-        return np.full(shape, np.nan, np.float32)
-    with rasterio_open(path) as dataset:
-        return np.asarray(dataset.read(1, window=window) / np.float32(100))
+def _scores(runs: Runs, probability: Path | None, window: Window) -> FloatArray:
+    """Return the summed probability of each run of a row band; NaN where it is not known."""
+    if probability is None:
+        return np.full(len(runs.code), np.nan)
+    with rasterio_open(probability) as dataset:
+        return runs.sums(dataset.read(1, window=window)) / 100
 
 
 @contextmanager
