@@ -20,6 +20,7 @@ import torch
 from rasterio.windows import Window
 
 import one_conv
+from device_watch import DeviceWatch
 from lsafnet import load_checkpoint
 from lsafnet.logits import ChangeLogits
 from lsafnet.prepare import prepare
@@ -156,10 +157,11 @@ def main() -> None:
     options = parser.parse_args()
     one_conv.register()
     start = time.perf_counter()
-    stages = WHAT[options.what](options)
+    with DeviceWatch(options.device) as watch:
+        stages = WHAT[options.what](options)
     seconds = stages.pop("forward", None) or time.perf_counter() - start
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(json.dumps({"seconds": seconds, "peak_mb": peak / 1024, "stages": stages}))
+    print(json.dumps({"seconds": seconds, "peak_mb": peak / 1024, "stages": stages, "busy": watch.percent}))
 
 
 if __name__ == "__main__":

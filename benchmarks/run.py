@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 import one_conv
+from on_cuda import cuda
 from scenes import make_pair
 
 HERE = Path(__file__).parent
@@ -149,49 +150,6 @@ def _command(folder: Path, *words: str) -> None:
     subprocess.run(
         [sys.executable, "-m", "lsafnet_cli.app", *words, "-q"], cwd=folder, capture_output=True, check=True
     )
-
-
-def cuda(bench: Bench) -> Iterator[Row]:
-    """The whole command on a CUDA device: tiles and batches, efficiency, rate, share of the card's matrix rate."""
-    peak = _matrix_rate()
-    yield (
-        torch.cuda.get_device_name(),
-        "batch",
-        "Mpx/s",
-        "efficiency",
-        f"share of {peak / 1e12:.0f} TFLOP/s (bf16)",
-    )
-    flop_512 = 720.9e9
-    for tile in (512, 1024):
-        checkpoint = bench.checkpoint("lsafnet", tile)
-        for batch in (1, 4, 16, 32):
-            options = ("--batch", str(batch), "--precision", "bf16", "--device", "cuda")
-            alone = bench.measure("bare", checkpoint, 16384, *options)["seconds"]
-            whole = bench.measure("predict", checkpoint, 16384, *options)["seconds"]
-            tiles = (-(-(16384 - tile) // (tile - tile // 4)) + 1) ** 2
-            share = tiles * flop_512 * (tile / 512) ** 2 / whole / peak
-            yield (
-                f"tile {tile}",
-                batch,
-                f"{16384**2 / whole / 1e6:.1f}",
-                f"{alone / whole:.3f}",
-                f"{share:.2f}",
-            )
-
-
-def _matrix_rate() -> float:
-    """Return the FLOP/s of a large bf16 matrix product."""
-    side, rounds = 8192, 20
-    matrix = torch.randn(side, side, device="cuda", dtype=torch.bfloat16)
-    for _ in range(3):
-        matrix @ matrix
-    begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    begin.record()
-    for _ in range(rounds):
-        matrix @ matrix
-    end.record()
-    torch.cuda.synchronize()
-    return 2 * side**3 * rounds / (begin.elapsed_time(end) / 1000)
 
 
 SECTIONS: dict[str, Callable[[Bench], Iterator[Row]]] = {
