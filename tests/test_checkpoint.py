@@ -25,6 +25,7 @@ from lsafnet.checkpoint_info import (
     Normalization,
     read_checkpoint_info,
 )
+from lsafnet.texts import one_line
 
 STATISTICS = BandStatistics((100.0, 110.5, 120.0), (50.0, 40.0, 30.25))
 INFO = CheckpointInfo(
@@ -296,3 +297,12 @@ def test_a_pickle_that_is_no_state_dict_is_refused(tmp_path: Path) -> None:
     for value in ([1, 2], {}, {"epoch": 3}, {"weight": [1.0]}, torch.zeros(1)):
         torch.save(value, tmp_path / "other.pth")
         assert "no state dict" in refusal(load_state_dict_file, tmp_path / "other.pth")
+
+
+def test_long_errors_are_cut_between_words():
+    assert one_line("a\n b") == "a b"
+    words = [f"word{number}" for number in range(100)]
+    cut = one_line(" ".join(words))
+    assert cut.endswith(" ...")
+    assert len(cut) < 250
+    assert set(cut.removesuffix(" ...").split()) <= set(words)

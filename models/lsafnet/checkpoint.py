@@ -21,6 +21,7 @@ from lsafnet.checkpoint_info import (
     read_checkpoint_info,
 )
 from lsafnet.registry import build_network, network_spec
+from lsafnet.texts import one_line
 
 __all__ = [
     "Checkpoint",
@@ -184,8 +185,3 @@ def _unwrap(found: Any) -> Any:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             return found[key]
     return found
-
-
-def one_line(text: object) -> str:
-    """Return a text on one line, shortened."""
-    return " ".join(str(text).split())[:200]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lsafnet.parts.layers import pointwise
 from lsafnet.parts.residual import Block, Bottleneck, ResidualBlock, residual_stage
+from lsafnet.texts import one_line
 
 
 class Features(NamedTuple):
@@ -178,6 +179,4 @@ def fit_weights(backbone: Backbone, weights: Mapping[str, Tensor]) -> None:
     try:
         backbone.load_state_dict(weights)
     except RuntimeError as error:
-        raise ValueError(
-            f"the weights do not fit the backbone: {' '.join(str(error).split())[:200]}"
-        ) from error
+        raise ValueError(f"the weights do not fit the backbone: {one_line(error)}") from error
