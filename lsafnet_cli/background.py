@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Generic, Self, TypeVar
 
 Item = TypeVar("Item")
@@ -159,8 +160,12 @@ class Background(Generic[Item]):
                 return self._waiting.get(timeout=_POLL_SECONDS)
 
 
-def run_beside(function: Callable[..., Item], *arguments: Any) -> Item:
-    """Return `function(*arguments)`, run in a thread, so that a Ctrl-C is heard while C code is at work there."""
+@contextmanager
+def beside(function: Callable[..., Item], *arguments: Any) -> Iterator[Callable[[], Item]]:
+    """Begin `function(*arguments)` in a thread, and give a call that waits for its result or raises its error.
+
+    A Ctrl-C is heard while C code is at work there. A block left by an error waits for the thread.
+    """
     results: list[Item] = []
     errors: list[BaseException] = []
 
@@ -171,33 +176,59 @@ def run_beside(function: Callable[..., Item], *arguments: Any) -> Item:
             errors.append(error)
 
     thread = threading.Thread(target=work, name="beside", daemon=True)
+
+    def wait() -> Item:
+        while thread.is_alive():
+            thread.join(_POLL_SECONDS)
+        if errors:
+            raise errors[0]
+        return results[0]
+
     thread.start()
-    while thread.is_alive():
-        thread.join(_POLL_SECONDS)
-    if errors:
-        raise errors[0]
-    return results[0]
+    try:
+        yield wait
+    except Exception:
+        thread.join()
+        raise
 
 
-def run_apart(function: Callable[..., Item], *arguments: Any) -> Item:
-    """Return `function(*arguments)`, run in a Python process of its own, which an interruption ends at once.
+def run_beside(function: Callable[..., Item], *arguments: Any) -> Item:
+    """Return `function(*arguments)`, run in a thread, so that a Ctrl-C is heard while C code is at work there."""
+    with beside(function, *arguments) as wait:
+        return wait()
+
+
+@contextmanager
+def apart(function: Callable[..., Item], *arguments: Any) -> Iterator[Callable[[], Item]]:
+    """Begin `function(*arguments)` in a Python process of its own, and give a call that waits for its result.
 
     For C code that holds the interpreter for long. Function, arguments and result are pickled; what the
-    function raises is raised here.
+    function raises the call raises. A block left by an error or an interruption ends the process at once.
     """
     command = [sys.executable, "-c", "from lsafnet_cli.background import _serve; _serve()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
-            answer, _ = process.communicate(pickle.dumps((function, arguments)))
+            assert process.stdin is not None
+            with (
+                suppress(BrokenPipeError),
+                process.stdin as pipe,
+            ):  # a child that died is told of by its exit code
+                pipe.write(pickle.dumps((function, arguments)))
+            yield partial(_answer_of, process, function.__name__)
         except BaseException:
             process.kill()
             raise
-    if process.returncode != 0:
-        raise RuntimeError(f"{function.__name__} ended with exit code {process.returncode}")
+
+
+def _answer_of(process: subprocess.Popen[bytes], name: str) -> Any:
+    assert process.stdout is not None
+    answer = process.stdout.read()
+    if process.wait() != 0:
+        raise RuntimeError(f"{name} ended with exit code {process.returncode}")
     result, error = pickle.loads(answer)  # noqa: S301 - written by this program's own child
     if error is not None:
         raise error
-    return result  # type: ignore[no-any-return]
+    return result
 
 
 def _serve() -> None:

@@ -1,5 +1,7 @@
 """From finished parts to finished files: polygons and pictures first, the map last."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from lsafnet_cli.background import run_beside
@@ -12,7 +14,7 @@ from lsafnet_cli.stages.report import ChangeTable, RunReport, change_table
 from lsafnet_cli.stages.vectorize import ChangeMap
 from lsafnet_cli.stages.write import MapWriter, PartStore
 from lsafnet_cli.types import CODES
-from lsafnet_cli.vectorization import publish_polygons, vectorize_to
+from lsafnet_cli.vectorization import publish_polygons, vectorizing
 
 
 def write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[ChangeTable, int | None]:
@@ -28,14 +30,15 @@ def write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[Chang
 def _write_outputs(run: Run, store: PartStore, paths: OutputPaths) -> tuple[ChangeTable, int | None]:
     writer = MapWriter(store, run.layout, run.provenance)
     finished: list[Path] = []
-    with run.timed("write"):
-        for layer, path in (*paths.layers.items(), (CODES, paths.map)):
-            finished += run_beside(writer.write_layer, layer, path)
-        table = change_table(store.path(paths.map.name), run.decision.legend)
-    polygon_count = None
-    if paths.polygons:
-        with run.timed("polygons"):
-            polygon_count = write_polygons(run, store, writer, paths)
+    with drawing_polygons(run, store, writer, paths) as polygons:
+        with run.timed("write"):
+            for layer, path in (*paths.layers.items(), (CODES, paths.map)):
+                finished += run_beside(writer.write_layer, layer, path)
+            table = change_table(store.path(paths.map.name), run.decision.legend)
+        polygon_count = None
+        if polygons is not None:
+            with run.timed("polygons"):  # what they take longer than the map
+                polygon_count = polygons()
     if paths.quicklook:
         picture = store.path(paths.quicklook.name)
         draw_quicklook(picture, run.mapped, store.path(paths.map.name), run.provenance, table)
@@ -69,8 +72,15 @@ def write_page(run: Run, store: PartStore, paths: OutputPaths, page: Path, table
     pages.write_page(store.path(page.name), content, pages.default_title(paths.map), pages.PageOptions())
 
 
-def write_polygons(run: Run, store: PartStore, writer: MapWriter, paths: OutputPaths) -> int:
-    """Write every polygon file that was asked for; return how many polygons there are."""
+def drawing_polygons(
+    run: Run, store: PartStore, writer: MapWriter, paths: OutputPaths
+) -> AbstractContextManager[Callable[[], int] | None]:
+    """Begin every polygon file that was asked for, and give a call that waits for the number of polygons.
+
+    They are drawn from the parts, while the map is written. Gives None where none were asked for.
+    """
+    if not paths.polygons:
+        return nullcontext()
     provenance = run.provenance
     change_map = ChangeMap(
         codes=writer.mosaic(CODES),
@@ -81,7 +91,7 @@ def write_polygons(run: Run, store: PartStore, writer: MapWriter, paths: OutputP
         scene=run.options.output.scene or paths.map.stem,
     )
     targets = [store.path(path.name) for path in paths.polygons]
-    return vectorize_to(change_map, targets, run.options.polygons, run.pair.grid.pixel_count)
+    return vectorizing(change_map, targets, run.options.polygons, run.pair.grid.pixel_count)
 
 
 def make_report(

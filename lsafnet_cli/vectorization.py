@@ -1,12 +1,13 @@
 """Polygons from a map that exists: what `lsafnet vectorize` does."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from lsafnet_cli.background import run_apart, run_beside
+from lsafnet_cli.background import apart, beside
 from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.outputs import check_path, layer_path
 from lsafnet_cli.polygons.names import check_polygon_name, side_files
@@ -65,8 +66,8 @@ def vectorize_changes(
     with locked(store.folder):
         try:
             targets = [store.path(path.name) for path in outputs]
-            with open_raster(changes):
-                count = vectorize_to(change_map, targets, options, pixel_count)
+            with open_raster(changes), vectorizing(change_map, targets, options, pixel_count) as wait:
+                count = wait()
             publish_polygons(store, outputs)
         finally:
             store.remove()
@@ -113,14 +114,14 @@ def _tagged_date(tags: dict[str, str], name: str) -> date | None:
         return None
 
 
-def vectorize_to(
+def vectorizing(
     change_map: ChangeMap, targets: list[Path], options: PolygonOptions, pixel_count: int
-) -> int:
-    """Write polygon files where an interruption is heard: large maps in a process of their own."""
-    count: int = (run_apart if pixel_count >= APART_PX else run_beside)(
-        vectorize_map, change_map, targets, options
-    )
-    return count
+) -> AbstractContextManager[Callable[[], int]]:
+    """Begin to write polygon files, and give a call that waits for the number of polygons.
+
+    It goes on where an interruption is heard: large maps in a process of their own.
+    """
+    return (apart if pixel_count >= APART_PX else beside)(vectorize_map, change_map, targets, options)
 
 
 def publish_polygons(store: WorkFolder, paths: Sequence[Path]) -> None:

@@ -1,10 +1,11 @@
+import os
 import threading
 import time
 from contextlib import closing
 
 import pytest
 
-from lsafnet_cli.background import Background, run_ahead, run_apart, run_beside, run_in_lanes
+from lsafnet_cli.background import Background, apart, beside, run_ahead, run_in_lanes
 
 
 def threads() -> int:
@@ -123,11 +124,37 @@ def test_lanes_work_at_the_same_time():
     assert len(list(run_in_lanes(lambda _: together.wait(), range(4), 2))) == 4
 
 
-@pytest.mark.parametrize("run", [run_beside, run_apart])
-def test_work_elsewhere_returns_its_result_or_raises_its_error(run):
-    assert run(divmod, 17, 5) == (3, 2)
-    with pytest.raises(ZeroDivisionError):
-        run(divmod, 17, 0)
+@pytest.mark.parametrize("start", [beside, apart])
+def test_work_elsewhere_returns_its_result_or_raises_its_error(start):
+    with start(divmod, 17, 5) as one, start(divmod, 9, 4) as other:
+        assert (other(), one()) == ((2, 1), (3, 2))
+    with pytest.raises(ZeroDivisionError), start(divmod, 17, 0) as wait:
+        wait()
+
+
+def test_an_error_waits_for_the_thread_beside():
+    ended = threading.Event()
+
+    def work():
+        time.sleep(0.2)
+        ended.set()
+
+    with pytest.raises(KeyError), beside(work):
+        raise KeyError
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt])
+def test_an_error_ends_the_process_apart(error):
+    start = time.monotonic()
+    with pytest.raises(error), apart(time.sleep, 60):
+        raise error
+    assert time.monotonic() - start < 30  # it would have slept for a minute
+
+
+def test_a_process_apart_that_dies_is_told_of():
+    with pytest.raises(RuntimeError, match="_exit ended with exit code 7"), apart(os._exit, 7) as wait:
+        wait()
 
 
 def test_the_thread_ends_though_a_wake_up_was_lost():

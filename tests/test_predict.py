@@ -15,6 +15,7 @@ from rasterio.features import rasterize
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.classes import Legend, transition_codes
 from lsafnet_cli.compute import compute_parts
+from lsafnet_cli.polygons.options import PolygonOptions
 from lsafnet_cli.provenance import LEGEND
 from lsafnet_cli.run import prepare_run
 from lsafnet_cli.stages.read import rasterio_open, read_pair
@@ -46,6 +47,21 @@ def test_the_map_lies_where_the_before_image_lies(pair, tiny_checkpoint, tmp_pat
     values, counts = np.unique(codes[codes > 0], return_counts=True)
     assert counted == dict(zip(values.tolist(), counts.tolist(), strict=True))
     assert report.table.valid_pixels == codes.size
+
+
+@pytest.mark.parametrize("name", ["changes.mask.tif", "changes.sieved.tif"])
+def test_polygons_do_not_write_over_a_map_of_any_name(pair, tiny_checkpoint, tmp_path, name):
+    usual = codes_of(pair, tiny_checkpoint, tmp_path)
+    options = PredictOptions(
+        checkpoint=tiny_checkpoint,
+        polygons=PolygonOptions(min_area_m2=1),
+        output=OutputOptions((tmp_path / "changes.gpkg",)),
+    )
+    report = predict_change(*pair, tmp_path / name, options)
+    with rasterio.open(tmp_path / name) as dataset:
+        np.testing.assert_array_equal(dataset.read(1), usual)
+    assert report.polygon_count
+    assert list(report.seconds) == ["map", "write", "polygons"]
 
 
 def test_the_map_does_not_depend_on_the_batch_size(pair, tiny_checkpoint, tmp_path):

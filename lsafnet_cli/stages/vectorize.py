@@ -69,9 +69,9 @@ def vectorize_map(change_map: ChangeMap, targets: list[Path], options: PolygonOp
     Memory follows their number, not the number of pixels. Raises OptionError, OutputError.
     """
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
-        codes_path = sieved(change_map, targets[0].with_name("changes.sieved.tif"), options.min_area_m2)
+        codes_path = sieved(change_map, targets[0].with_name("sieved.work"), options.min_area_m2)
         with rasterio_open(codes_path) as codes:
-            pieces = find_pieces(codes, change_map, targets[0].with_name("changes.mask.tif"), options)
+            pieces = find_pieces(codes, change_map, targets[0].with_name("mask.work"), options)
             layer = Layer(
                 grid_of(codes), change_map.legend, change_map.before_date, change_map.after_date,
                 change_map.scene, options.dissolve,

@@ -200,8 +200,9 @@ class MapWriter:
     def mosaic(self, layer: str) -> Path:
         """Return a virtual raster over the layer's parts."""
         path = self._store.path(f"{layer}.vrt")
-        path.write_text(vrt_xml(self._meta(layer), self._parts(layer)), encoding="utf-8")
-        return path
+        temporary = path.with_suffix(".tmp")  # another thread may be reading the last one
+        temporary.write_text(vrt_xml(self._meta(layer), self._parts(layer)), encoding="utf-8")
+        return temporary.replace(path)
 
     def write_layer(self, layer: str, output: Path) -> list[Path]:
         """Write one layer and its side files to the work folder, under their final names; return these."""
