@@ -15,6 +15,7 @@ from typing import Any, Generic, Self, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _POLL_SECONDS = 0.1  # how soon a waiting thread sees that the other side has gone
+_FAREWELL_SECONDS = 0.5  # of an interruption, for work that is nearly done
 
 
 class _End:
@@ -164,7 +165,8 @@ class Background(Generic[Item]):
 def beside(function: Callable[..., Item], *arguments: Any) -> Iterator[Callable[[], Item]]:
     """Begin `function(*arguments)` in a thread, and give a call that waits for its result or raises its error.
 
-    A Ctrl-C is heard while C code is at work there. A block left by an error waits for the thread.
+    A Ctrl-C is heard while C code is at work there. A block left by an error waits for the thread, one left by
+    an interruption only for a moment.
     """
     results: list[Item] = []
     errors: list[BaseException] = []
@@ -187,8 +189,8 @@ def beside(function: Callable[..., Item], *arguments: Any) -> Iterator[Callable[
     thread.start()
     try:
         yield wait
-    except Exception:
-        thread.join()
+    except BaseException as error:
+        thread.join(None if isinstance(error, Exception) else _FAREWELL_SECONDS)
         raise
 
 
