@@ -160,7 +160,7 @@ no_compiler = pytest.mark.skipif(
         ),
         pytest.param(SHIPPED, {"device": "cuda", "precision": "bf16", "compiled": True}, marks=no_cuda),
     ],
-    ids=str,
+    ids=lambda value: value.name if isinstance(value, Path) else str(value),
 )
 def test_faster_forms_agree_with_the_plain_network(plain_maps, tmp_path, checkpoint, device):
     plain = plain_maps(checkpoint)
