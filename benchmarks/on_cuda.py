@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lsafnet_cli.windows import tile_starts
+
 if TYPE_CHECKING:
     from run import Bench
 
@@ -36,7 +38,7 @@ def cuda(bench: "Bench") -> Iterator[tuple[object, ...]]:
 
 def _figures(tile: int, alone: float, whole: dict[str, Any], peak: float) -> Iterator[str]:
     seconds, busy = whole["seconds"], whole["busy"]
-    tiles = (-(-(SCENE_PX - tile) // (tile - tile // 4)) + 1) ** 2
+    tiles = len(tile_starts(SCENE_PX, tile, tile // 4)) ** 2
     yield f"{SCENE_PX**2 / seconds / 1e6:.1f}"
     yield f"{alone / seconds:.3f}"
     yield "?" if busy is None else f"{busy:.0f}"

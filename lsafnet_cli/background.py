@@ -211,10 +211,7 @@ def apart(function: Callable[..., Item], *arguments: Any) -> Iterator[Callable[[
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdin is not None
-            with (
-                suppress(BrokenPipeError),
-                process.stdin as pipe,
-            ):  # a child that died is told of by its exit code
+            with suppress(BrokenPipeError), process.stdin as pipe:  # its exit code tells of a child that died
                 pipe.write(pickle.dumps((function, arguments)))
             yield partial(_answer_of, process, function.__name__)
         except BaseException:

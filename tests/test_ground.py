@@ -16,23 +16,27 @@ def geodesic_area(lon, lat, step):
     return abs(Geod(ellps="WGS84").polygon_area_perimeter(lons, lats)[0])
 
 
+def area_of_pixel(grid, row, col):
+    return float(PixelAreas(grid).in_rows(row, 1, np.array([row]), np.array([col + 0.5]))[0])
+
+
 @pytest.mark.parametrize("latitude", [0, 30, -45, 60, 80])
 def test_a_pixel_in_degrees_has_its_geodesic_area(latitude):
     step = 0.001
     grid = Grid(CRS.from_epsg(4326), Affine(step, 0, 10, 0, -step, latitude + step), 500, 400)
-    assert PixelAreas(grid).exactly_at(0.5, 0.5) == pytest.approx(geodesic_area(10, latitude, step), rel=1e-6)
+    assert area_of_pixel(grid, 0, 0) == pytest.approx(geodesic_area(10, latitude, step), rel=1e-6)
 
 
 @pytest.mark.parametrize(("latitude", "factor"), [(0, 1.0), (60, 0.25)])
 def test_a_web_mercator_pixel_shrinks_with_latitude(latitude, factor):
     northing = 0.0 if latitude == 0 else 8399737.89
     grid = Grid(CRS.from_epsg(3857), Affine(10, 0, 0, 0, -10, northing), 100, 100)
-    assert float(PixelAreas(grid).exactly_at(0, 0)) == pytest.approx(100 * factor, rel=8e-3)
+    assert area_of_pixel(grid, 0, 0) == pytest.approx(100 * factor, rel=8e-3)
 
 
 def test_utm_pixels_follow_the_scale_factor():
     centre = Grid(CRS.from_epsg(32632), Affine(0.5, 0, 500000, 0, -0.5, 5335000), 64, 64)
-    assert float(PixelAreas(centre).exactly_at(32, 0)) == pytest.approx(0.25 / 0.9996**2, rel=1e-7)
+    assert area_of_pixel(centre, 32, 0) == pytest.approx(0.25 / 0.9996**2, rel=1e-7)
 
 
 PLACES = {

@@ -33,11 +33,6 @@ class Runs:
         return np.cumsum(self.length)
 
     @property
-    def of_pixel(self) -> IntArray:
-        """Each pixel's run, (rows, cols)."""
-        return self.spread(np.arange(len(self.code)))
-
-    @property
     def centre_col(self) -> FloatArray:
         """Column of each run's centre."""
         return self.col + self.length / 2
@@ -48,12 +43,14 @@ class Runs:
 
     def first_row(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return one value for each run as (cols,) of the band's first row."""
-        here = self.row == self.row[0]
-        return np.repeat(values[here], self.length[here])
+        return self._spread_row(values, self.row[0])
 
     def last_row(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return one value for each run as (cols,) of the band's last row."""
-        here = self.row == self.row[-1]
+        return self._spread_row(values, self.row[-1])
+
+    def _spread_row(self, values: NDArray[Any], row: int) -> NDArray[Any]:
+        here = self.row == row
         return np.repeat(values[here], self.length[here])
 
     def sums(self, values: NDArray[np.integer] | NDArray[np.floating]) -> FloatArray:

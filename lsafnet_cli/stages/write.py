@@ -31,7 +31,7 @@ CHUNKS = 16  # that GDAL makes a raster's overviews in, each by one thread
 SMALLEST_CHUNK, LARGEST_CHUNK = (
     1 << 20,
     10 << 20,
-)  # bytes; GDAL's own, the larger, leaves small maps to one thread
+)  # bytes; GDAL's own is the larger: small maps get one thread
 
 
 class PartStore(WorkFolder):

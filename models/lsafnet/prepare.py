@@ -66,17 +66,13 @@ def fine_convolutions(network: nn.Module) -> list[str]:
     They do a few percent of the work and make most of bfloat16's error: what is rounded there goes through
     every layer behind.
     """
-    layers = [
-        f"{name}.{layer}" if name else layer
-        for name, module in network.named_modules()
-        if isinstance(module, Backbone)
-        for layer in module.fine_layers()
-    ]
     return [
-        name
-        for name, module in network.named_modules()
+        inner
+        for name, backbone in network.named_modules()
+        if isinstance(backbone, Backbone)
+        for layer in backbone.fine_layers()
+        for inner, module in backbone.get_submodule(layer).named_modules(prefix=f"{name}.{layer}".lstrip("."))
         if isinstance(module, nn.Conv2d)
-        and any(name == layer or name.startswith(f"{layer}.") for layer in layers)
     ]
 
 
