@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test check lint types unit docs wheel test-qgis pictures bench clean
 
 demo: $(READY)
-	$(BIN)/python sample_data/run_demo.py
+	$(BIN)/python tools/run_demo.py
 
 test: check wheel
 

@@ -10,7 +10,7 @@ import torch
 
 from lsafnet import load_checkpoint
 from lsafnet.prepare import prepare
-from lsafnet_cli.devices import processor_has_bf16
+from lsafnet_cli.system.devices import processor_has_bf16
 
 ROUNDS = 3
 

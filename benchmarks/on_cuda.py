@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lsafnet_cli.windows import tile_starts
+from lsafnet_cli.geometry.windows import tile_starts
 
 if TYPE_CHECKING:
     from run import Bench

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lsafnet import ChangeLogits, build_network, save_checkpoint
-from lsafnet.checkpoint_info import BandStatistics, CheckpointInfo, ClassEntry, Normalization
+from lsafnet.checkpoint.info import BandStatistics, CheckpointInfo, ClassEntry, Normalization
 from lsafnet.registry import NETWORKS, NetworkSpec, register_network
 
 NAME = "one-conv"

@@ -24,12 +24,12 @@ from device_watch import DeviceWatch
 from lsafnet import load_checkpoint
 from lsafnet.logits import ChangeLogits
 from lsafnet.prepare import prepare
-from lsafnet_cli.devices import choose_device
-from lsafnet_cli.pipeline import predict_change
-from lsafnet_cli.stages.align import align_pair
-from lsafnet_cli.stages.read import read_pair
-from lsafnet_cli.stages.tile import plan_tiles
-from lsafnet_cli.types import DeviceOptions, OutputOptions, PredictOptions, ReadOptions, TileOptions
+from lsafnet_cli.options import DeviceOptions, OutputOptions, PredictOptions, ReadOptions, TileOptions
+from lsafnet_cli.prediction.pipeline import predict_change
+from lsafnet_cli.prediction.tile import plan_tiles
+from lsafnet_cli.scenes.align import align_pair
+from lsafnet_cli.scenes.read import read_pair
+from lsafnet_cli.system.devices import choose_device
 
 
 def predict(options: argparse.Namespace, polygons: bool = False) -> dict[str, float]:

@@ -15,8 +15,8 @@ import pyogrio
 import rasterio
 from affine import Affine
 
-from lsafnet_cli.classes import Legend
-from lsafnet_cli.provenance import LEGEND
+from lsafnet_cli.files.provenance import LEGEND
+from lsafnet_cli.legend.classes import Legend
 from measuring import measure_command
 
 LAND = Legend(("unchanged", "water", "ground"), ((255, 255, 255), (0, 0, 255), (128, 128, 128)))

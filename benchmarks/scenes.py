@@ -10,8 +10,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from lsafnet_cli.classes import Legend, transition_codes
-from lsafnet_cli.provenance import LEGEND
+from lsafnet_cli.files.provenance import LEGEND
+from lsafnet_cli.legend.classes import Legend, transition_codes
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 BLOCK_PX = 512

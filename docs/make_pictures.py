@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import sync_playwright
 
 from lsafnet_cli import PredictOptions, predict_change, write_report_page
-from lsafnet_cli.classes import parse_color
-from lsafnet_cli.palettes import VISIONS, from_linear, linear, transition_colors
-from lsafnet_cli.types import OutputOptions
+from lsafnet_cli.legend.classes import parse_color
+from lsafnet_cli.legend.palettes import VISIONS, from_linear, linear, transition_colors
+from lsafnet_cli.options import OutputOptions
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

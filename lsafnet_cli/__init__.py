@@ -15,14 +15,13 @@ if TYPE_CHECKING:
     from lsafnet_cli.evaluation.maps import evaluate_map
     from lsafnet_cli.evaluation.options import EvaluateOptions
     from lsafnet_cli.evaluation.report import DataSetEvaluation, MapEvaluation
-    from lsafnet_cli.pipeline import predict_change
-    from lsafnet_cli.polygons.options import PolygonOptions
+    from lsafnet_cli.maps.summarize import MapSummary, summarize_map
+    from lsafnet_cli.maps.zones import ZoneRequest
+    from lsafnet_cli.options import PolygonOptions, PredictOptions
+    from lsafnet_cli.polygons.vectorization import vectorize_changes
+    from lsafnet_cli.prediction.pipeline import predict_change
+    from lsafnet_cli.prediction.report import RunReport
     from lsafnet_cli.report_page.page import PageOptions, PageReport, write_report_page
-    from lsafnet_cli.stages.report import RunReport
-    from lsafnet_cli.stages.summarize import MapSummary, summarize_map
-    from lsafnet_cli.stages.zones import ZoneRequest
-    from lsafnet_cli.types import PredictOptions
-    from lsafnet_cli.vectorization import vectorize_changes
 
 _MODULE_OF = {
     "BatchOptions": "batch.options",
@@ -31,21 +30,21 @@ _MODULE_OF = {
     "EvaluateOptions": "evaluation.options",
     "LsafnetError": "errors",
     "MapEvaluation": "evaluation.report",
-    "MapSummary": "stages.summarize",
+    "MapSummary": "maps.summarize",
     "PageOptions": "report_page.page",
     "PageReport": "report_page.page",
-    "PolygonOptions": "polygons.options",
-    "PredictOptions": "types",
-    "RunReport": "stages.report",
-    "ZoneRequest": "stages.zones",
+    "PolygonOptions": "options",
+    "PredictOptions": "options",
+    "RunReport": "prediction.report",
+    "ZoneRequest": "maps.zones",
     "evaluate_data_set": "evaluation.data_sets",
     "evaluate_map": "evaluation.maps",
     "pair_folders": "batch.pairing",
-    "predict_change": "pipeline",
+    "predict_change": "prediction.pipeline",
     "read_pairs": "batch.pairing",
     "run_batch": "batch.driver",
-    "summarize_map": "stages.summarize",
-    "vectorize_changes": "vectorization",
+    "summarize_map": "maps.summarize",
+    "vectorize_changes": "polygons.vectorization",
     "write_report_page": "report_page.page",
 }
 

@@ -96,7 +96,7 @@ def one_line_of(error: TyperException) -> str:
 
 
 def _fail(text: str, code: int) -> int:
-    from lsafnet_cli.console import show_error
+    from lsafnet_cli.terminal.console import show_error
 
     show_error(text)
     return code

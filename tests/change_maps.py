@@ -8,8 +8,8 @@ import pyogrio.raw
 import shapely
 from scipy import ndimage
 
-from lsafnet_cli.classes import Legend
-from lsafnet_cli.provenance import LEGEND
+from lsafnet_cli.files.provenance import LEGEND
+from lsafnet_cli.legend.classes import Legend
 
 from .conftest import write_raster
 

@@ -11,9 +11,9 @@ from affine import Affine
 from torch import Tensor, nn
 
 from lsafnet import ChangeLogits, build_network, save_checkpoint
-from lsafnet.checkpoint import Checkpoint
-from lsafnet.checkpoint_info import BandStatistics, CheckpointInfo, ClassEntry, Normalization
-from lsafnet_cli.checkpoints import NamedCheckpoint
+from lsafnet.checkpoint.files import Checkpoint
+from lsafnet.checkpoint.info import BandStatistics, CheckpointInfo, ClassEntry, Normalization
+from lsafnet_cli.checkpoints.choose import NamedCheckpoint
 
 UTM = "EPSG:32632"
 PLACE = Affine(0.5, 0, 600000, 0, -0.5, 5335000)

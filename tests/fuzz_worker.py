@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
-from lsafnet.checkpoint import CheckpointError, load_state_dict_file
+from lsafnet.checkpoint.files import CheckpointError, load_state_dict_file
 from lsafnet_cli.app import main
 
 MOST_BYTES = 6 << 30  # of address space: no damaged header may take the machine's memory

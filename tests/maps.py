@@ -13,11 +13,12 @@ from fiona.transform import transform_geom
 from rasterio.crs import CRS
 from shapely.geometry import box, mapping
 
-from lsafnet_cli.classes import Color, Legend, parse_color
-from lsafnet_cli.provenance import Provenance
-from lsafnet_cli.publishing import publish
-from lsafnet_cli.stages.write import MapWriter, PartLayout, PartStore, write_part
-from lsafnet_cli.types import CODES, Grid
+from lsafnet_cli.files.layers import CODES
+from lsafnet_cli.files.provenance import Provenance
+from lsafnet_cli.files.publishing import publish
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.legend.classes import Color, Legend, parse_color
+from lsafnet_cli.prediction.write import MapWriter, PartLayout, PartStore, write_part
 
 from .conftest import PLACE, UTM
 

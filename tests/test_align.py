@@ -9,10 +9,11 @@ from rasterio.warp import transform
 from rasterio.windows import Window
 
 from lsafnet_cli.errors import NoOverlapError, PairError
-from lsafnet_cli.stages.align import align_pair, pixel_size_m, whole_pixel_offset
-from lsafnet_cli.stages.images import ImageReader
-from lsafnet_cli.stages.read import read_pair
-from lsafnet_cli.types import Grid, ReadOptions
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.options import ReadOptions
+from lsafnet_cli.scenes.align import align_pair, pixel_size_m, whole_pixel_offset
+from lsafnet_cli.scenes.images import ImageReader
+from lsafnet_cli.scenes.read import read_pair
 
 from .conftest import PLACE, UTM, write_raster
 

@@ -15,10 +15,12 @@ from shapely.geometry import mapping, shape
 
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import InputError, NoOverlapError, PairError
-from lsafnet_cli.stages import tile
-from lsafnet_cli.stages.area import Area
-from lsafnet_cli.stages.outline import Outline, place_outline, read_outline
-from lsafnet_cli.types import Grid, OutputOptions, ReadOptions, SilentObserver, TileOptions
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.options import OutputOptions, ReadOptions, TileOptions
+from lsafnet_cli.prediction import tile
+from lsafnet_cli.scenes.aoi import AreaOfInterest
+from lsafnet_cli.scenes.outline import Outline, place_outline, read_outline
 
 from .conftest import PLACE, UTM, noise, write_raster
 
@@ -131,7 +133,7 @@ def test_the_map_does_not_depend_on_the_height_of_a_row_band_or_on_swaths(
 ):
     outline = write_outline(tmp_path / "aoi.gpkg", [on_ground(SEVERAL)])
     plain, window = run(images, tmp_path / "plain.tif", tiny_checkpoint, outline)
-    monkeypatch.setattr("lsafnet_cli.run.plan_memory", lambda *_: Narrow())
+    monkeypatch.setattr("lsafnet_cli.prediction.plan.plan_memory", lambda *_: Narrow())
     cut, same = run(
         images, tmp_path / "cut.tif", tiny_checkpoint, outline, tile=TileOptions(row_band_px=rows)
     )
@@ -161,7 +163,7 @@ def test_tiles_outside_the_area_are_neither_read_nor_computed(images, tiny_check
             yield tile_pixels
 
     monkeypatch.setattr(tile.ImageReader, "read", noting)
-    monkeypatch.setattr("lsafnet_cli.compute.cut_tiles", counting)
+    monkeypatch.setattr("lsafnet_cli.prediction.compute.cut_tiles", counting)
     run(images, tmp_path / "changes.tif", tiny_checkpoint, outline)
     assert len(computed) <= 5  # of 49; the second corner is shared by up to four
     assert sum(window.width * window.height for window in read) < 0.25 * 2 * ROWS * COLS
@@ -173,7 +175,7 @@ def test_an_edit_of_the_area_starts_a_broken_run_afresh(images, tiny_checkpoint,
         checkpoint=tiny_checkpoint, read=ReadOptions(aoi=str(outline)), tile=TileOptions(row_band_px=16)
     )
     with monkeypatch.context() as patch, pytest.raises(OSError, match="pulled"):
-        patch.setattr("lsafnet_cli.pipeline.write_outputs", pull_the_plug)
+        patch.setattr("lsafnet_cli.prediction.pipeline.write_outputs", pull_the_plug)
         predict_change(*images, tmp_path / "changes.tif", options)
     outline.unlink()
     write_outline(outline, [on_ground(HOLED - CIRCLE.buffer(150))])
@@ -276,7 +278,7 @@ triangles = st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=3
 @given(st.lists(triangles, min_size=1, max_size=4), st.integers(1, 99), st.integers(1, 99))
 def test_windows_side_by_side_hold_the_pixels_whose_centres_lie_inside(polygons, row, col):
     union = shapely.union_all(polygons)
-    area = Area.of(union)
+    area = AreaOfInterest.of(union)
     if area is None:
         return
     windows = [

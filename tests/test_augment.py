@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsafnet import augment
-from lsafnet.augment import LookOptions, change_look, resize_image, resize_labels, swap_dates, turn_and_flip
-from lsafnet.examples import Example
+from lsafnet.training import augment
+from lsafnet.training.augment import (
+    LookOptions,
+    change_look,
+    resize_image,
+    resize_labels,
+    swap_dates,
+    turn_and_flip,
+)
+from lsafnet.training.examples import Example
 
 RANGE = (100.0, 1100.0)
 SEEDS = st.integers(0, 2**32 - 1)

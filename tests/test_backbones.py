@@ -4,15 +4,10 @@ import pytest
 import torch
 
 from lsafnet import build_network, load_checkpoint, save_checkpoint
-from lsafnet.checkpoint_info import BandStatistics, CheckpointInfo, ClassEntry, Normalization
-from lsafnet.parts.backbone import (
-    BACKBONES,
-    build_backbone,
-    load_backbone_weights,
-    load_imagenet,
-    spread_first_layer,
-)
+from lsafnet.checkpoint.info import BandStatistics, CheckpointInfo, ClassEntry, Normalization
+from lsafnet.parts.backbone import BACKBONES, build_backbone, load_backbone_weights, load_imagenet
 from lsafnet.parts.efficientnet import EfficientNetLite0
+from lsafnet.parts.features import spread_first_layer
 from lsafnet.prepare import fold_batch_norms
 
 

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from lsafnet_cli.background import Background, apart, beside, run_ahead, run_in_lanes
+from lsafnet_cli.system.background import Background, apart, beside, run_ahead, run_in_lanes
 
 
 def threads() -> int:

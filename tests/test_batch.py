@@ -22,15 +22,15 @@ from shapely.geometry import shape
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.app import main
 from lsafnet_cli.batch import work
-from lsafnet_cli.batch.devices import threads_each, worker_devices
 from lsafnet_cli.batch.driver import SilentBatchObserver, run_batch
 from lsafnet_cli.batch.folder import BatchFolder
-from lsafnet_cli.batch.messages import Setup, Task
+from lsafnet_cli.batch.messages import Task, WorkerSetup
 from lsafnet_cli.batch.options import BatchOptions
 from lsafnet_cli.batch.pairing import pair_folders, read_pairs
-from lsafnet_cli.checkpoints import sha256_of
+from lsafnet_cli.batch.worker_devices import threads_each, worker_devices
+from lsafnet_cli.checkpoints.choose import sha256_of
 from lsafnet_cli.errors import OptionError
-from lsafnet_cli.types import OutputOptions
+from lsafnet_cli.options import OutputOptions
 
 from .batches import codes, command, make_pairs, run
 from .conftest import PLACE, UTM, noise, write_raster
@@ -278,7 +278,7 @@ def test_a_bug_is_one_line_with_a_log_and_stops_no_other_scene(six, tiny_checkpo
     BatchFolder(six / "out").create()
     options = BatchOptions(predict=PredictOptions(checkpoint=tiny_checkpoint))
     with work.SceneRunner(
-        Setup(six / "out", options, sha256_of(tiny_checkpoint), "cpu"), told.append
+        WorkerSetup(six / "out", options, sha256_of(tiny_checkpoint), "cpu"), told.append
     ) as runner:
         runner.do(Task(spec))
     (outcome,) = told
@@ -367,7 +367,7 @@ def test_what_cannot_be_meant_is_refused_in_one_line(six, words, capsys, monkeyp
 def test_devices_are_read(monkeypatch):
     assert worker_devices("3xcpu") == ["cpu"] * 3
     assert worker_devices("cuda:0,cuda:1") == ["cuda:0", "cuda:1"]
-    monkeypatch.setattr("lsafnet_cli.batch.devices._cards", list)
+    monkeypatch.setattr("lsafnet_cli.batch.worker_devices._cards", list)
     assert worker_devices("auto") == ["cpu"]
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert (threads_each(["cpu"]), threads_each(["cpu"] * 3)) == (None, 1)

@@ -10,7 +10,7 @@ from lsafnet_cli.batch.driver import SilentBatchObserver
 from lsafnet_cli.batch.index import MARK
 from lsafnet_cli.batch.scenes import SceneSpec
 from lsafnet_cli.batch.shards import Shard
-from lsafnet_cli.types import OutputOptions
+from lsafnet_cli.options import OutputOptions
 
 from .batches import make_pairs
 from .report_pages import data_of

@@ -12,7 +12,7 @@ from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.batch.driver import SilentBatchObserver, run_batch
 from lsafnet_cli.batch.options import BatchOptions
 from lsafnet_cli.batch.pairing import pair_folders
-from lsafnet_cli.types import DeviceOptions, OutputOptions, TileOptions
+from lsafnet_cli.options import DeviceOptions, OutputOptions, TileOptions
 
 from .batches import codes, make_pairs
 from .conftest import noise, write_raster

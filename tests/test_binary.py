@@ -10,8 +10,8 @@ import rasterio
 import torch
 
 from lsafnet import build_network, load_checkpoint, save_checkpoint
-from lsafnet.checkpoint_info import CheckpointError
-from lsafnet.data_sets import DATA_SETS, describe_checkpoint
+from lsafnet.checkpoint.info import CheckpointError
+from lsafnet.checkpoint.published import DATA_SETS, describe_checkpoint
 from lsafnet.registry import NETWORKS
 from lsafnet_cli.app import main
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lsafnet import ChangeMetrics
-from lsafnet.boundaries import halo_px
+from lsafnet.scores.boundaries import halo_px
 
 
 def square(left, top=2, side=4, shape=(10, 14)):

@@ -11,8 +11,8 @@ import rasterio
 from affine import Affine
 
 from lsafnet_cli.app import main
-from lsafnet_cli.check import check_pair
-from lsafnet_cli.types import GridOptions
+from lsafnet_cli.options import GridOptions
+from lsafnet_cli.prediction.check import check_pair
 
 from .conftest import PLACE, SHARED_DATA, noise, write_raster
 from .test_registration import moved, scenery

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from lsafnet import NETWORKS, build_network
-from lsafnet.checkpoint import load_checkpoint, load_state_dict_file, save_checkpoint
-from lsafnet.checkpoint_info import (
+from lsafnet.checkpoint.files import load_checkpoint, load_state_dict_file, save_checkpoint
+from lsafnet.checkpoint.info import (
     METADATA_KEY,
     BandStatistics,
     CheckpointError,
@@ -123,7 +123,7 @@ def test_a_networks_own_defaults_can_be_saved_as_options(tmp_path: Path, network
 
 def test_reading_the_info_does_not_import_torch(saved: Path) -> None:
     program = (
-        "import sys, lsafnet.registry; from lsafnet.checkpoint_info import read_checkpoint_info as read;"
+        "import sys, lsafnet.registry; from lsafnet.checkpoint.info import read_checkpoint_info as read;"
         f"print(read({str(saved)!r}).network, 'torch' in sys.modules, 'numpy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

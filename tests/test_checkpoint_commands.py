@@ -10,7 +10,7 @@ import pytest
 
 from lsafnet import NETWORKS, load_checkpoint, save_checkpoint
 from lsafnet_cli.app import main
-from lsafnet_cli.checkpoints import shipped_checkpoint
+from lsafnet_cli.checkpoints.choose import shipped_checkpoint
 
 from .test_import import run
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsafnet_cli.classes import Legend, hex_color, parse_color, transition_codes
+from lsafnet_cli.legend.classes import Legend, hex_color, parse_color, transition_codes
 
 from .maps import from_to_classes
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from rasterio.features import shapes
 from scipy import ndimage
 
-from lsafnet_cli.polygons.components import ComponentFinder, find_runs
+from lsafnet_cli.geometry.runs import find_runs
+from lsafnet_cli.polygons.components import ComponentFinder
 from lsafnet_cli.polygons.lattice import read_rings
 
 maps = st.tuples(st.integers(1, 24), st.integers(1, 24), st.integers(1, 4), st.integers(0, 2**32 - 1))

@@ -11,7 +11,7 @@ from lsafnet_cli.app import main
 from lsafnet_cli.data_sets.check import check_data_set
 from lsafnet_cli.data_sets.opening import open_data_set
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.types import SilentObserver
+from lsafnet_cli.observer import SilentObserver
 
 from .conftest import write_raster
 from .training_sets import write_pairs, write_second, write_singles

@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from lsafnet_cli import PredictOptions, predict_change
-from lsafnet_cli.devices import BatchSize, Device, choose_device, is_out_of_memory
 from lsafnet_cli.errors import DeviceError
-from lsafnet_cli.stages import infer
-from lsafnet_cli.types import DeviceOptions
+from lsafnet_cli.options import DeviceOptions
+from lsafnet_cli.prediction import infer
+from lsafnet_cli.system.devices import BatchSize, Device, choose_device, is_out_of_memory
 
 from .test_predict import codes_of
 

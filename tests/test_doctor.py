@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lsafnet_cli.app import main
-from lsafnet_cli.checkpoints import sha256_of, shipped_checkpoint
+from lsafnet_cli.checkpoints.choose import sha256_of, shipped_checkpoint
 from lsafnet_cli.doctor import facts
 from lsafnet_cli.doctor.diagnosis import examine
 from lsafnet_cli.errors import OptionError

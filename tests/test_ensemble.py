@@ -9,13 +9,14 @@ import rasterio
 import torch
 
 from lsafnet import build_network, load_checkpoint, save_checkpoint
-from lsafnet.checkpoint_info import BandStatistics, Normalization
+from lsafnet.checkpoint.info import BandStatistics, Normalization
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.app import main
-from lsafnet_cli.devices import Device
 from lsafnet_cli.errors import OptionError
-from lsafnet_cli.stages.infer import Scorer, TileBatch
-from lsafnet_cli.types import DeviceOptions, OutputOptions, Stretch, TileOptions
+from lsafnet_cli.options import DeviceOptions, OutputOptions, TileOptions
+from lsafnet_cli.prediction.infer import Scorer, TileBatch
+from lsafnet_cli.scenes.stretch import Stretch
+from lsafnet_cli.system.devices import Device
 
 from .conftest import noise, write_raster
 

@@ -10,10 +10,10 @@ from affine import Affine
 from lsafnet import ChangeMetrics
 from lsafnet_cli import EvaluateOptions, evaluate_map
 from lsafnet_cli.app import main
-from lsafnet_cli.classes import Legend
 from lsafnet_cli.errors import InputError, NoOverlapError, OptionError, PairError
-from lsafnet_cli.stages import evaluate as stage
-from lsafnet_cli.types import SilentObserver
+from lsafnet_cli.evaluation import counting as stage
+from lsafnet_cli.legend.classes import Legend
+from lsafnet_cli.observer import SilentObserver
 
 from .conftest import PLACE, write_raster
 from .maps import blobs, from_to_classes, large_legend, legend_of, write_map, write_town

@@ -8,11 +8,12 @@ import torch
 from affine import Affine
 
 from lsafnet import ChangeMetrics, build_network, save_checkpoint
-from lsafnet.checkpoint_info import read_checkpoint_info
+from lsafnet.checkpoint.info import read_checkpoint_info
 from lsafnet_cli import EvaluateOptions, PredictOptions, evaluate_data_set, evaluate_map, predict_change
 from lsafnet_cli.app import main
 from lsafnet_cli.errors import CheckpointFileError, InputError
-from lsafnet_cli.types import DeviceOptions, SilentObserver, TileOptions
+from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.options import DeviceOptions, TileOptions
 
 from .conftest import noise, write_raster
 from .maps import blobs

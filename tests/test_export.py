@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from lsafnet import load_checkpoint
-from lsafnet.data_sets import DATA_SETS
+from lsafnet.checkpoint.published import DATA_SETS
 from lsafnet_cli.app import main
-from lsafnet_cli.devices import Device
-from lsafnet_cli.stages.infer import Scorer, TileBatch
+from lsafnet_cli.prediction.infer import Scorer, TileBatch
+from lsafnet_cli.system.devices import Device
 
 from .conftest import noise
 from .test_import import published, run
@@ -69,7 +69,7 @@ def test_onnx_without_its_extra_is_told(tiny_checkpoint, tmp_path, capsys, monke
     def absent(name):
         raise ModuleNotFoundError(name=name)
 
-    monkeypatch.setattr("lsafnet.exporting.import_module", absent)
+    monkeypatch.setattr("lsafnet.checkpoint.exporting.import_module", absent)
     assert run("checkpoint", "export", tiny_checkpoint, "--format", "onnx", "-o", tmp_path / "x.onnx") == 2
     assert "lsafnet[onnx]" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -4,8 +4,8 @@ from affine import Affine
 from pyproj import Geod
 from rasterio.crs import CRS
 
-from lsafnet_cli.ground import PixelAreas
-from lsafnet_cli.types import Grid
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.geometry.ground import PixelAreas
 
 
 def geodesic_area(lon, lat, step):

@@ -11,8 +11,8 @@ import rasterio
 import torch
 
 from lsafnet import NETWORKS, build_network, load_checkpoint
-from lsafnet.checkpoint_info import count_parameters, read_checkpoint_info
-from lsafnet.data_sets import DATA_SETS
+from lsafnet.checkpoint.info import count_parameters, read_checkpoint_info
+from lsafnet.checkpoint.published import DATA_SETS
 from lsafnet_cli.app import main
 
 from .test_networks import RECORDED, REFERENCE, deterministic

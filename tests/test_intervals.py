@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from lsafnet import ChangeMetrics, bootstrap, pair_counts
-from lsafnet.bootstrap import percentile_interval, resampled_scores
-from lsafnet.scores import HEADLINES, margins_of, scores_of
+from lsafnet import ChangeMetrics
+from lsafnet.scores import bootstrap, pair_counts
+from lsafnet.scores.bootstrap import percentile_interval, resampled_scores
+from lsafnet.scores.confusion import HEADLINES, margins_of, scores_of
 
 
 def maps_with_errors(seed, count, side=16, classes=4):

@@ -7,11 +7,11 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.windows import Window
 
-from lsafnet.checkpoint_info import ClassEntry
+from lsafnet.checkpoint.info import ClassEntry
 from lsafnet_cli.data_sets.labels import UNKNOWN, LabelRaster
 from lsafnet_cli.data_sets.pair_labels import DateLabels, TransitionLabels
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.types import Grid
+from lsafnet_cli.geometry.grid import Grid
 
 from .conftest import PLACE, UTM, write_raster
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.features import rasterize, shapes
 
+from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.polygons.lattice import NodeFinder, polygons_of, read_rings, with_nodes
-from lsafnet_cli.types import Grid
 
 from .change_maps import NODATA, random_codes
 

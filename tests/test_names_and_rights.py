@@ -15,8 +15,7 @@ import rasterio
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.app import main
 from lsafnet_cli.errors import OptionError, printable
-from lsafnet_cli.polygons.names import check_polygon_name
-from lsafnet_cli.types import OutputOptions
+from lsafnet_cli.options import OutputOptions, check_polygon_name
 
 from .conftest import noise, write_raster
 

@@ -6,9 +6,9 @@ import rasterio
 
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.stages.align import align_pair
-from lsafnet_cli.stages.read import read_pair
-from lsafnet_cli.types import ReadOptions, TileOptions
+from lsafnet_cli.options import ReadOptions, TileOptions
+from lsafnet_cli.scenes.align import align_pair
+from lsafnet_cli.scenes.read import read_pair
 
 from .conftest import SHARED_DATA
 from .test_placed import read_whole

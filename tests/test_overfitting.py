@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from lsafnet import build_network
-from lsafnet.examples import stack_examples
-from lsafnet.training import Trainer, TrainingOptions, evaluate
+from lsafnet.training.examples import stack_examples
+from lsafnet.training.trainer import Trainer, TrainingOptions, evaluate
 from lsafnet_cli.data_sets.check import measure_normalization
 from lsafnet_cli.data_sets.opening import open_data_set
 from lsafnet_cli.training.draws import padded

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsafnet_cli.palettes import (
+from lsafnet_cli.legend.palettes import (
     GREY_CHROMA,
     MOST_CLASSES_SPREAD,
     UNCHANGED_COLOR,

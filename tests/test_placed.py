@@ -12,10 +12,11 @@ from rasterio.warp import transform
 from rasterio.windows import Window
 
 from lsafnet_cli.errors import NoOverlapError, OptionError, PairError
-from lsafnet_cli.stages.align import align_pair
-from lsafnet_cli.stages.images import ImageReader, decimated
-from lsafnet_cli.stages.read import read_pair
-from lsafnet_cli.types import Grid, GridOptions, ReadOptions
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.options import GridOptions, ReadOptions
+from lsafnet_cli.scenes.align import align_pair
+from lsafnet_cli.scenes.images import ImageReader, decimated
+from lsafnet_cli.scenes.read import read_pair
 
 from .conftest import PLACE, UTM, write_raster
 from .test_align import coordinates, erode

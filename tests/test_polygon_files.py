@@ -13,10 +13,10 @@ import shapely
 from affine import Affine
 
 from lsafnet_cli import PolygonOptions, vectorize_changes
+from lsafnet_cli import options as polygon_names
 from lsafnet_cli.app import main
 from lsafnet_cli.errors import OutputError
 from lsafnet_cli.polygons import files as polygon_files
-from lsafnet_cli.polygons import names as polygon_names
 
 from .change_maps import LAND, blobs, read_polygons, write_map, write_probability
 

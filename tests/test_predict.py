@@ -13,14 +13,16 @@ from affine import Affine
 from rasterio.features import rasterize
 
 from lsafnet_cli import PredictOptions, predict_change
-from lsafnet_cli.classes import Legend, transition_codes
-from lsafnet_cli.compute import compute_parts
-from lsafnet_cli.polygons.options import PolygonOptions
-from lsafnet_cli.provenance import LEGEND
-from lsafnet_cli.run import prepare_run
-from lsafnet_cli.stages.read import rasterio_open, read_pair
-from lsafnet_cli.stages.write import MapWriter, PartStore
-from lsafnet_cli.types import CODES, DeviceOptions, OutputOptions, ReadOptions, SilentObserver, TileOptions
+from lsafnet_cli.files.layers import CODES
+from lsafnet_cli.files.provenance import LEGEND
+from lsafnet_cli.files.rasters import rasterio_open
+from lsafnet_cli.legend.classes import Legend, transition_codes
+from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.options import DeviceOptions, OutputOptions, PolygonOptions, ReadOptions, TileOptions
+from lsafnet_cli.prediction.compute import compute_parts
+from lsafnet_cli.prediction.plan import prepare_run
+from lsafnet_cli.prediction.write import MapWriter, PartStore
+from lsafnet_cli.scenes.read import read_pair
 
 from .conftest import PLACE, UTM, noise, reading_checkpoint, write_raster
 

@@ -13,7 +13,7 @@ from torch import nn
 from lsafnet import NETWORKS, build_network
 from lsafnet.prepare import fold_batch_norms, prepare
 from lsafnet_cli import PredictOptions, predict_change
-from lsafnet_cli.types import DeviceOptions, OutputOptions
+from lsafnet_cli.options import DeviceOptions, OutputOptions
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 

@@ -14,9 +14,9 @@ import pytest
 import rasterio
 
 from lsafnet_cli import PredictOptions, predict_change
-from lsafnet_cli.classes import hex_color
-from lsafnet_cli.stages.report import change_table, read_legend
-from lsafnet_cli.types import OutputOptions
+from lsafnet_cli.legend.classes import hex_color
+from lsafnet_cli.maps.table import change_table, read_legend
+from lsafnet_cli.options import OutputOptions
 
 from .maps import blobs, large_legend, write_map
 

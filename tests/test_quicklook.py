@@ -15,21 +15,15 @@ from rasterio.enums import Resampling
 
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import printable
-from lsafnet_cli.stages import quicklook_sheet
-from lsafnet_cli.stages.align import align_pair, pixel_sides_m
-from lsafnet_cli.stages.map_marks import centre_degrees, north, scale_bar
-from lsafnet_cli.stages.quicklook import read_picture, sheet_words
-from lsafnet_cli.stages.quicklook_sheet import (
-    PAPER,
-    SheetMarks,
-    SheetWords,
-    compose_sheet,
-    font_for,
-    shortened,
-)
-from lsafnet_cli.stages.read import read_pair
-from lsafnet_cli.stages.report import change_table
-from lsafnet_cli.types import Grid, OutputOptions, ReadOptions
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.maps import quicklook_sheet
+from lsafnet_cli.maps.map_marks import centre_degrees, north, scale_bar
+from lsafnet_cli.maps.quicklook import read_picture, sheet_words
+from lsafnet_cli.maps.quicklook_sheet import PAPER, SheetMarks, SheetWords, compose_sheet, font_for, shortened
+from lsafnet_cli.maps.table import change_table
+from lsafnet_cli.options import OutputOptions, ReadOptions
+from lsafnet_cli.scenes.align import align_pair, pixel_sides_m
+from lsafnet_cli.scenes.read import read_pair
 
 from .conftest import noise, write_raster
 from .maps import legend_of, provenance_of, write_map

@@ -8,15 +8,16 @@ import pytest
 import rasterio
 from rio_cogeo import cog_validate
 
-from lsafnet_cli.classes import transition_codes
-from lsafnet_cli.compute import compute_parts
-from lsafnet_cli.deliver import write_outputs
-from lsafnet_cli.outputs import OutputPaths
-from lsafnet_cli.run import prepare_run
-from lsafnet_cli.stages.read import read_pair
-from lsafnet_cli.stages.report import change_table
-from lsafnet_cli.stages.write import PartStore
-from lsafnet_cli.types import OutputOptions, PredictOptions, ReadOptions, SilentObserver
+from lsafnet_cli.files.outputs import OutputPaths
+from lsafnet_cli.legend.classes import transition_codes
+from lsafnet_cli.maps.table import change_table
+from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.options import OutputOptions, PredictOptions, ReadOptions
+from lsafnet_cli.prediction.compute import compute_parts
+from lsafnet_cli.prediction.deliver import write_outputs
+from lsafnet_cli.prediction.plan import prepare_run
+from lsafnet_cli.prediction.write import PartStore
+from lsafnet_cli.scenes.read import read_pair
 
 from .conftest import reading_checkpoint, write_raster
 from .maps import CORINE, blobs, from_to_classes, large_legend, legend_of, output_of, write_map

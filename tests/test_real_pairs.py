@@ -9,8 +9,8 @@ import rasterio
 from rasterio.features import rasterize
 
 from lsafnet_cli import PredictOptions, predict_change
-from lsafnet_cli.stages.read import rasterio_open
-from lsafnet_cli.types import OutputOptions, ReadOptions
+from lsafnet_cli.files.rasters import rasterio_open
+from lsafnet_cli.options import OutputOptions, ReadOptions
 
 from .conftest import SHARED_DATA
 from .test_predict import gdalinfo

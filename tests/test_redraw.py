@@ -9,9 +9,9 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.polygons.lattice import polygons_of
 from lsafnet_cli.polygons.redraw import SMOOTH_PX, Redrawer, Redrawing
-from lsafnet_cli.types import Grid
 
 from .change_maps import blobs, random_codes
 from .test_lattice import find_nodes, trace

@@ -9,9 +9,10 @@ from affine import Affine
 from scipy import ndimage
 
 from lsafnet_cli import PredictOptions, predict_change
-from lsafnet_cli.stages.align import align_pair
-from lsafnet_cli.stages.read import read_pair
-from lsafnet_cli.stages.registration import (
+from lsafnet_cli.options import GridOptions, ReadOptions
+from lsafnet_cli.scenes.align import align_pair
+from lsafnet_cli.scenes.read import read_pair
+from lsafnet_cli.scenes.registration import (
     Registration,
     Shift,
     coregistered,
@@ -19,7 +20,6 @@ from lsafnet_cli.stages.registration import (
     register_pair,
     summarize_shifts,
 )
-from lsafnet_cli.types import GridOptions, ReadOptions
 
 from .conftest import PLACE, write_raster
 

@@ -13,11 +13,11 @@ import shapely
 
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import InputError, OutputError
-from lsafnet_cli.stages.read import read_scene
-from lsafnet_cli.stages.scene_files import SceneSource
-from lsafnet_cli.stages.sources import is_remote, local_path
-from lsafnet_cli.stamps import scene_stamp
-from lsafnet_cli.types import OutputOptions, ReadOptions
+from lsafnet_cli.files.sources import is_remote, local_path
+from lsafnet_cli.options import OutputOptions, ReadOptions
+from lsafnet_cli.scenes.read import read_scene
+from lsafnet_cli.scenes.scene_files import SceneSource
+from lsafnet_cli.scenes.stamps import scene_stamp
 
 from .conftest import noise, write_raster
 from .serving import serving
@@ -214,8 +214,8 @@ def test_an_output_never_takes_the_place_of_an_input_or_of_a_mosaics_source(pair
 
 STAMP = """
 import sys
-from lsafnet_cli.stages.read import read_scene
-from lsafnet_cli.stamps import scene_stamp
+from lsafnet_cli.scenes.read import read_scene
+from lsafnet_cli.scenes.stamps import scene_stamp
 print(scene_stamp(read_scene(sys.argv[1], None, None)))
 """
 

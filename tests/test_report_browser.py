@@ -15,8 +15,8 @@ from lsafnet_cli.app import main
 from lsafnet_cli.batch.folder import BatchFolder
 from lsafnet_cli.batch.index import write_index
 from lsafnet_cli.batch.records import SceneRecord
-from lsafnet_cli.classes import Legend
-from lsafnet_cli.provenance import LEGEND
+from lsafnet_cli.files.provenance import LEGEND
+from lsafnet_cli.legend.classes import Legend
 
 from .change_maps import WATER_TO_BUILDING, WATER_TO_GROUND, write_map, write_probability
 from .conftest import write_raster

@@ -11,10 +11,10 @@ from scipy import ndimage
 
 from lsafnet_cli import PageOptions, PolygonOptions, vectorize_changes, write_report_page
 from lsafnet_cli.errors import InputError, OptionError
-from lsafnet_cli.polygons.components import find_runs
-from lsafnet_cli.report_page.pieces import BestPieces, Pieces, find_best_pieces
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.geometry.runs import find_runs
+from lsafnet_cli.report_page.best_changes import BestChanges, BestPieces, find_best_pieces
 from lsafnet_cli.report_page.place import place_table
-from lsafnet_cli.types import Grid
 
 from .change_maps import WATER_TO_BUILDING, WATER_TO_GROUND, blobs, write_map, write_probability
 from .conftest import PLACE, UTM, write_raster
@@ -54,7 +54,9 @@ def test_the_best_pieces_equal_those_of_a_plain_labelling_for_any_row_band(shape
         sums = runs.sums(percent[top : top + band_rows])
         ends = runs.row, runs.col, runs.row + 1, runs.col + runs.length
         best.add(
-            runs, runs.code != 0, Pieces(runs.code.astype(int), runs.length, 2.0 * runs.length, sums, *ends)
+            runs,
+            runs.code != 0,
+            BestChanges(runs.code.astype(int), runs.length, 2.0 * runs.length, sums, *ends),
         )
     best.finish()
     expected = pieces_by_labelling(codes, percent)

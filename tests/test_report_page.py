@@ -8,10 +8,10 @@ import rasterio
 from affine import Affine
 
 from lsafnet_cli import PageOptions, PredictOptions, predict_change, summarize_map, write_report_page
-from lsafnet_cli.classes import Legend
 from lsafnet_cli.errors import InputError, LsafnetError, NoOverlapError, OptionError, OutputError, PairError
-from lsafnet_cli.provenance import LEGEND
-from lsafnet_cli.types import OutputOptions
+from lsafnet_cli.files.provenance import LEGEND
+from lsafnet_cli.legend.classes import Legend
+from lsafnet_cli.options import OutputOptions
 
 from .change_maps import blobs, write_map
 from .conftest import PLACE, write_raster

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lsafnet_cli import PageOptions, write_report_page
-from lsafnet_cli.report_page import bands
-from lsafnet_cli.report_page.bands import Band, most_frequent
+from lsafnet_cli.report_page import painted_rows
+from lsafnet_cli.report_page.painted_rows import PaintedRows, most_frequent
 from lsafnet_cli.report_page.pyramid import PageTile, Shelf, build_pyramid
 
 from .change_maps import NODATA, blobs, random_codes, write_map, write_probability
@@ -14,7 +14,7 @@ from .report_pages import layer_of, tiles_of
 
 
 def pyramid_of(codes, limit=10**9, band_rows=300):
-    made = (Band(codes[top : top + band_rows]) for top in range(0, len(codes), band_rows))
+    made = (PaintedRows(codes[top : top + band_rows]) for top in range(0, len(codes), band_rows))
     return build_pyramid(made, codes.shape, NODATA, limit)
 
 
@@ -117,7 +117,7 @@ def test_the_probability_lies_in_half_percents_and_is_found_beside_the_map_or_na
 
 
 def test_each_file_is_read_once_and_in_bands(tmp_path, monkeypatch):
-    monkeypatch.setattr(bands, "PIXELS_AT_ONCE", 1)
+    monkeypatch.setattr(painted_rows, "PIXELS_AT_ONCE", 1)
     path = write_map(tmp_path / "m.tif", blobs(600, 300))
-    seen = [band.shape for band in bands.read_bands(str(path), None, None)]
+    seen = [band.shape for band in painted_rows.read_bands(str(path), None, None)]
     assert seen == [(256, 300), (256, 300), (88, 300)]

@@ -15,9 +15,11 @@ import rasterio
 
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import OutputError
-from lsafnet_cli.resume import differences, locked
-from lsafnet_cli.stamps import file_stamp
-from lsafnet_cli.types import OutputOptions, SilentObserver, TileOptions
+from lsafnet_cli.files.fingerprints import differences
+from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.options import OutputOptions, TileOptions
+from lsafnet_cli.scenes.stamps import file_stamp
+from lsafnet_cli.system.locks import locked
 
 from .conftest import noise, write_raster
 
@@ -25,8 +27,8 @@ RUN = """
 import sys, time
 from pathlib import Path
 from lsafnet_cli import PredictOptions, predict_change
-from lsafnet_cli.stages.write import PartWriter
-from lsafnet_cli.types import OutputOptions, TileOptions
+from lsafnet_cli.prediction.write import PartWriter
+from lsafnet_cli.options import OutputOptions, TileOptions
 original = PartWriter.put
 def slowly(self, patch):
     time.sleep(0.03)
@@ -120,7 +122,7 @@ def test_killed_at_any_moment_the_same_run_goes_on_to_the_same_map(scene, tiny_c
 
 
 def test_finished_rows_are_not_computed_again(scene, tiny_checkpoint, monkeypatch):
-    from lsafnet_cli.stages import tile
+    from lsafnet_cli.prediction import tile
 
     begun = []
     original = tile.read_tile_rows
@@ -136,7 +138,7 @@ def test_finished_rows_are_not_computed_again(scene, tiny_checkpoint, monkeypatc
     process.communicate()
     done = len(parts(scene)) * 32
     assert 9 * 32 <= done < ROWS
-    monkeypatch.setattr("lsafnet_cli.compute.read_tile_rows", noting)
+    monkeypatch.setattr("lsafnet_cli.prediction.compute.read_tile_rows", noting)
     in_peace(scene, tiny_checkpoint, scene / "changes.tif")
     (first_row,) = begun
     stride = 48

@@ -6,8 +6,8 @@ import pytest
 
 import run_demo
 from lsafnet_cli import PredictOptions, predict_change
-from lsafnet_cli.checkpoints import shipped_checkpoint
-from lsafnet_cli.types import OutputOptions
+from lsafnet_cli.checkpoints.choose import shipped_checkpoint
+from lsafnet_cli.options import OutputOptions
 
 SAMPLE = Path(run_demo.__file__).parent
 
@@ -31,8 +31,8 @@ def test_changed_and_unchanged_are_told_apart(scores):
 
 def test_the_shipped_checkpoint_says_what_it_was_trained_on(monkeypatch):
     monkeypatch.delenv("LSAFNET_CHECKPOINT", raising=False)
-    from lsafnet_cli.checkpoints import load_named_checkpoint
-    from lsafnet_cli.types import SilentObserver
+    from lsafnet_cli.checkpoints.choose import load_named_checkpoint
+    from lsafnet_cli.observer import SilentObserver
 
     observer = SilentObserver()
     checkpoint = load_named_checkpoint(None, observer)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lsafnet_cli.app import main
-from lsafnet_cli.small_map import read_small_map
+from lsafnet_cli.maps.small_map import read_small_map
 
 from .maps import legend_of, write_map
 

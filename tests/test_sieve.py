@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from lsafnet_cli import row_bands
+from lsafnet_cli.geometry import row_bands
 from lsafnet_cli.polygons.sieve import sieve_map
 
 from .change_maps import NODATA, blobs, random_codes, write_map

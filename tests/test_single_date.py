@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsafnet.augment import LookOptions
-from lsafnet.single_date import (
+from lsafnet.training.augment import LookOptions
+from lsafnet.training.single_date import (
     Place,
     SingleDateOptions,
     draw_regions,

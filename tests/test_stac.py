@@ -19,11 +19,12 @@ from rasterio.warp import transform_bounds
 from shapely.geometry import box, shape
 
 from lsafnet_cli import PredictOptions, predict_change
-from lsafnet_cli.footprints import footprint_of
-from lsafnet_cli.outputs import OutputPaths
-from lsafnet_cli.stac import class_name, make_item
-from lsafnet_cli.stages.report import change_table
-from lsafnet_cli.types import Grid, OutputOptions
+from lsafnet_cli.files.outputs import OutputPaths
+from lsafnet_cli.geometry.footprints import footprint_of
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.maps.stac import class_name, make_item
+from lsafnet_cli.maps.table import change_table
+from lsafnet_cli.options import OutputOptions
 
 from .conftest import noise, write_raster
 from .maps import blobs, legend_of, provenance_of, write_map

@@ -4,11 +4,12 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsafnet_cli.classes import Legend, transition_codes
-from lsafnet_cli.stages.infer import TileScores
-from lsafnet_cli.stages.stitch import Decision, stitch_tiles
-from lsafnet_cli.stages.tile import plan_tiles
-from lsafnet_cli.types import Grid, TileOptions
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.legend.classes import Legend, transition_codes
+from lsafnet_cli.options import TileOptions
+from lsafnet_cli.prediction.infer import TileScores
+from lsafnet_cli.prediction.stitch import Decision, stitch_tiles
+from lsafnet_cli.prediction.tile import plan_tiles
 
 from .maps import from_to_classes
 

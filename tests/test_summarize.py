@@ -13,11 +13,11 @@ from pyproj import Geod
 
 from lsafnet_cli import PredictOptions, ZoneRequest, predict_change, summarize_map
 from lsafnet_cli.app import main
-from lsafnet_cli.classes import Legend
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.stages.report import change_table
-from lsafnet_cli.summary_formats import CSV_COLUMNS, csv_text, markdown_text
-from lsafnet_cli.types import OutputOptions
+from lsafnet_cli.legend.classes import Legend
+from lsafnet_cli.maps.summary_formats import CSV_COLUMNS, csv_text, markdown_text
+from lsafnet_cli.maps.table import change_table
+from lsafnet_cli.options import OutputOptions
 
 from .maps import blobs, ground, legend_of, output_of, write_map, write_town, write_zones
 
@@ -176,7 +176,7 @@ def test_the_from_to_table_is_drawn(made, tmp_path, capsys, ending):
 
 
 def test_without_matplotlib_a_picture_is_refused_in_one_line(made, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("lsafnet_cli.plots.find_spec", {}.get)
+    monkeypatch.setattr("lsafnet_cli.maps.plots.find_spec", {}.get)
     code, printed, said = run(capsys, "summarize", made[0], "--plot", tmp_path / "a.png")
     assert (code, printed) == (2, "")
     assert said == "lsafnet: --plot: matplotlib is not installed; pip install 'lsafnet[plot]'\n"

@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 import rasterio
 
-from lsafnet_cli.checkpoints import load_named_checkpoint
-from lsafnet_cli.compute import compute_parts
-from lsafnet_cli.memory import MemoryPlan, plan_memory
-from lsafnet_cli.run import prepare_run
-from lsafnet_cli.stages.align import align_pair
-from lsafnet_cli.stages.read import read_pair
-from lsafnet_cli.stages.stitch import Decision
-from lsafnet_cli.stages.tile import plan_tiles
-from lsafnet_cli.stages.write import MapWriter, PartStore
-from lsafnet_cli.types import CODES, OutputOptions, PredictOptions, ReadOptions, SilentObserver, TileOptions
+from lsafnet_cli.checkpoints.choose import load_named_checkpoint
+from lsafnet_cli.files.layers import CODES
+from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.options import OutputOptions, PredictOptions, ReadOptions, TileOptions
+from lsafnet_cli.prediction.compute import compute_parts
+from lsafnet_cli.prediction.memory import MemoryPlan, plan_memory
+from lsafnet_cli.prediction.plan import prepare_run
+from lsafnet_cli.prediction.stitch import Decision
+from lsafnet_cli.prediction.tile import plan_tiles
+from lsafnet_cli.prediction.write import MapWriter, PartStore
+from lsafnet_cli.scenes.align import align_pair
+from lsafnet_cli.scenes.read import read_pair
 
 from .conftest import PLACE, UTM, noise, reading_checkpoint, write_raster
 

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.windows import Window
 
-from lsafnet_cli.stages.align import align_pair
-from lsafnet_cli.stages.images import ImageReader
-from lsafnet_cli.stages.read import read_pair
-from lsafnet_cli.stages.tile import cut_swaths, cut_tiles, plan_tiles, read_tile_rows
-from lsafnet_cli.types import Grid, ReadOptions, TileOptions
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.options import ReadOptions, TileOptions
+from lsafnet_cli.prediction.tile import cut_swaths, cut_tiles, plan_tiles, read_tile_rows
+from lsafnet_cli.scenes.align import align_pair
+from lsafnet_cli.scenes.images import ImageReader
+from lsafnet_cli.scenes.read import read_pair
 
 from .conftest import PLACE, noise, write_raster
 

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from lsafnet import load_checkpoint
-from lsafnet.checkpoint_info import read_checkpoint_info
+from lsafnet.checkpoint.info import read_checkpoint_info
 from lsafnet_cli.app import main
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.training.options import TrainOptions

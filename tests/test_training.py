@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lsafnet import build_network
-from lsafnet.training import (
+from lsafnet.training.trainer import (
     LabelledBatch,
     Trainer,
     TrainingOptions,

@@ -8,9 +8,9 @@ from affine import Affine
 from rasterio.enums import ColorInterp
 
 from lsafnet_cli import PredictOptions, predict_change
-from lsafnet_cli.stages.align import align_pair
-from lsafnet_cli.stages.read import read_pair
-from lsafnet_cli.types import OutputOptions, ReadOptions
+from lsafnet_cli.options import OutputOptions, ReadOptions
+from lsafnet_cli.scenes.align import align_pair
+from lsafnet_cli.scenes.read import read_pair
 
 from .conftest import PLACE, noise, write_raster
 from .test_placed import read_whole

@@ -5,14 +5,14 @@ import PIL.Image
 import pytest
 import rasterio
 
-from lsafnet.checkpoint_info import BandStatistics
+from lsafnet.checkpoint.info import BandStatistics
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import InputError, OptionError
-from lsafnet_cli.stages.align import align_pair
-from lsafnet_cli.stages.infer import DateScaling
-from lsafnet_cli.stages.read import read_pair, read_scene
-from lsafnet_cli.stages.stretch import sample_scene, scene_stretch
-from lsafnet_cli.types import ReadOptions, StretchRule
+from lsafnet_cli.options import ReadOptions, StretchRule
+from lsafnet_cli.prediction.infer import DateScaling
+from lsafnet_cli.scenes.align import align_pair
+from lsafnet_cli.scenes.read import read_pair, read_scene
+from lsafnet_cli.scenes.stretch import sample_scene, scene_stretch
 
 from .conftest import noise, write_raster
 from .test_placed import read_whole
@@ -270,8 +270,8 @@ def test_a_large_file_without_overviews_is_sampled_by_windows(tmp_path, monkeypa
     path = write_raster(tmp_path / "a.tif", pixels, tiled=True, blockxsize=128, blockysize=128)
     scene = read_scene(path, None, None)
     whole = scene_stretch(scene, AUTO, BYTES)
-    monkeypatch.setattr("lsafnet_cli.stages.stretch.WHOLE_READ_PX", 1000)
-    monkeypatch.setattr("lsafnet_cli.stages.stretch.WINDOW_PX", 64)
+    monkeypatch.setattr("lsafnet_cli.scenes.stretch.WHOLE_READ_PX", 1000)
+    monkeypatch.setattr("lsafnet_cli.scenes.stretch.WINDOW_PX", 64)
     sample = sample_scene(scene)
     assert sample.numbers.size < 0.6 * pixels.size
     found = scene_stretch(scene, AUTO, BYTES)

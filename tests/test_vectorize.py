@@ -12,16 +12,11 @@ from affine import Affine
 from pyproj import Geod
 from rasterio.features import rasterize
 
-from lsafnet_cli import (
-    PolygonOptions,
-    PredictOptions,
-    predict_change,
-    row_bands,
-    vectorization,
-    vectorize_changes,
-)
+from lsafnet_cli import PolygonOptions, PredictOptions, predict_change, vectorize_changes
 from lsafnet_cli.errors import InputError, OptionError, OutputError
-from lsafnet_cli.types import OutputOptions
+from lsafnet_cli.geometry import row_bands
+from lsafnet_cli.options import OutputOptions
+from lsafnet_cli.polygons import vectorization
 
 from .change_maps import (
     GROUND_TO_WATER,
@@ -103,7 +98,7 @@ def test_each_piece_has_its_transition_its_size_and_its_mean_probability(tmp_pat
 
 
 def test_without_a_probability_the_confidence_is_not_known_and_the_user_is_told(tmp_path):
-    from lsafnet_cli.types import SilentObserver
+    from lsafnet_cli.observer import SilentObserver
 
     path, observer = write_map(tmp_path / "map.tif", blobs(50, 50)), SilentObserver()
     _, columns = vectorize(path, observer=observer)

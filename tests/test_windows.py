@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsafnet_cli.windows import (
+from lsafnet_cli.geometry.windows import (
     aligned_spans,
     crop_weights,
     kept_spans,

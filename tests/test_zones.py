@@ -9,9 +9,9 @@ from rasterio.windows import Window
 from shapely.geometry import box
 
 from lsafnet_cli.errors import InputError, NoOverlapError, OptionError
-from lsafnet_cli.stages import summarize
-from lsafnet_cli.stages.summarize import summarize_map
-from lsafnet_cli.stages.zones import ZoneRequest
+from lsafnet_cli.maps import summarize
+from lsafnet_cli.maps.summarize import summarize_map
+from lsafnet_cli.maps.zones import ZoneRequest
 
 from .conftest import UTM
 from .maps import ground, write_town, write_zones

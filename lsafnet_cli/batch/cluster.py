@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lsafnet_cli.batch.backlog import Backlog
-from lsafnet_cli.batch.messages import Message, Outcome, Said, Setup, Task
+from lsafnet_cli.batch.messages import Message, Said, SceneOutcome, Task, WorkerSetup
 from lsafnet_cli.batch.options import BatchOptions
 from lsafnet_cli.batch.records import FAILED, SceneRecord
 from lsafnet_cli.batch.scenes import SceneSpec
@@ -30,7 +30,7 @@ Listen = Callable[[int, Message], None]
 class RayWorkers:
     """Runs tasks on a cluster; `heights` are the scenes' rows by name, 0 where not known."""
 
-    def __init__(self, setup: Setup, listen: Listen, heights: Mapping[str, int]) -> None:
+    def __init__(self, setup: WorkerSetup, listen: Listen, heights: Mapping[str, int]) -> None:
         self._listen, self._ours = listen, False
         self._ray = import_ray()
         self._setup = on_all_nodes(setup)
@@ -61,12 +61,12 @@ class RayWorkers:
         if self._ours:
             self._ray.shutdown()
 
-    def run(self, backlog: Backlog) -> Iterator[Outcome]:
+    def run(self, backlog: Backlog) -> Iterator[SceneOutcome]:
         """Yield the outcome of each scene, until none is left."""
-        ready: deque[Task | Outcome] = deque()
+        ready: deque[Task | SceneOutcome] = deque()
         while backlog or ready or self._flying:
             while len(self._flying) < self._most and (task := self._next(ready, backlog)) is not None:
-                if isinstance(task, Outcome):
+                if isinstance(task, SceneOutcome):
                     yield task
                 else:
                     self._flying[self._remote.remote(self._setup, task)] = task
@@ -77,12 +77,12 @@ class RayWorkers:
             for reference in landed:
                 outcome = self._result(reference, self._flying.pop(reference))
                 following = self._shared.follow(outcome)
-                if isinstance(following, Outcome):
+                if isinstance(following, SceneOutcome):
                     yield following
                 elif following is not None:
                     ready.append(following)
 
-    def _next(self, ready: deque[Task | Outcome], backlog: Backlog) -> Task | Outcome | None:
+    def _next(self, ready: deque[Task | SceneOutcome], backlog: Backlog) -> Task | SceneOutcome | None:
         if ready:
             return ready.popleft()
         task = backlog.take()
@@ -91,23 +91,23 @@ class RayWorkers:
         ready.extend(self._shared.share_out(replace(task, spec=absolute(task.spec))))
         return ready.popleft()
 
-    def _result(self, reference: Any, task: Task) -> Outcome:
+    def _result(self, reference: Any, task: Task) -> SceneOutcome:
         try:
             *said, outcome = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
             text = f"the cluster gave it up: {one_line(error)[:300]}"
             if task.parts is not None:
-                return Outcome(task, error=text)
-            return Outcome(
+                return SceneOutcome(task, error=text)
+            return SceneOutcome(
                 task, SceneRecord.of(task.spec, FAILED, error=text, exit_code=DeviceError.exit_code)
             )
         for message in said:
             self._listen(0, message)
-        assert isinstance(outcome, Outcome)
+        assert isinstance(outcome, SceneOutcome)
         return outcome
 
 
-def do_task(setup: Setup, task: Task) -> list[Message]:
+def do_task(setup: WorkerSetup, task: Task) -> list[Message]:
     """Do a task in a process of the cluster; return what it had to say and, last, its outcome."""
     messages: list[Message] = []
     runner_of(setup)(task, messages)
@@ -115,7 +115,7 @@ def do_task(setup: Setup, task: Task) -> list[Message]:
 
 
 @lru_cache(maxsize=1)
-def runner_of(setup: Setup) -> Callable[[Task, list[Message]], None]:
+def runner_of(setup: WorkerSetup) -> Callable[[Task, list[Message]], None]:
     """Return what does tasks in this process; it keeps the network for the next one."""
     from lsafnet_cli.batch.work import SceneRunner  # here, for the process of the batch needs no network
 
@@ -149,9 +149,9 @@ def _absolute(name: str) -> str:
     return name if "://" in name or name.startswith("/vsi") else str(Path(name).absolute())
 
 
-def on_all_nodes(setup: Setup) -> Setup:
+def on_all_nodes(setup: WorkerSetup) -> WorkerSetup:
     """Return a setup whose files have the same names on every node."""
-    from lsafnet_cli.checkpoints import chosen_checkpoint, shipped_checkpoint
+    from lsafnet_cli.checkpoints.choose import chosen_checkpoint, shipped_checkpoint
 
     options: BatchOptions = setup.options
     chosen, aoi = chosen_checkpoint(options.predict.checkpoint), options.predict.read.aoi

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lsafnet_cli.batch.backlog import Backlog
-from lsafnet_cli.batch.devices import worker_devices
 from lsafnet_cli.batch.folder import TABLES, BatchFolder
 from lsafnet_cli.batch.index import write_index
 from lsafnet_cli.batch.merge import merge_outputs
-from lsafnet_cli.batch.messages import Advance, Message, Outcome, Said, Setup, Task
+from lsafnet_cli.batch.messages import Advance, Message, Said, SceneOutcome, Task, WorkerSetup
 from lsafnet_cli.batch.options import BatchOptions
 from lsafnet_cli.batch.plan import BatchPlan, plan_batch
 from lsafnet_cli.batch.records import FAILED, RUNNING, WAITING, RecordTables, SceneRecord, counts
 from lsafnet_cli.batch.scenes import SceneSpec
+from lsafnet_cli.batch.worker_devices import worker_devices
 from lsafnet_cli.batch.workers import WorkerPool
-from lsafnet_cli.checkpoints import chosen_checkpoint
+from lsafnet_cli.checkpoints.choose import chosen_checkpoint
 from lsafnet_cli.errors import BATCH_EXIT_CODE, LsafnetError, one_line
 
 
@@ -119,7 +119,7 @@ def run_batch(
     home = BatchFolder(Path(folder))
     home.create()
     start = time.perf_counter()
-    batch = Batch(plan, home, options, observer)
+    batch = RunningBatch(plan, home, options, observer)
     try:
         batch.run()
     finally:
@@ -135,7 +135,7 @@ def run_batch(
     )
 
 
-class Batch:
+class RunningBatch:
     """The records of a run, kept while outcomes come in."""
 
     def __init__(
@@ -184,9 +184,9 @@ class Batch:
             observer.finish()
 
     @contextmanager
-    def _workers(self) -> Iterator[Callable[[Backlog], Iterator[Outcome]]]:
+    def _workers(self) -> Iterator[Callable[[Backlog], Iterator[SceneOutcome]]]:
         options = self._options
-        setup = Setup(self._folder.path.resolve(), options, self._plan.sha256, "auto")
+        setup = WorkerSetup(self._folder.path.resolve(), options, self._plan.sha256, "auto")
         if options.ray is not None:
             from lsafnet_cli.batch.cluster import RayWorkers  # here, for Ray is an extra
 
@@ -197,7 +197,7 @@ class Batch:
             with WorkerPool(setup, worker_devices(options.devices), self._listen) as pool:
                 yield pool.run
 
-    def _follow(self, outcomes: Iterator[Outcome], backlog: Backlog) -> None:
+    def _follow(self, outcomes: Iterator[SceneOutcome], backlog: Backlog) -> None:
         for outcome in outcomes:
             if outcome.record is None:
                 self._said_once(
@@ -209,7 +209,7 @@ class Batch:
             if self._options.fail_fast and outcome.record.status == FAILED:
                 return
 
-    def _note(self, outcome: Outcome, record: SceneRecord) -> None:
+    def _note(self, outcome: SceneOutcome, record: SceneRecord) -> None:
         self._records[record.name] = record
         self._keep_lost(outcome.task.spec, record)
         self.done_now += not outcome.fresh

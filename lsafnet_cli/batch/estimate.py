@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 import torch
 from affine import Affine
 
-from lsafnet_cli.batch.devices import threads_each, worker_devices
 from lsafnet_cli.batch.options import BatchOptions
 from lsafnet_cli.batch.plan import BatchPlan
-from lsafnet_cli.checkpoints import load_ensemble
-from lsafnet_cli.devices import choose_device
-from lsafnet_cli.speed import tile_seconds
-from lsafnet_cli.stages.infer import FLIPS, prepared_network
-from lsafnet_cli.stages.tile import plan_tiles
-from lsafnet_cli.types import Grid, SilentObserver
+from lsafnet_cli.batch.worker_devices import threads_each, worker_devices
+from lsafnet_cli.checkpoints.choose import load_ensemble
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.prediction.infer import FLIPS, prepared_network
+from lsafnet_cli.prediction.speed import tile_seconds
+from lsafnet_cli.prediction.tile import plan_tiles
+from lsafnet_cli.system.devices import choose_device
 
 SCENE_SECONDS = 0.15  # to open a scene and name its files; see benchmarks/README.md, section batch
 

@@ -11,10 +11,11 @@ from typing import Any
 from lsafnet_cli.batch.options import scene_files
 from lsafnet_cli.batch.records import DONE, FAILED, SceneRecord, write_whole
 from lsafnet_cli.batch.scenes import STATE_FOLDER, SceneSpec
-from lsafnet_cli.outputs import check_path
-from lsafnet_cli.publishing import output_errors
-from lsafnet_cli.resume import Fingerprint, differences, lock_file
-from lsafnet_cli.types import PredictOptions
+from lsafnet_cli.files.fingerprints import Fingerprint, differences
+from lsafnet_cli.files.outputs import check_path
+from lsafnet_cli.files.publishing import output_errors
+from lsafnet_cli.options import PredictOptions
+from lsafnet_cli.system.locks import lock_file
 
 MERGED_POLYGONS, MOSAIC, TABLES, INDEX = "changes.gpkg", "changes.vrt", "batch", "index.html"
 OWN_NAMES = (MERGED_POLYGONS, MOSAIC, f"{TABLES}.csv", f"{TABLES}.json", INDEX)

@@ -15,11 +15,11 @@ from lsafnet_cli.batch.folder import INDEX, BatchFolder
 from lsafnet_cli.batch.merge import Tell
 from lsafnet_cli.batch.records import DONE, SceneRecord, counts, write_whole
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.outputs import page_path
+from lsafnet_cli.files.outputs import page_path
+from lsafnet_cli.files.rasters import open_raster
+from lsafnet_cli.maps.quicklook import paint_codes
+from lsafnet_cli.maps.table import area_text, read_legend
 from lsafnet_cli.report_page.template import fill_template, kept_text
-from lsafnet_cli.stages.quicklook import paint_codes
-from lsafnet_cli.stages.read import open_raster
-from lsafnet_cli.stages.report import area_text, read_legend
 
 PICTURE_PX = 96
 PICTURES_BYTES = 8_000_000  # of all pictures of an index; later scenes have none

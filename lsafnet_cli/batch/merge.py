@@ -18,12 +18,12 @@ from lsafnet_cli.batch.folder import MERGED_POLYGONS, MOSAIC, BatchFolder
 from lsafnet_cli.batch.mosaics import write_mosaic
 from lsafnet_cli.batch.records import DONE, SceneRecord
 from lsafnet_cli.errors import LsafnetError
+from lsafnet_cli.files.layer_style import add_layer_style
+from lsafnet_cli.files.rasters import open_raster
+from lsafnet_cli.files.side_files import side_files
+from lsafnet_cli.maps.table import read_legend
 from lsafnet_cli.polygons.files import LAYER_NAME, ROWS_AT_ONCE, polygon_errors
-from lsafnet_cli.polygons.layer_style import add_layer_style
-from lsafnet_cli.polygons.names import side_files
 from lsafnet_cli.polygons.table import GEOMETRY
-from lsafnet_cli.stages.read import open_raster
-from lsafnet_cli.stages.report import read_legend
 
 COMMON_CRS = "EPSG:4326"  # of scenes in several CRS
 Tell = Callable[[str], None]

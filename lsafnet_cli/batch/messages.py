@@ -9,7 +9,7 @@ from lsafnet_cli.batch.scenes import SceneSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class WorkerSetup:
     """What a worker is told once: the batch's folder and options, the checkpoint's sha256, its own device.
 
     `threads` is how many of the processor's threads it may compute with; None leaves that to torch.
@@ -38,7 +38,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SceneOutcome:
     """What became of a task.
 
     `record` is None for a scene that another run holds and for bands that are computed; `fresh` says that a
@@ -84,4 +84,4 @@ class Free:
     """The worker can take another task, though the last one may still be being written."""
 
 
-Message = Outcome | Advance | Said | Begun | Free
+Message = SceneOutcome | Advance | Said | Begun | Free

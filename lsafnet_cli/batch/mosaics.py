@@ -9,13 +9,14 @@ import numpy as np
 from affine import Affine
 
 from lsafnet_cli.batch.records import write_whole
-from lsafnet_cli.mosaic import Part, RasterMeta, vrt_xml
-from lsafnet_cli.provenance import LEGEND
-from lsafnet_cli.stages.align import WHOLE_PIXEL_TOLERANCE_PX
-from lsafnet_cli.stages.read import grid_of, open_raster
-from lsafnet_cli.stages.report import read_legend
-from lsafnet_cli.styles import layer_style
-from lsafnet_cli.types import CODES, Grid
+from lsafnet_cli.files.layers import CODES
+from lsafnet_cli.files.provenance import LEGEND
+from lsafnet_cli.files.raster_styles import layer_style
+from lsafnet_cli.files.rasters import grid_of, open_raster
+from lsafnet_cli.files.vrt import Part, RasterMeta, vrt_xml
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.maps.table import read_legend
+from lsafnet_cli.scenes.align import WHOLE_PIXEL_TOLERANCE_PX
 
 
 @dataclass(frozen=True, slots=True)

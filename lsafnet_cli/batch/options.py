@@ -7,14 +7,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lsafnet_cli.batch.devices import AUTO, worker_devices
 from lsafnet_cli.batch.scenes import SceneSpec
 from lsafnet_cli.batch.shards import Shard
+from lsafnet_cli.batch.worker_devices import AUTO, worker_devices
 from lsafnet_cli.errors import OptionError
-from lsafnet_cli.outputs import OutputPaths
-from lsafnet_cli.resume import Fingerprint
-from lsafnet_cli.stamps import file_stamp
-from lsafnet_cli.types import PredictOptions
+from lsafnet_cli.files.fingerprints import Fingerprint
+from lsafnet_cli.files.outputs import OutputPaths
+from lsafnet_cli.options import PredictOptions
+from lsafnet_cli.scenes.stamps import file_stamp
 
 ENDINGS = (".gpkg", ".geojson", ".fgb", ".shp", ".parquet")
 LEAST_SPLIT_ROWS = 1024

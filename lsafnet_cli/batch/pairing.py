@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lsafnet_cli.batch.scenes import SceneSpec, check_names
 from lsafnet_cli.errors import InputError, OptionError, one_line, reason_of
-from lsafnet_cli.polygons.options import parse_date
+from lsafnet_cli.options import parse_date
 
 IMAGE_ENDINGS = (
     ".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".img", ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ntf", ".nitf",

@@ -10,9 +10,9 @@ from lsafnet_cli.batch.folder import OWN_NAMES, BatchFolder, SceneState
 from lsafnet_cli.batch.options import BatchOptions, scene_files, scene_fingerprint, scene_options
 from lsafnet_cli.batch.scenes import SceneSpec, check_names
 from lsafnet_cli.batch.shards import choose_shard
-from lsafnet_cli.checkpoints import chosen_checkpoint, read_info, sha256_of
+from lsafnet_cli.checkpoints.choose import chosen_checkpoint, read_info, sha256_of
 from lsafnet_cli.errors import LsafnetError, OptionError, OutputError
-from lsafnet_cli.stages.read import open_raster
+from lsafnet_cli.files.rasters import open_raster
 
 HEADERS_AT_ONCE = 8
 

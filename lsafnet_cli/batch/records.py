@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lsafnet_cli.batch.scenes import SceneSpec
-from lsafnet_cli.publishing import output_errors
+from lsafnet_cli.files.publishing import output_errors
 
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 RESTING_SHARE = 20  # a table is written again after this many times what its last writing took

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lsafnet_cli.errors import OptionError
-from lsafnet_cli.outputs import MAP_ENDINGS
+from lsafnet_cli.files.outputs import MAP_ENDINGS
 
 LONGEST_NAME = 200
 STATE_FOLDER = ".batch"

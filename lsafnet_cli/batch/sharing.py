@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from lsafnet_cli.batch.folder import BatchFolder, SceneState, claim_files
-from lsafnet_cli.batch.messages import Outcome, Setup, Task
+from lsafnet_cli.batch.messages import SceneOutcome, Task, WorkerSetup
 from lsafnet_cli.batch.options import scene_fingerprint, scene_options
 from lsafnet_cli.batch.records import FAILED, RUNNING, SceneRecord
 from lsafnet_cli.errors import DeviceError, LsafnetError, one_line
@@ -27,7 +27,7 @@ class SharedScene:
 class SharedScenes:
     """Keeps account of the bands, and holds the locks of their scenes."""
 
-    def __init__(self, setup: Setup, heights: Mapping[str, int]) -> None:
+    def __init__(self, setup: WorkerSetup, heights: Mapping[str, int]) -> None:
         self._setup, self._heights = setup, heights
         self._folder = BatchFolder(setup.folder)
         self._scenes: dict[str, SharedScene] = {}
@@ -37,7 +37,7 @@ class SharedScenes:
         for scene in self._scenes.values():
             scene.lock.close()
 
-    def share_out(self, task: Task) -> list[Task | Outcome]:
+    def share_out(self, task: Task) -> list[Task | SceneOutcome]:
         """Return the tasks of a scene: its bands where it is large enough, else itself; or its outcome."""
         rows = self._setup.options.split_rows
         if rows is None or self._heights[task.spec.name] <= rows:
@@ -47,7 +47,7 @@ class SharedScenes:
                 outcome = self._claim(task, lock)
             except LsafnetError as error:
                 text, code = one_line(error), error.exit_code
-                outcome = Outcome(task, SceneRecord.of(task.spec, FAILED, error=text, exit_code=code))
+                outcome = SceneOutcome(task, SceneRecord.of(task.spec, FAILED, error=text, exit_code=code))
             if outcome is not None:
                 return [outcome]
             token = uuid.uuid4().hex
@@ -61,21 +61,21 @@ class SharedScenes:
         firsts = list(range(0, parts, step))
         return [(first, first + step if first != firsts[-1] else BEYOND) for first in firsts]
 
-    def _claim(self, task: Task, lock: ExitStack) -> Outcome | None:
+    def _claim(self, task: Task, lock: ExitStack) -> SceneOutcome | None:
         """Hold a scene and note that it is begun; return its outcome where there is nothing to do."""
         spec, folder, setup = task.spec, self._folder, self._setup
         if not lock.enter_context(folder.lock(spec)):
-            return Outcome(task)
+            return SceneOutcome(task)
         options = scene_options(spec, folder.path, setup.options)
         fingerprint = scene_fingerprint(spec, folder.path, options, setup.sha256)
         state = folder.state(spec)
         if state is not None and not folder.reasons(state, fingerprint):
-            return Outcome(task, state.record, fresh=True)
+            return SceneOutcome(task, state.record, fresh=True)
         claim_files(folder, spec, options, state)
         folder.write_state(spec, SceneState(SceneRecord.of(spec, RUNNING), fingerprint, ours=True))
         return None
 
-    def follow(self, outcome: Outcome) -> Task | Outcome | None:
+    def follow(self, outcome: SceneOutcome) -> Task | SceneOutcome | None:
         """Return what follows a task's outcome: after the last band the task that writes, else the outcome."""
         task = outcome.task
         if not task.split:
@@ -90,6 +90,6 @@ class SharedScenes:
                 return replace(scene.task, split=True)
             error = scene.errors[0]
             record = SceneRecord.of(task.spec, FAILED, error=error, exit_code=DeviceError.exit_code)
-            outcome = Outcome(scene.task, record)
+            outcome = SceneOutcome(scene.task, record)
         self._scenes.pop(task.spec.name).lock.close()
         return outcome

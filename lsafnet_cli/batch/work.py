@@ -9,21 +9,21 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
-from lsafnet_cli.background import Background
-from lsafnet_cli.batch.bands import agreed_store, band_rows, same_cut
 from lsafnet_cli.batch.folder import BatchFolder, SceneState, claim_files
-from lsafnet_cli.batch.messages import Advance, Message, Outcome, Said, Setup, Task
+from lsafnet_cli.batch.messages import Advance, Message, Said, SceneOutcome, Task, WorkerSetup
 from lsafnet_cli.batch.options import scene_files, scene_fingerprint, scene_options
 from lsafnet_cli.batch.records import DONE, FAILED, RUNNING, SceneRecord, write_whole
 from lsafnet_cli.batch.scenes import SceneSpec
-from lsafnet_cli.checkpoints import NamedCheckpoint, load_ensemble
-from lsafnet_cli.devices import is_out_of_memory
+from lsafnet_cli.batch.split_rows import agreed_store, band_rows, same_cut
+from lsafnet_cli.checkpoints.choose import NamedCheckpoint, load_ensemble
 from lsafnet_cli.errors import CheckpointFileError, DeviceError, LsafnetError, OutputError, one_line
-from lsafnet_cli.pipeline import Prediction, open_prediction
-from lsafnet_cli.resume import Fingerprint
-from lsafnet_cli.stages.report import RunReport
-from lsafnet_cli.stages.write import PartStore
-from lsafnet_cli.types import PredictOptions
+from lsafnet_cli.files.fingerprints import Fingerprint
+from lsafnet_cli.options import PredictOptions
+from lsafnet_cli.prediction.pipeline import Prediction, open_prediction
+from lsafnet_cli.prediction.report import RunReport
+from lsafnet_cli.prediction.write import PartStore
+from lsafnet_cli.system.background import Background
+from lsafnet_cli.system.devices import is_out_of_memory
 
 TELLING_SECONDS = 0.2  # progress is told no more often
 Tell = Callable[[Message], None]
@@ -53,7 +53,7 @@ class SceneRunner:
     With `beside`, a scene is written by a thread of its own while the next task is begun.
     """
 
-    def __init__(self, setup: Setup, tell: Tell, beside: bool = True) -> None:
+    def __init__(self, setup: WorkerSetup, tell: Tell, beside: bool = True) -> None:
         self._setup, self._tell = setup, tell
         self._folder = BatchFolder(setup.folder)
         self._writing = Background(self._write_next, depth=1) if beside else None
@@ -86,7 +86,7 @@ class SceneRunner:
             except Exception as error:
                 self._refuse(task, self._failure(task, error))
                 return
-            if isinstance(job, Outcome):
+            if isinstance(job, SceneOutcome):
                 self._tell(job)
                 return
             written = self._compute(job)
@@ -98,18 +98,18 @@ class SceneRunner:
         else:
             self._write(job, *written)
 
-    def _claim(self, task: Task, lock: ExitStack) -> Job | Outcome:
+    def _claim(self, task: Task, lock: ExitStack) -> Job | SceneOutcome:
         """Hold a scene and note that it is begun; or return the outcome where there is nothing to do."""
         spec, folder = task.spec, self._folder
         if not task.split and not lock.enter_context(folder.lock(spec)):
-            return Outcome(task)
+            return SceneOutcome(task)
         options = scene_options(spec, folder.path, self._setup.options)
         job = Job(
             task, lock, options, scene_fingerprint(spec, folder.path, options, self._setup.sha256), True
         )
         state = folder.state(spec)
         if state is not None and not folder.reasons(state, job.fingerprint):
-            return Outcome(task, state.record, fresh=True)
+            return SceneOutcome(task, state.record, fresh=True)
         if not task.split:
             claim_files(folder, spec, options, state)
             record = SceneRecord.of(spec, RUNNING)
@@ -122,7 +122,7 @@ class SceneRunner:
         state = self._folder.state(task.spec)
         with suppress(OutputError):
             self._folder.write_state(task.spec, SceneState(record, {}, state is not None and state.ours))
-        self._tell(Outcome(task, record))
+        self._tell(SceneOutcome(task, record))
 
     def _compute(self, job: Job) -> tuple[Prediction, PartStore] | None:
         start = time.perf_counter()
@@ -171,7 +171,7 @@ class SceneRunner:
             folder.write_state(job.spec, state)
         except (OutputError, OSError) as error:
             record = replace(record, error=record.error or f"its record cannot be kept: {one_line(error)}")
-        self._tell(Outcome(job.task, record))
+        self._tell(SceneOutcome(job.task, record))
 
     def _failure(self, task: Task, error: Exception) -> SceneRecord:
         text, code, log = self._words(task, error)
@@ -189,7 +189,7 @@ class SceneRunner:
         where = f"; see {log}" if log else ""
         return f"internal error: {type(error).__name__}: {one_line(error)}{where}", 1, log
 
-    def _do_bands(self, task: Task, parts: tuple[int, int]) -> Outcome:
+    def _do_bands(self, task: Task, parts: tuple[int, int]) -> SceneOutcome:
         try:
             options = scene_options(task.spec, self._folder.path, self._setup.options)
             options = replace(options, output=replace(options.output, overwrite=True))
@@ -199,8 +199,8 @@ class SceneRunner:
                 with agreed_store(prediction, rows, task.token) as store:
                     prediction.compute(store, rows)
         except Exception as error:
-            return Outcome(task, error=self._words(task, error)[0])
-        return Outcome(task)
+            return SceneOutcome(task, error=self._words(task, error)[0])
+        return SceneOutcome(task)
 
 
 def on_device(options: PredictOptions, device: str) -> PredictOptions:

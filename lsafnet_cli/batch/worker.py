@@ -12,15 +12,15 @@ import sys
 import threading
 from multiprocessing.connection import Connection
 
-from lsafnet_cli.batch.messages import Begun, Free, Message, Setup, Task
+from lsafnet_cli.batch.messages import Begun, Free, Message, Task, WorkerSetup
 
 PARENT_GONE = 70
 
 
-def serve(connection: "Connection[Message, Setup | Task | None]") -> None:
+def serve(connection: "Connection[Message, WorkerSetup | Task | None]") -> None:
     """Do the tasks that come until None comes; end at once where the parent has gone."""
     setup = connection.recv()
-    assert isinstance(setup, Setup)
+    assert isinstance(setup, WorkerSetup)
     tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, tasks), name="listen", daemon=True).start()
     import torch
@@ -44,7 +44,7 @@ def serve(connection: "Connection[Message, Setup | Task | None]") -> None:
 
 
 def _listen(
-    connection: "Connection[Message, Setup | Task | None]", tasks: "queue.SimpleQueue[Task | None]"
+    connection: "Connection[Message, WorkerSetup | Task | None]", tasks: "queue.SimpleQueue[Task | None]"
 ) -> None:
     try:
         while True:

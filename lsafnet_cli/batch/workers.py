@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from lsafnet_cli.batch.backlog import Backlog
-from lsafnet_cli.batch.devices import threads_each
 from lsafnet_cli.batch.folder import BatchFolder
-from lsafnet_cli.batch.messages import Begun, Free, Message, Outcome, Said, Setup, Task
+from lsafnet_cli.batch.messages import Begun, Free, Message, Said, SceneOutcome, Task, WorkerSetup
 from lsafnet_cli.batch.records import FAILED, SceneRecord
+from lsafnet_cli.batch.worker_devices import threads_each
 from lsafnet_cli.errors import DeviceError
 
 POLL_SECONDS = 0.2
@@ -26,7 +26,7 @@ Listen = Callable[[int, Message], None]
 class Worker:
     """One process, and the tasks that it has been given and has not told the outcome of."""
 
-    def __init__(self, number: int, setup: Setup) -> None:
+    def __init__(self, number: int, setup: WorkerSetup) -> None:
         self.number, self.setup = number, setup
         self.log = BatchFolder(setup.folder).logs / f"worker-{os.getpid()}-{number}.txt"
         self.tasks: list[Task] = []
@@ -49,7 +49,7 @@ class Worker:
         self.free = False
         self._send(task)
 
-    def _send(self, value: Setup | Task | None) -> None:
+    def _send(self, value: WorkerSetup | Task | None) -> None:
         with suppress(OSError):  # it has died; that is seen where it is listened to
             self.connection.send(value)
 
@@ -77,7 +77,7 @@ class Worker:
 class WorkerPool:
     """Runs tasks in worker processes; one that dies is replaced, and its scenes are begun once more, each alone."""
 
-    def __init__(self, setup: Setup, devices: list[str], listen: Listen) -> None:
+    def __init__(self, setup: WorkerSetup, devices: list[str], listen: Listen) -> None:
         threads = threads_each(devices)
         self._setups = [replace(setup, device=device, threads=threads) for device in devices]
         self._listen = listen
@@ -91,7 +91,7 @@ class WorkerPool:
         for worker in self._workers:
             worker.end()
 
-    def run(self, backlog: Backlog) -> Iterator[Outcome]:
+    def run(self, backlog: Backlog) -> Iterator[SceneOutcome]:
         """Yield the outcome of each task, until none is left. Raises DeviceError where no worker can start."""
         for number, setup in enumerate(self._setups[: len(backlog)], start=1):
             self._workers.append(Worker(number, setup))
@@ -112,7 +112,7 @@ class WorkerPool:
             if task is not None:
                 worker.give(task)
 
-    def _take(self, worker: Worker, backlog: Backlog) -> Iterator[Outcome]:
+    def _take(self, worker: Worker, backlog: Backlog) -> Iterator[SceneOutcome]:
         try:
             message: Message = worker.connection.recv()
         except (EOFError, OSError):
@@ -123,13 +123,13 @@ class WorkerPool:
             self._false_starts = 0
         elif isinstance(message, Begun):
             worker.begun.append(message.task)
-        elif isinstance(message, Outcome):
+        elif isinstance(message, SceneOutcome):
             worker.tasks.remove(message.task)
             yield message
         else:
             self._listen(worker.number, message)
 
-    def _replace(self, worker: Worker, backlog: Backlog) -> Iterator[Outcome]:
+    def _replace(self, worker: Worker, backlog: Backlog) -> Iterator[SceneOutcome]:
         fate, log = worker.fate(), worker.log
         worker.end()
         self._workers.remove(worker)
@@ -144,7 +144,7 @@ class WorkerPool:
                 self._listen(worker.number, Said(f"its worker {fate}; it is begun once more", task.spec.name))
                 backlog.again(task)
             else:
-                yield Outcome(task, self._lost(worker, task, fate))
+                yield SceneOutcome(task, self._lost(worker, task, fate))
         if backlog or any(other.tasks for other in self._workers):
             self._workers.append(Worker(worker.number, worker.setup))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from lsafnet_cli.batch.options import BatchOptions
     from lsafnet_cli.batch.pairing import Pairing
-    from lsafnet_cli.types import PredictOptions
+    from lsafnet_cli.options import PredictOptions
 
 MANY = "Many machines"
 PER_SCENE = ("polygons", "device", "before_date", "after_date")

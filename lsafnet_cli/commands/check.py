@@ -26,10 +26,10 @@ def check(
     resolution: ResolutionOpt = None,
 ) -> None:
     """Say whether two images fit, where they lie, and what predict would make of them; exit code 0 or 4."""
-    from lsafnet_cli.check import check_pair
     from lsafnet_cli.errors import PairError
+    from lsafnet_cli.options import GridOptions, ReadOptions, StretchRule
+    from lsafnet_cli.prediction.check import check_pair
     from lsafnet_cli.terminal.check import show_check
-    from lsafnet_cli.types import GridOptions, ReadOptions, StretchRule
 
     read = ReadOptions(parse_bands(bands), StretchRule.parse(stretch))
     found = check_pair(before, after, checkpoint, read, GridOptions(grid, resolution))

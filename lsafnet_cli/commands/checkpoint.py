@@ -62,7 +62,7 @@ def import_(
     as_json: JsonOpt = False,
 ) -> None:
     """Turn a published state dict into a checkpoint; no code in it is ever run."""
-    from lsafnet_cli.importing import import_checkpoint
+    from lsafnet_cli.checkpoints.importing import import_checkpoint
     from lsafnet_cli.terminal.checkpoints import show_import
 
     report = import_checkpoint(
@@ -74,8 +74,8 @@ def import_(
 @app.command()
 def show(checkpoint: CheckpointArg = None, as_json: JsonOpt = False) -> None:
     """Say what a checkpoint holds: network, classes, bands, numbers, tile, metrics, licence, sha256."""
-    from lsafnet_cli.checkpoint_facts import read_checkpoint_facts
-    from lsafnet_cli.checkpoints import chosen_checkpoint
+    from lsafnet_cli.checkpoints.choose import chosen_checkpoint
+    from lsafnet_cli.checkpoints.facts import read_checkpoint_facts
     from lsafnet_cli.terminal.checkpoints import show_checkpoint
 
     show_checkpoint(read_checkpoint_facts(chosen_checkpoint(checkpoint)), as_json)
@@ -84,7 +84,7 @@ def show(checkpoint: CheckpointArg = None, as_json: JsonOpt = False) -> None:
 @app.command()
 def networks(as_json: JsonOpt = False) -> None:
     """List the networks: parameters, work per pair, published accuracy, papers."""
-    from lsafnet_cli.checkpoint_facts import network_facts
+    from lsafnet_cli.checkpoints.facts import network_facts
     from lsafnet_cli.terminal.checkpoints import show_networks
 
     show_networks(network_facts(), as_json)
@@ -101,6 +101,6 @@ def export(
     overwrite: OverwriteOpt = False,
 ) -> None:
     """Write a checkpoint, its normalisation included, as a program for other runtimes."""
-    from lsafnet_cli.exporting import export_checkpoint
+    from lsafnet_cli.checkpoints.exporting import export_checkpoint
 
     print(f"{form}: {export_checkpoint(checkpoint, output, form, tile_px=tile, overwrite=overwrite)}")

@@ -11,7 +11,7 @@ from lsafnet_cli.commands.predict_options import with_predict_options
 
 if TYPE_CHECKING:
     from lsafnet_cli.evaluation.report import Evaluation
-    from lsafnet_cli.types import PredictOptions
+    from lsafnet_cli.options import PredictOptions
 
 SCORES = "Scores"
 NOT_OF_MAPS = (  # options of predict that say nothing about a map's pixels, or that a data set settles
@@ -106,10 +106,10 @@ def evaluate(
 ) -> None:
     """Score a change map against references, or checkpoints on a data set: mIoU, OA, SeK, F_scd, boundary F1."""
     _check_arguments(changes, references, dataset, checkpoint, labels, predict_options)
-    from lsafnet_cli.console import make_observer
     from lsafnet_cli.evaluation.confusion_plot import plot_confusion
     from lsafnet_cli.evaluation.options import EvaluateOptions
-    from lsafnet_cli.plots import check_plot
+    from lsafnet_cli.maps.plots import check_plot
+    from lsafnet_cli.terminal.console import make_observer
     from lsafnet_cli.terminal.numbers import show_evaluation
 
     options = EvaluateOptions(boundary, unit, bootstrap, seed)
@@ -155,7 +155,7 @@ def _check_arguments(
         raise OptionError(f"{changes}: name a reference for each date, or one with transition codes")
     from dataclasses import replace
 
-    from lsafnet_cli.types import PredictOptions
+    from lsafnet_cli.options import PredictOptions
 
     if replace(predict_options, device=PredictOptions().device) != PredictOptions():
         raise OptionError("options of tiles and images say how maps are made: they go with --dataset")

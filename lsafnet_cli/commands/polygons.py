@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from lsafnet_cli.polygons.options import PolygonOptions
+    from lsafnet_cli.options import PolygonOptions
 
 POLYGONS = "Polygons"
 
@@ -48,7 +48,7 @@ def make_polygon_options(
     dates: tuple[str | None, str | None],
 ) -> "PolygonOptions":  # fmt: skip
     """Put what the user wrote into one value. Raises OptionError."""
-    from lsafnet_cli.polygons.options import PolygonOptions, parse_date
+    from lsafnet_cli.options import PolygonOptions, parse_date
 
     before, after = map(parse_date, ("--before-date", "--after-date"), dates)
     return PolygonOptions(min_area, simplify, smooth, dissolve, tuple(classes or ()), before, after)

@@ -34,7 +34,7 @@ from lsafnet_cli.commands.polygons import (
 )
 
 if TYPE_CHECKING:
-    from lsafnet_cli.types import PredictOptions
+    from lsafnet_cli.options import PredictOptions
 
 CheckpointsOpt = Annotated[
     list[Path] | None,
@@ -160,8 +160,10 @@ def predict(
 ) -> None:
     """Write the change map of two images: what changed, from what to what, and where."""
     options = make_predict_options(locals())
-    from lsafnet_cli.console import make_observer, show_report
-    from lsafnet_cli.pipeline import predict_change  # here, so that wrong options do not wait for torch
+    from lsafnet_cli.prediction.pipeline import (
+        predict_change,  # here, so that wrong options do not wait for torch
+    )
+    from lsafnet_cli.terminal.console import make_observer, show_report
 
     report = predict_change(before, after, output, options, make_observer(quiet))
     show_report(report, as_json, verbose)
@@ -169,7 +171,7 @@ def predict(
 
 def make_predict_options(given: Mapping[str, Any]) -> "PredictOptions":
     """Put what the user wrote, by the names of `predict`'s parameters, into one value. Raises OptionError."""
-    from lsafnet_cli.types import (
+    from lsafnet_cli.options import (
         DeviceOptions,
         GridOptions,
         OutputOptions,

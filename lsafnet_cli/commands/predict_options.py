@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lsafnet_cli.commands.predict import make_predict_options, predict
 
 if TYPE_CHECKING:
-    from lsafnet_cli.types import PredictOptions
+    from lsafnet_cli.options import PredictOptions
 
 SHARED = "predict_options"
 

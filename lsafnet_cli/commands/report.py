@@ -42,8 +42,8 @@ def report(
     as_json: JsonOpt = False,
 ) -> None:
     """Write one HTML page of a change map that opens offline: both dates, the changes, their areas."""
-    from lsafnet_cli.console import show_page
     from lsafnet_cli.report_page.page import PageOptions, write_report_page
+    from lsafnet_cli.terminal.console import show_page
 
     options = PageOptions(title, max_mb, cards, probability, polygons)
     show_page(write_report_page(change_map, output, before, after, options, overwrite), as_json)

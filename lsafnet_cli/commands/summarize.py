@@ -54,9 +54,9 @@ def summarize(
 
     if zones is None and (zone_field or zone_layer):
         raise OptionError("--zone-field and --zone-layer name a part of a file: give --zones too")
-    from lsafnet_cli.plots import check_plot, plot_summary
-    from lsafnet_cli.stages.summarize import summarize_map
-    from lsafnet_cli.stages.zones import ZoneRequest
+    from lsafnet_cli.maps.plots import check_plot, plot_summary
+    from lsafnet_cli.maps.summarize import summarize_map
+    from lsafnet_cli.maps.zones import ZoneRequest
     from lsafnet_cli.terminal.numbers import show_summary
 
     if plot is not None:

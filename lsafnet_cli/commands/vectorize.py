@@ -49,8 +49,8 @@ def vectorize(
     quiet: QuietOpt = False,
 ) -> None:
     """Write the polygons of a change map."""
-    from lsafnet_cli.console import make_observer, show_polygon_report
-    from lsafnet_cli.vectorization import vectorize_changes
+    from lsafnet_cli.polygons.vectorization import vectorize_changes
+    from lsafnet_cli.terminal.console import make_observer, show_polygon_report
 
     options = make_polygon_options(min_area, simplify, smooth, dissolve, classes, (before_date, after_date))
     report = vectorize_changes(changes, outputs, options, probability, overwrite, make_observer(quiet))

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from lsafnet.checkpoint_info import BandStatistics, Normalization
-from lsafnet.examples import Example, Floats
+from lsafnet.checkpoint.info import BandStatistics, Normalization
+from lsafnet.training.examples import Example, Floats
 from lsafnet_cli.data_sets.opening import DataSet, Item
 from lsafnet_cli.data_sets.pairs import LabelledImage, LabelledPair
 from lsafnet_cli.errors import LsafnetError
-from lsafnet_cli.row_bands import row_windows
-from lsafnet_cli.types import BoolArray, FloatArray, IntArray, Observer
+from lsafnet_cli.geometry.arrays import BoolArray, FloatArray, IntArray
+from lsafnet_cli.geometry.row_bands import row_windows
+from lsafnet_cli.observer import Observer
 
 
 class BandSums:

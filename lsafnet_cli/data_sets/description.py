@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lsafnet.checkpoint_info import CheckpointError, ClassEntry
+from lsafnet.checkpoint.info import CheckpointError, ClassEntry
 from lsafnet_cli.errors import InputError
 
 DESCRIPTION = "classes.json"

@@ -11,13 +11,14 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from lsafnet.checkpoint_info import ClassEntry
-from lsafnet_cli.classes import ClassArray, parse_color
+from lsafnet.checkpoint.info import ClassEntry
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.stages.align import whole_pixel_offset
-from lsafnet_cli.stages.read import grid_of, open_raster
-from lsafnet_cli.stages.validity import NumberArray
-from lsafnet_cli.types import BoolArray, Grid, IntArray
+from lsafnet_cli.files.rasters import grid_of, open_raster
+from lsafnet_cli.geometry.arrays import BoolArray, IntArray
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.legend.classes import ClassArray, parse_color
+from lsafnet_cli.scenes.align import whole_pixel_offset
+from lsafnet_cli.scenes.validity import NumberArray
 
 UNKNOWN = 255
 """What stands in an array of classes where the file says nothing: no data, or ground beyond it."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lsafnet.checkpoint_info import ClassEntry
-from lsafnet.data_sets import DATA_SETS
+from lsafnet.checkpoint.info import ClassEntry
+from lsafnet.checkpoint.published import DATA_SETS
 from lsafnet_cli.data_sets.description import KINDS_OF_LABELS, classes_of, read_description
 from lsafnet_cli.data_sets.labels import LabelRaster
 from lsafnet_cli.data_sets.pair_labels import DateLabels, PairLabels, TransitionLabels
@@ -49,7 +49,8 @@ Item = LabelledPair | LabelledImage
 class DataSet:
     """A data set that has been opened; `splits` hold pairs, or images of one date where `single_date` is True.
 
-    `description` is what the checkpoints trained on it will say, in the words of `lsafnet.data_sets.DATA_SETS`.
+    `description` is what the checkpoints trained on it will say, as in
+    `lsafnet.checkpoint.published.DATA_SETS`.
     """
 
     folder: Path

@@ -6,10 +6,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from rasterio.windows import Window
 
-from lsafnet_cli.classes import LARGE_NODATA, SMALL_NODATA, ClassArray
 from lsafnet_cli.data_sets.labels import UNKNOWN, LabelRaster, read_numbers
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.types import BoolArray, Grid
+from lsafnet_cli.geometry.arrays import BoolArray
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.legend.classes import LARGE_NODATA, SMALL_NODATA, ClassArray
 
 
 class PairLabelWindow(NamedTuple):

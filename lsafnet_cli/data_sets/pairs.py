@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 from rasterio.windows import Window
 
-from lsafnet.examples import Example, Floats, Labels
+from lsafnet.training.examples import Example, Floats, Labels
 from lsafnet_cli.data_sets.labels import UNKNOWN, LabelRaster
 from lsafnet_cli.data_sets.pair_labels import PairLabels
-from lsafnet_cli.stages.align import AlignedImage, AlignedPair, align_pair
-from lsafnet_cli.stages.images import ImageReader
-from lsafnet_cli.stages.read import Scene, read_pair, read_scene
-from lsafnet_cli.stages.stretch import scene_stretch
-from lsafnet_cli.stages.validity import BoolArray
-from lsafnet_cli.types import Grid, ReadOptions, Stretch, StretchRule
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.options import ReadOptions, StretchRule
+from lsafnet_cli.scenes.align import AlignedImage, AlignedPair, align_pair
+from lsafnet_cli.scenes.images import ImageReader
+from lsafnet_cli.scenes.read import Scene, read_pair, read_scene
+from lsafnet_cli.scenes.stretch import Stretch, scene_stretch
+from lsafnet_cli.scenes.validity import BoolArray
 
 
 @dataclass(frozen=True, slots=True)

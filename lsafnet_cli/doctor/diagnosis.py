@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lsafnet_cli.checkpoints import chosen_checkpoint, load_named_checkpoint
+from lsafnet_cli.checkpoints.choose import chosen_checkpoint, load_named_checkpoint
 from lsafnet_cli.doctor import facts
 from lsafnet_cli.errors import (
     CheckpointFileError,
@@ -14,11 +14,11 @@ from lsafnet_cli.errors import (
     OptionError,
     OutputError,
 )
-from lsafnet_cli.types import SilentObserver
+from lsafnet_cli.observer import SilentObserver
 
 if TYPE_CHECKING:
-    from lsafnet_cli.checkpoints import NamedCheckpoint
-    from lsafnet_cli.doctor.devices import DeviceFacts
+    from lsafnet_cli.checkpoints.choose import NamedCheckpoint
+    from lsafnet_cli.doctor.device_facts import DeviceFacts
 
 LEAST_FREE_BYTES = 500_000_000
 
@@ -66,7 +66,7 @@ def examine(checkpoint: Path | None = None, seconds: float = 10.0) -> Diagnosis:
     """
     if not 0 <= seconds < float("inf"):
         raise OptionError(f"--seconds {seconds:g}: give 0 or more")
-    from lsafnet_cli.doctor.devices import cuda_words, device_facts
+    from lsafnet_cli.doctor.device_facts import cuda_words, device_facts
 
     named, trouble = _load(checkpoint)
     rasters, vectors, disks = facts.raster_drivers(), facts.vector_drivers(), facts.free_disk_bytes()

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsafnet_cli.evaluation.report import ChangeScores, Evaluation
-from lsafnet_cli.plots import write_figure
+from lsafnet_cli.maps.plots import write_figure
 
 MOST_CODES = 30  # of one picture: those with most pixels; the others are put together
 INCHES_PER_CODE, INCHES_AROUND, INCHES_BETWEEN = 0.5, 3.2, 0.6

@@ -9,23 +9,24 @@ from typing import Any
 
 import rasterio
 
-from lsafnet_cli.checkpoints import NamedCheckpoint, load_named_checkpoint
+from lsafnet_cli.checkpoints.choose import NamedCheckpoint, load_named_checkpoint
 from lsafnet_cli.data_sets.opening import DataSet, open_data_set
 from lsafnet_cli.data_sets.pairs import LabelledPair
-from lsafnet_cli.devices import choose_device
 from lsafnet_cli.errors import CheckpointFileError
+from lsafnet_cli.evaluation.counting import MapPart, PairCounts, count_map
 from lsafnet_cli.evaluation.maps import STAGE, refuse_nothing, tell
 from lsafnet_cli.evaluation.options import EvaluateOptions
 from lsafnet_cli.evaluation.report import ChangeScores, CheckpointEvaluation, DataSetEvaluation
 from lsafnet_cli.evaluation.scoring import Resamples, differences, interval_notice, resample, score
-from lsafnet_cli.memory import memory_errors
-from lsafnet_cli.notices import Notebook
-from lsafnet_cli.pipeline import open_prediction
-from lsafnet_cli.polygons.options import PolygonOptions
-from lsafnet_cli.stages.evaluate import MapPart, Tally, count_map
-from lsafnet_cli.stages.read import grid_of, open_raster
-from lsafnet_cli.stages.sources import patience
-from lsafnet_cli.types import Grid, Observer, OutputOptions, PredictOptions, SilentObserver
+from lsafnet_cli.files.rasters import grid_of, open_raster
+from lsafnet_cli.files.sources import patience
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.observer import Observer, SilentObserver
+from lsafnet_cli.options import OutputOptions, PolygonOptions, PredictOptions
+from lsafnet_cli.prediction.pipeline import open_prediction
+from lsafnet_cli.scenes.notices import Notebook
+from lsafnet_cli.system.devices import choose_device
+from lsafnet_cli.system.heap import memory_errors
 
 MOST_NOTICES = 5  # of all images of a data set, which often say the same
 TOLD = ("threshold", "tile_px", "overlap_px", "blend", "bands", "precision", "tta")
@@ -115,7 +116,7 @@ def _score_all(
     first: tuple[ChangeScores, Resamples | None] | None = None
     images = _ImageObserver(notes)
     for checkpoint in loaded:
-        tally = Tally.start(checkpoint.legend, options, choose_device(predict.device).torch_device)
+        tally = PairCounts.start(checkpoint.legend, options, choose_device(predict.device).torch_device)
         with rasterio.Env(**patience()), memory_errors():
             told = _count_pairs(checkpoint, pairs, predict, tally, notes, images)
         refuse_nothing(tally, checkpoint.name, tuple(pairs[0].labels.files))
@@ -132,7 +133,7 @@ def _count_pairs(
     checkpoint: NamedCheckpoint,
     pairs: Sequence[LabelledPair],
     predict: PredictOptions,
-    tally: Tally,
+    tally: PairCounts,
     notes: Notebook,
     images: _ImageObserver,
 ) -> dict[str, Any]:

@@ -6,25 +6,27 @@ from pathlib import Path
 
 import rasterio
 
-from lsafnet.checkpoint_info import ClassEntry
-from lsafnet_cli.classes import Legend, hex_color
+from lsafnet.checkpoint.info import ClassEntry
 from lsafnet_cli.data_sets.labels import LabelRaster
 from lsafnet_cli.data_sets.pair_labels import DateLabels, PairLabels, TransitionLabels
-from lsafnet_cli.devices import choose_device
 from lsafnet_cli.errors import NoOverlapError, OptionError, PairError
+from lsafnet_cli.evaluation.counting import MapPart, PairCounts, count_map, fitting_unit
 from lsafnet_cli.evaluation.options import CHANGES, KINDS_OF_REFERENCES, LAND_COVER, EvaluateOptions
 from lsafnet_cli.evaluation.report import MapEvaluation
 from lsafnet_cli.evaluation.scoring import interval_notice, resample, score
-from lsafnet_cli.memory import memory_errors
-from lsafnet_cli.notices import Notebook
-from lsafnet_cli.provenance import LEGEND
-from lsafnet_cli.stages.align import window_within
-from lsafnet_cli.stages.evaluate import MapPart, Tally, count_map, fitting_unit
-from lsafnet_cli.stages.read import grid_of, open_raster
-from lsafnet_cli.stages.report import read_legend
-from lsafnet_cli.stages.sources import patience
-from lsafnet_cli.stages.summarize import refuse_layer
-from lsafnet_cli.types import DeviceOptions, Grid, Observer, SilentObserver
+from lsafnet_cli.files.provenance import LEGEND
+from lsafnet_cli.files.rasters import grid_of, open_raster
+from lsafnet_cli.files.sources import patience
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.legend.classes import Legend, hex_color
+from lsafnet_cli.maps.summarize import refuse_layer
+from lsafnet_cli.maps.table import read_legend
+from lsafnet_cli.observer import Observer, SilentObserver
+from lsafnet_cli.options import DeviceOptions
+from lsafnet_cli.scenes.align import window_within
+from lsafnet_cli.scenes.notices import Notebook
+from lsafnet_cli.system.devices import choose_device
+from lsafnet_cli.system.heap import memory_errors
 
 TRANSITIONS = "transitions"
 STAGE = "evaluate"
@@ -53,7 +55,7 @@ def evaluate_map(
         legend, grid = _open_map(str(change_map))
         reference = _reference_labels(paths, kind, legend, str(change_map))
         part = _scored_part(str(change_map), grid, paths, options.unit_px, notes)
-        tally = Tally.start(legend, options, torch_device)
+        tally = PairCounts.start(legend, options, torch_device)
         notes.start(STAGE, int(part.window.width) * int(part.window.height))
         try:
             count_map(part, reference, tally, notes)
@@ -151,7 +153,7 @@ def _scored_part(
     return MapPart(path, grid, window, unit_px=fitting_unit(window, unit_px))
 
 
-def refuse_nothing(tally: Tally, what: str, references: tuple[str, ...]) -> None:
+def refuse_nothing(tally: PairCounts, what: str, references: tuple[str, ...]) -> None:
     """Raise NoOverlapError where not one pixel was counted."""
     if tally.counted_pixels == 0:
         raise NoOverlapError(

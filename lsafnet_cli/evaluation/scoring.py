@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from lsafnet.bootstrap import percentile_interval, resampled_scores
-from lsafnet.scores import HEADLINES, Floats
-from lsafnet_cli.classes import Legend
+from lsafnet.scores.bootstrap import percentile_interval, resampled_scores
+from lsafnet.scores.confusion import HEADLINES, Floats
+from lsafnet_cli.evaluation.counting import PairCounts
 from lsafnet_cli.evaluation.report import (
     BoundaryScore,
     ChangeScores,
@@ -16,14 +16,14 @@ from lsafnet_cli.evaluation.report import (
     Score,
     TransitionScore,
 )
-from lsafnet_cli.stages.evaluate import Tally
+from lsafnet_cli.legend.classes import Legend
 
 FEW_UNITS = 30  # below, an interval says more about the units than about the map
 DIGITS = 6
 Resamples = Mapping[str, Floats]
 
 
-def resample(tally: Tally) -> Resamples | None:
+def resample(tally: PairCounts) -> Resamples | None:
     """Return values of the main scores over units drawn anew; None where none are asked for, or one unit is all."""
     if tally.options.resamples == 0 or len(tally.units) < 2:
         return None
@@ -33,7 +33,7 @@ def resample(tally: Tally) -> Resamples | None:
     return resampled_scores(units, tally.options.resamples, tally.options.seed)
 
 
-def interval_notice(tally: Tally, one: str, several: str) -> str | None:
+def interval_notice(tally: PairCounts, one: str, several: str) -> str | None:
     """Return what a user should know about the intervals, in words for a unit and for units; None for nothing."""
     count = len(tally.units)
     if tally.options.resamples == 0 or count >= FEW_UNITS:
@@ -44,7 +44,7 @@ def interval_notice(tally: Tally, one: str, several: str) -> str | None:
 
 
 def score(
-    tally: Tally, resamples: Resamples | None, unit_px: int | None, outside_pixels: int = 0
+    tally: PairCounts, resamples: Resamples | None, unit_px: int | None, outside_pixels: int = 0
 ) -> ChangeScores:
     """Return all scores of what has been counted."""
     found, legend = tally.metrics.compute(), tally.legend
@@ -117,7 +117,7 @@ def _transition_scores(rows: list[dict[str, Any]], legend: Legend) -> tuple[Tran
     return tuple(sorted(scores, key=lambda one: (-one.pixels, -one.map_pixels, one.code)))
 
 
-def _cells(tally: Tally) -> tuple[ConfusionCell, ...]:
+def _cells(tally: PairCounts) -> tuple[ConfusionCell, ...]:
     table = tally.metrics.transition_table()
     columns = (table.labelled.tolist(), table.predicted.tolist(), table.pixels.tolist())
     return tuple(sorted((ConfusionCell(*cell) for cell in zip(*columns, strict=True)), key=_place))
@@ -127,7 +127,7 @@ def _place(cell: ConfusionCell) -> tuple[int, int]:
     return cell.reference_code, cell.map_code
 
 
-def _labels(tally: Tally) -> dict[int, str]:
+def _labels(tally: PairCounts) -> dict[int, str]:
     """Return the names of the codes that occur."""
     table = tally.metrics.transition_table()
     occurring = np.union1d(table.labelled, table.predicted).tolist()

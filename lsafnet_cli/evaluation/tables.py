@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lsafnet_cli.evaluation.report import ChangeScores, DataSetEvaluation, Evaluation, MapEvaluation, Score
-from lsafnet_cli.summary_formats import FromTo
+from lsafnet_cli.maps.summary_formats import FromTo
 
 MOST_ROWS = 40  # of a table; JSON has all
 HEADLINE_NAMES = {"miou": "mIoU", "oa": "OA", "sek": "SeK", "f_scd": "F_scd"}

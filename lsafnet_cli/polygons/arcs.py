@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lsafnet_cli.geometry.arrays import BoolArray, IntArray
 from lsafnet_cli.polygons.lattice import Nodes, Rings
-from lsafnet_cli.types import BoolArray, IntArray
 
 PIECE_EDGES = 48  # an arc is cut into pieces of about so many edges, each of which is redrawn by itself
 

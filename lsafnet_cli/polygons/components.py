@@ -5,74 +5,13 @@ bounds the memory, not the number of pixels.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from lsafnet_cli.types import BoolArray, FloatArray, IntArray
-
-CodeArray = NDArray[np.uint16]
-
-
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """Runs of a row band `width` pixels wide, in reading order: code, row and first column on the grid, length."""
-
-    code: CodeArray
-    row: IntArray
-    col: IntArray
-    length: IntArray
-    width: int
-
-    @property
-    def ends(self) -> IntArray:
-        """The index behind each run's last pixel, in the reading order of the band."""
-        return np.cumsum(self.length)
-
-    @property
-    def centre_col(self) -> FloatArray:
-        """Column of each run's centre."""
-        return self.col + self.length / 2
-
-    def spread(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return one value for each run as (rows, cols)."""
-        return np.repeat(values, self.length).reshape(-1, self.width)
-
-    def first_row(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return one value for each run as (cols,) of the band's first row."""
-        return self._spread_row(values, self.row[0])
-
-    def last_row(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return one value for each run as (cols,) of the band's last row."""
-        return self._spread_row(values, self.row[-1])
-
-    def _spread_row(self, values: NDArray[Any], row: int) -> NDArray[Any]:
-        here = self.row == row
-        return np.repeat(values[here], self.length[here])
-
-    def sums(self, values: NDArray[np.integer] | NDArray[np.floating]) -> FloatArray:
-        """Return the sum over each run of (rows, cols) values."""
-        number = np.int64 if np.issubdtype(values.dtype, np.integer) else np.float64
-        summed = np.add.reduceat(values.ravel(), self.ends - self.length, dtype=number)
-        return summed.astype(np.float64)
-
-
-def find_runs(codes: NDArray[np.unsignedinteger], top: int) -> Runs:
-    """Return the runs of a row band (rows, cols) whose first row is row `top` of the grid."""
-    width = codes.shape[1]
-    begins = np.ones(codes.shape, bool)
-    np.not_equal(codes[:, 1:], codes[:, :-1], out=begins[:, 1:])
-    starts = np.flatnonzero(begins)
-    return Runs(
-        code=codes.ravel()[starts].astype(np.uint16),
-        row=starts // width + top,
-        col=starts % width,
-        length=np.diff(starts, append=codes.size),
-        width=width,
-    )
+from lsafnet_cli.geometry.arrays import BoolArray, FloatArray, IntArray
+from lsafnet_cli.geometry.runs import CodeArray, Runs
 
 
 @dataclass(frozen=True, slots=True)

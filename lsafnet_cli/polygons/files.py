@@ -15,10 +15,11 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from pyogrio.raw import open_arrow
 
 from lsafnet_cli.errors import OutputError, reason_of
+from lsafnet_cli.files.layer_style import add_layer_style
+from lsafnet_cli.files.side_files import side_files
+from lsafnet_cli.options import PARQUET
 from lsafnet_cli.polygons.geoparquet import count_rows, write_geoparquet
-from lsafnet_cli.polygons.layer_style import add_layer_style
-from lsafnet_cli.polygons.names import PARQUET, side_files
-from lsafnet_cli.polygons.table import FIELDS, GEOMETRY, Batch, Layer, arrow_table, empty_batch
+from lsafnet_cli.polygons.table import FIELDS, GEOMETRY, Layer, PolygonBatch, arrow_table, empty_batch
 
 LAYER_NAME = "changes"
 DRIVERS = {
@@ -30,7 +31,7 @@ GPKG_VERSION = "1.3"  # what QGIS 3.22 and GDAL 3.6 still read without a warning
 ROWS_AT_ONCE = 20_000
 
 
-def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[Batch]) -> int:
+def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[PolygonBatch]) -> int:
     """Write polygons to each of some files, and return how many there are. Raises OutputError."""
     # absolute, for pyogrio drops the spaces a relative name begins with
     targets = [target.absolute() for target in targets]
@@ -54,7 +55,7 @@ def _remove_leftovers(path: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def _gather(path: Path, layer: Layer, batches: Iterable[Batch]) -> int:
+def _gather(path: Path, layer: Layer, batches: Iterable[PolygonBatch]) -> int:
     count = 0
     _append(path, layer, empty_batch(), {"SPATIAL_INDEX": "NO"})
     for batch in batches:
@@ -63,7 +64,7 @@ def _gather(path: Path, layer: Layer, batches: Iterable[Batch]) -> int:
     return count
 
 
-def _append(path: Path, layer: Layer, batch: Batch, options: Mapping[str, str]) -> None:
+def _append(path: Path, layer: Layer, batch: PolygonBatch, options: Mapping[str, str]) -> None:
     _write(na.c_array_stream(arrow_table(batch, layer)), path, "GPKG", layer, options, append=path.exists())
 
 

@@ -14,7 +14,8 @@ import shapely
 from affine import Affine
 from numpy.typing import DTypeLike, NDArray
 
-from lsafnet_cli.types import BoolArray, Grid, IntArray, apply_affine
+from lsafnet_cli.geometry.arrays import BoolArray, IntArray
+from lsafnet_cli.geometry.grid import Grid, apply_affine
 
 
 @dataclass(frozen=True, slots=True)

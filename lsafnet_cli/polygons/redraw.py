@@ -12,9 +12,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from lsafnet_cli.geometry.arrays import BoolArray, FloatArray, IntArray
+from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.polygons.arcs import cut_arcs, spread, starts_of
 from lsafnet_cli.polygons.lattice import Nodes, Rings, build_polygons
-from lsafnet_cli.types import BoolArray, FloatArray, Grid, IntArray
 
 Polygons = NDArray[np.object_]
 

@@ -13,11 +13,12 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from lsafnet_cli.ground import PixelAreas
-from lsafnet_cli.polygons.components import ComponentFinder, Runs, find_runs, label_linked, label_runs
-from lsafnet_cli.row_bands import row_windows, run_areas
-from lsafnet_cli.stages.read import grid_of, rasterio_open
-from lsafnet_cli.types import FloatArray, IntArray
+from lsafnet_cli.files.rasters import grid_of, rasterio_open
+from lsafnet_cli.geometry.arrays import FloatArray, IntArray
+from lsafnet_cli.geometry.ground import PixelAreas
+from lsafnet_cli.geometry.row_bands import row_windows, run_areas
+from lsafnet_cli.geometry.runs import Runs, find_runs
+from lsafnet_cli.polygons.components import ComponentFinder, label_linked, label_runs
 
 _LOW = np.int64(0xFFFFFFFF)  # two piece numbers stand in one int64
 

@@ -10,8 +10,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from lsafnet_cli.classes import Legend
-from lsafnet_cli.types import FloatArray, Grid, IntArray
+from lsafnet_cli.geometry.arrays import FloatArray, IntArray
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.legend.classes import Legend
 
 GEOMETRY = "geom"
 SQUARE_METRES_PER_HECTARE = 10_000
@@ -39,7 +40,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class PolygonBatch:
     """Polygons with what is known of each; an area or a confidence that is not known is NaN."""
 
     polygons: NDArray[np.object_]
@@ -49,12 +50,12 @@ class Batch:
     area_m2: FloatArray
     confidence: FloatArray
 
-    def dissolved(self) -> "Batch":
+    def dissolved(self) -> "PolygonBatch":
         """Return one multipolygon for each transition; polygons of one transition touch in points at most."""
         codes, group = np.unique(self.codes, return_inverse=True)
         order = np.argsort(group, kind="stable")
         pixels = np.bincount(group, self.pixels, len(codes))
-        return Batch(
+        return PolygonBatch(
             polygons=np.asarray(shapely.multipolygons(self.polygons[order], indices=group[order])),
             ids=np.arange(1, len(codes) + 1),
             codes=codes,
@@ -64,20 +65,20 @@ class Batch:
         )
 
 
-def empty_batch() -> Batch:
+def empty_batch() -> PolygonBatch:
     """Return a batch of no polygons."""
     whole, real = np.empty(0, np.int64), np.empty(0)
-    return Batch(np.empty(0, object), whole, whole, whole, real, real)
+    return PolygonBatch(np.empty(0, object), whole, whole, whole, real, real)
 
 
-def arrow_table(batch: Batch, layer: Layer) -> Any:
+def arrow_table(batch: PolygonBatch, layer: Layer) -> Any:
     """Return a batch as an Arrow struct array: FIELDS and the geometry as WKB."""
     columns = {**_attributes(batch, layer), GEOMETRY: _binary(shapely.to_wkb(batch.polygons).tolist())}
     schema = na.struct({name: na.Schema(column.schema) for name, column in columns.items()})
     return na.c_array_from_buffers(schema, len(batch.ids), [None], null_count=0, children=columns.values())
 
 
-def _attributes(batch: Batch, layer: Layer) -> dict[str, Any]:
+def _attributes(batch: PolygonBatch, layer: Layer) -> dict[str, Any]:
     legend, count = layer.legend, len(batch.ids)
     transitions = {transition.code: transition for transition in legend.transitions}
     codes, index = np.unique(batch.codes, return_inverse=True)

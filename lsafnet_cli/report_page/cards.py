@@ -12,12 +12,13 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from pyogrio.raw import read as read_features
 from pyproj import CRS, Transformer
 
-from lsafnet_cli.classes import Legend
 from lsafnet_cli.errors import InputError, reason_of
+from lsafnet_cli.geometry.arrays import FloatArray
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.legend.classes import Legend
+from lsafnet_cli.maps.table import SQUARE_METRES_PER_HECTARE, area_text
 from lsafnet_cli.polygons.files import ROWS_AT_ONCE
-from lsafnet_cli.report_page.pieces import Pieces, find_best_pieces
-from lsafnet_cli.stages.report import SQUARE_METRES_PER_HECTARE, area_text
-from lsafnet_cli.types import FloatArray, Grid
+from lsafnet_cli.report_page.best_changes import BestChanges, find_best_pieces
 
 COLUMNS = ("transition", "area_m2", "pixels", "confidence")
 NO_CONFIDENCE = "no probability of change was at hand"
@@ -53,7 +54,7 @@ def cards_of_map(map_path: str, legend: Legend, probability: str | None, count: 
     return Cards(_cards(best.largest), _cards(best.least_certain), missing)
 
 
-def _cards(pieces: Pieces) -> tuple[Card, ...]:
+def _cards(pieces: BestChanges) -> tuple[Card, ...]:
     rows = zip(
         pieces.code.tolist(), pieces.area_m2.tolist(), pieces.pixels.tolist(), pieces.confidence.tolist(),
         np.stack([pieces.top, pieces.left, pieces.bottom, pieces.right], axis=1).tolist(), strict=True,
@@ -76,7 +77,7 @@ def cards_of_polygons(path: Path, legend: Legend, grid: Grid, count: int) -> Car
     Raises InputError where it cannot be read, or lacks what polygons of lsafnet have.
     """
     codes = {transition.name: transition.code for transition in legend.transitions}
-    largest, least_certain = Pieces.none(), Pieces.none()
+    largest, least_certain = BestChanges.none(), BestChanges.none()
     try:
         layer = str(pyogrio.list_layers(path)[0, 0])
         to_map = _transformer(pyogrio.read_info(path, layer=layer)["crs"], grid)
@@ -121,7 +122,7 @@ def _boxes(bounds: FloatArray, to_map: Transformer | None, grid: Grid) -> tuple[
 
 def _as_pieces(
     path: Path, columns: dict[str, Any], codes: dict[str, int], boxes: tuple[FloatArray, ...]
-) -> Pieces:
+) -> BestChanges:
     if lacking := [name for name in COLUMNS if name not in columns]:
         raise InputError(f"{path}: has no {', '.join(lacking)}; give polygons that lsafnet wrote")
     if unknown := sorted({str(name) for name in columns["transition"]} - set(codes)):
@@ -131,4 +132,4 @@ def _as_pieces(
     pixels = columns["pixels"].astype(np.int64)
     percent = columns["confidence"].astype(np.float64) * pixels * 100
     code = np.array([codes[name] for name in columns["transition"]], np.int64)
-    return Pieces(code, pixels, columns["area_m2"].astype(np.float64), percent, *boxes)
+    return BestChanges(code, pixels, columns["area_m2"].astype(np.float64), percent, *boxes)

@@ -11,22 +11,22 @@ from typing import Any
 
 import rasterio
 
-from lsafnet_cli.background import run_ahead
 from lsafnet_cli.errors import NoOverlapError, OptionError, PairError
-from lsafnet_cli.outputs import check_path
-from lsafnet_cli.polygons.options import PolygonOptions
-from lsafnet_cli.publishing import WorkFolder, output_errors, publish
-from lsafnet_cli.report_page.bands import CACHE_BYTES, read_bands
+from lsafnet_cli.files.outputs import check_path
+from lsafnet_cli.files.publishing import WorkFolder, output_errors, publish
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.maps.summarize import summarize_map
+from lsafnet_cli.maps.table import ChangeTable
+from lsafnet_cli.options import PolygonOptions, ReadOptions
+from lsafnet_cli.polygons.vectorization import open_change_map
 from lsafnet_cli.report_page.cards import Cards, cards_of_map, cards_of_polygons
 from lsafnet_cli.report_page.content import PageContent, page_data
-from lsafnet_cli.report_page.pyramid import Pyramid, build_pyramid
+from lsafnet_cli.report_page.painted_rows import CACHE_BYTES, read_bands
+from lsafnet_cli.report_page.pyramid import TilePyramid, build_pyramid
 from lsafnet_cli.report_page.template import fill_template, kept_text
-from lsafnet_cli.stages.align import AlignedImage, shared_window, whole_pixel_offset
-from lsafnet_cli.stages.read import ScenePair, read_pair
-from lsafnet_cli.stages.report import ChangeTable
-from lsafnet_cli.stages.summarize import summarize_map
-from lsafnet_cli.types import Grid, ReadOptions
-from lsafnet_cli.vectorization import open_change_map
+from lsafnet_cli.scenes.align import AlignedImage, shared_window, whole_pixel_offset
+from lsafnet_cli.scenes.read import ScenePair, read_pair
+from lsafnet_cli.system.background import run_ahead
 
 MAX_MB, CARDS = 15.0, 6
 SCRIPTS = ("tiles.js", "flow.js", "cards.js", "page.js")
@@ -125,7 +125,7 @@ def find_cards(content: PageContent, options: PageOptions) -> Cards:
     return cards_of_map(content.map_path, content.legend, content.probability, options.cards)
 
 
-def _pyramid(content: PageContent, room: int) -> Pyramid:
+def _pyramid(content: PageContent, room: int) -> TilePyramid:
     bands = run_ahead(read_bands(content.map_path, content.pair, content.probability), 1)
     try:
         return build_pyramid(bands, content.grid.shape, content.legend.nodata, room)

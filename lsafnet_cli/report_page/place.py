@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from pyproj import CRS, Transformer
 
-from lsafnet_cli.types import Grid
+from lsafnet_cli.geometry.grid import Grid
 
 CELL_PX, MOST_CELLS = 256, 32
 DECIMALS = 7  # of a degree: about 1 cm

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lsafnet_cli.errors import OptionError
-from lsafnet_cli.report_page.bands import TILE_PX, Band
+from lsafnet_cli.report_page.painted_rows import TILE_PX, PaintedRows
 
 JPEG_QUALITY = 80
 TOO_SMALL = "--max-mb: the map does not fit into so small a page; allow more"
@@ -34,7 +34,7 @@ class PageTile:
 
 
 @dataclass(frozen=True, slots=True)
-class Pyramid:
+class TilePyramid:
     """The tiles of a page; `levels` says, from fine to coarse, whether each level is there as a whole."""
 
     tiles: tuple[PageTile, ...]
@@ -87,10 +87,10 @@ class Level:
     def __init__(self, number: int, shelves: list[Shelf], nodata: int) -> None:
         self._number, self._shelf, self._nodata = number, shelves[number], nodata
         self._coarser = Level(number + 1, shelves, nodata) if number + 1 < len(shelves) else None
-        self._waiting: Band | None = None
+        self._waiting: PaintedRows | None = None
         self._row = 0
 
-    def add(self, band: Band) -> None:
+    def add(self, band: PaintedRows) -> None:
         """Take the next rows."""
         band = self._waiting.above(band) if self._waiting is not None else band
         whole = band.shape[0] // TILE_PX * TILE_PX
@@ -105,7 +105,7 @@ class Level:
         if self._coarser is not None:
             self._coarser.close()
 
-    def _finish(self, rows: Band) -> None:
+    def _finish(self, rows: PaintedRows) -> None:
         for col, left in enumerate(range(0, rows.shape[1], TILE_PX)):
             square = rows.cut(slice(None), slice(left, left + TILE_PX))
             changed = int(np.count_nonzero((square.codes != 0) & (square.codes != self._nodata)))
@@ -117,7 +117,9 @@ class Level:
             self._coarser.add(rows.halved())
 
 
-def build_pyramid(bands: Iterable[Band], shape: tuple[int, int], nodata: int, limit_bytes: int) -> Pyramid:
+def build_pyramid(
+    bands: Iterable[PaintedRows], shape: tuple[int, int], nodata: int, limit_bytes: int
+) -> TilePyramid:
     """Return the tiles of a map of (rows, cols), at most `limit_bytes` of JSON.
 
     Memory follows the map's width and `limit_bytes`. Raises OptionError where not even the coarsest level fits.
@@ -133,7 +135,7 @@ def build_pyramid(bands: Iterable[Band], shape: tuple[int, int], nodata: int, li
     return choose_tiles(shelves, limit_bytes)
 
 
-def choose_tiles(shelves: list[Shelf], limit_bytes: int) -> Pyramid:
+def choose_tiles(shelves: list[Shelf], limit_bytes: int) -> TilePyramid:
     """Return what is kept of the levels, given from fine to coarse: whole coarse ones, then where there is change."""
     kept: list[PageTile] = []
     whole = [False] * len(shelves)
@@ -152,10 +154,10 @@ def choose_tiles(shelves: list[Shelf], limit_bytes: int) -> Pyramid:
             kept.append(tile)
     if not whole[-1]:
         raise OptionError(TOO_SMALL)
-    return Pyramid(tuple(kept), tuple(whole))
+    return TilePyramid(tuple(kept), tuple(whole))
 
 
-def tile_text(level: int, row: int, col: int, square: Band) -> str:
+def tile_text(level: int, row: int, col: int, square: PaintedRows) -> str:
     """Return a tile as a member of a JSON object, with a comma behind it: its place, and its layers in base64.
 
     The codes are a number where they are one and the same, else a PNG; 16 bits lie in red and green.

@@ -1,1 +1,1 @@
-"""What single commands show in a terminal; `console.py` has what all of them share."""
+"""What single commands show in a terminal; `console.py` has what all commands share."""

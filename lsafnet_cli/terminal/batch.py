@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 from tqdm import tqdm
 
-from lsafnet_cli.console import BAR_FORMAT, show_json
+from lsafnet_cli.terminal.console import BAR_FORMAT, show_json
 
 if TYPE_CHECKING:
     from lsafnet_cli.batch.driver import BatchObserver, BatchReport

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from lsafnet_cli.console import show_json
+from lsafnet_cli.terminal.console import show_json
 
 if TYPE_CHECKING:
-    from lsafnet_cli.check import CommonFacts, PairCheck, SceneFacts
-    from lsafnet_cli.stages.registration import Registration
+    from lsafnet_cli.prediction.check import CommonFacts, PairCheck, SceneFacts
+    from lsafnet_cli.scenes.registration import Registration
 
 
 def show_check(found: PairCheck, as_json: bool) -> None:

@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lsafnet_cli.console import show_json
 from lsafnet_cli.errors import printable
+from lsafnet_cli.terminal.console import show_json
 
 if TYPE_CHECKING:
-    from lsafnet.checkpoint_info import BandStatistics
-    from lsafnet_cli.checkpoint_facts import CheckpointFacts
-    from lsafnet_cli.importing import ImportReport
+    from lsafnet.checkpoint.info import BandStatistics
+    from lsafnet_cli.checkpoints.facts import CheckpointFacts
+    from lsafnet_cli.checkpoints.importing import ImportReport
 
 
 def show_import(report: ImportReport, as_json: bool) -> None:

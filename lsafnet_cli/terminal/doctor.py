@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lsafnet_cli.console import show_json
 from lsafnet_cli.errors import printable
+from lsafnet_cli.terminal.console import show_json
 
 if TYPE_CHECKING:
-    from lsafnet_cli.doctor.devices import DeviceFacts
+    from lsafnet_cli.doctor.device_facts import DeviceFacts
     from lsafnet_cli.doctor.diagnosis import Diagnosis
 
 

@@ -8,18 +8,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lsafnet_cli.console import show_json
 from lsafnet_cli.errors import printable
+from lsafnet_cli.terminal.console import show_json
 
 if TYPE_CHECKING:
     from lsafnet_cli.evaluation.report import Evaluation
-    from lsafnet_cli.stages.summarize import MapSummary
-    from lsafnet_cli.summary_formats import FromTo
+    from lsafnet_cli.maps.summarize import MapSummary
+    from lsafnet_cli.maps.summary_formats import FromTo
 
 
 def show_summary(summary: MapSummary, form: str) -> None:
     """Print the numbers of a map: "table", "csv", "json" or "markdown"."""
-    from lsafnet_cli.summary_formats import csv_text, from_to_table, markdown_text
+    from lsafnet_cli.maps.summary_formats import csv_text, from_to_table, markdown_text
 
     if form == "json":
         show_json(summary.as_dict())

@@ -11,12 +11,12 @@ from rich.style import Style
 from rich.text import Text
 
 from lsafnet_cli.errors import printable
-from lsafnet_cli.stages.report import area_text
+from lsafnet_cli.maps.table import area_text
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from lsafnet_cli.small_map import SmallMap
+    from lsafnet_cli.maps.small_map import SmallMap
 
 UPPER_HALF, SWATCH = "▀", "██"
 MOST_ENTRIES = 20

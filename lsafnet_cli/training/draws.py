@@ -8,9 +8,9 @@ import numpy as np
 from rasterio.windows import Window
 from torch.utils.data import Dataset
 
-from lsafnet.augment import jitter_light, swap_dates, turn_and_flip
-from lsafnet.examples import Example
-from lsafnet.single_date import SingleDateOptions, draw_single_date_pair
+from lsafnet.training.augment import jitter_light, swap_dates, turn_and_flip
+from lsafnet.training.examples import Example
+from lsafnet.training.single_date import SingleDateOptions, draw_single_date_pair
 from lsafnet_cli.data_sets.opening import Item
 from lsafnet_cli.data_sets.pairs import LabelledImage, LabelledPair
 

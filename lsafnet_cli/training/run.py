@@ -12,23 +12,23 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from lsafnet.checkpoint import save_checkpoint
-from lsafnet.examples import stack_examples
-from lsafnet.training import LabelledBatch, LossError, Trainer, TrainingOptions, learning_rate
-from lsafnet_cli.devices import choose_device, is_out_of_memory
+from lsafnet.checkpoint.files import save_checkpoint
+from lsafnet.training.examples import stack_examples
+from lsafnet.training.trainer import LabelledBatch, LossError, Trainer, TrainingOptions, learning_rate
 from lsafnet_cli.errors import DeviceError, OptionError, OutputError
-from lsafnet_cli.publishing import output_errors
-from lsafnet_cli.resume import locked
+from lsafnet_cli.files.publishing import output_errors
+from lsafnet_cli.options import DeviceOptions
+from lsafnet_cli.system.devices import choose_device, is_out_of_memory
+from lsafnet_cli.system.locks import locked
 from lsafnet_cli.training.boards import open_board
 from lsafnet_cli.training.curves import draw_curves
 from lsafnet_cli.training.draws import Draws, Schedule
 from lsafnet_cli.training.options import TrainOptions
 from lsafnet_cli.training.processes import Processes, joined_processes, own_device
-from lsafnet_cli.training.setup import Setup, build_start, prepare_training, variation_of
-from lsafnet_cli.training.state import BEST, CURVES, LAST, Progress, RunFolder, Tally
+from lsafnet_cli.training.setup import TrainingSetup, build_start, prepare_training, variation_of
+from lsafnet_cli.training.state import BEST, CURVES, LAST, EpochTotals, Progress, RunFolder
 from lsafnet_cli.training.validate import validate
 from lsafnet_cli.training.watching import EpochRow, SilentTrainingObserver, TrainingObserver
-from lsafnet_cli.types import DeviceOptions
 
 SAVE_EVERY_SECONDS = 300.0
 
@@ -104,7 +104,7 @@ class Training:
 
     def __init__(
         self,
-        setup: Setup,
+        setup: TrainingSetup,
         run: RunFolder,
         device: torch.device,
         precision: str,
@@ -211,7 +211,7 @@ class Training:
 
     def _end_epoch(self) -> EpochRow:
         """Validate, keep the row, and save; the leading process alone does so and tells the others."""
-        tally, self.progress.tally = self.progress.tally, Tally()
+        tally, self.progress.tally = self.progress.tally, EpochTotals()
         scores = None
         if self.processes.leads:
             scores = validate(self.trainer.averaged, self.setup, self.device)

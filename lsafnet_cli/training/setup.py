@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import nn
 
-from lsafnet.checkpoint import load_checkpoint, load_state_dict_file
-from lsafnet.checkpoint_info import TILE_MULTIPLE_PX, CheckpointError, CheckpointInfo
-from lsafnet.data_sets import describe_checkpoint
-from lsafnet.parts.backbone import Backbone
+from lsafnet.checkpoint.files import load_checkpoint, load_state_dict_file
+from lsafnet.checkpoint.info import TILE_MULTIPLE_PX, CheckpointError, CheckpointInfo
+from lsafnet.checkpoint.published import describe_checkpoint
+from lsafnet.parts.features import Backbone
 from lsafnet.registry import NetworkSpec, build_network, network_spec
 from lsafnet_cli.data_sets.check import measure_normalization
 from lsafnet_cli.data_sets.opening import WHOLE, DataSet, Item, open_data_set
@@ -25,7 +25,7 @@ HELD_OUT_OF = 5  # without a split "val", one item of so many is held out
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class TrainingSetup:
     """All that is decided before the first step. `info` has no metrics yet."""
 
     data_set: DataSet
@@ -51,7 +51,7 @@ class Setup:
         }
 
 
-def prepare_training(folder: Path, options: TrainOptions, observer: TrainingObserver) -> Setup:
+def prepare_training(folder: Path, options: TrainOptions, observer: TrainingObserver) -> TrainingSetup:
     """Open the data set and decide how to train on it. Raises InputError and OptionError."""
     data_set = open_data_set(folder)
     train, val = choose_splits(data_set, observer)
@@ -68,7 +68,7 @@ def prepare_training(folder: Path, options: TrainOptions, observer: TrainingObse
         info = describe_checkpoint(spec, description, options.network_options)
     except CheckpointError as error:
         raise InputError(f"{folder}: its classes.json cannot be used: {error}") from error
-    return Setup(data_set, train, val, info, spec, options)
+    return TrainingSetup(data_set, train, val, info, spec, options)
 
 
 def choose_splits(data_set: DataSet, observer: TrainingObserver) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
@@ -88,7 +88,7 @@ def choose_splits(data_set: DataSet, observer: TrainingObserver) -> tuple[tuple[
     return tuple(item for item in train if item not in held_out), held_out
 
 
-def variation_of(setup: Setup) -> Variation:
+def variation_of(setup: TrainingSetup) -> Variation:
     """Return how examples are drawn and varied."""
     options = setup.options
     return Variation(
@@ -120,7 +120,7 @@ def _spec(options: TrainOptions) -> NetworkSpec:
     return spec
 
 
-def build_start(setup: Setup) -> nn.Module:
+def build_start(setup: TrainingSetup) -> nn.Module:
     """Return the network with its first weights. Raises OptionError, CheckpointFileError."""
     options, info = setup.options, setup.info
     try:

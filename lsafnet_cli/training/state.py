@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 from lsafnet_cli.errors import InputError, OutputError, reason_of
-from lsafnet_cli.publishing import output_errors
-from lsafnet_cli.resume import LOCK, differences
+from lsafnet_cli.files.fingerprints import differences
+from lsafnet_cli.files.publishing import output_errors
+from lsafnet_cli.system.locks import LOCK
 from lsafnet_cli.training.watching import EpochRow
 
 STATE, BEST, LAST = "state.pt", "best.safetensors", "last.safetensors"
@@ -20,7 +21,7 @@ METRICS, CURVES, FACTS = "metrics.csv", "curves.png", "training.json"
 
 
 @dataclass(slots=True)
-class Tally:
+class EpochTotals:
     """What an epoch under way has added up so far."""
 
     steps: int = 0
@@ -52,7 +53,7 @@ class Progress:
     """How far a run has come, beside what the trainer keeps."""
 
     history: list[EpochRow] = field(default_factory=list)
-    tally: Tally = field(default_factory=Tally)
+    tally: EpochTotals = field(default_factory=EpochTotals)
     complete: bool = False
 
     @property
@@ -101,7 +102,7 @@ class RunFolder:
             kept = torch.load(path, map_location="cpu", weights_only=True)
             before = json.loads(kept["fingerprint"])
             history = [EpochRow(**row) for row in kept["history"]]
-            progress = Progress(history, Tally(**kept["tally"]), kept["complete"])
+            progress = Progress(history, EpochTotals(**kept["tally"]), kept["complete"])
         except (
             RuntimeError,
             pickle.UnpicklingError,

@@ -1,14 +1,14 @@
 """LSAFNet and its relatives: image tensors in, change logits out.
 
-Names are loaded on first use: `import lsafnet` and `import lsafnet.checkpoint_info` do not wait for torch.
+Names are loaded on first use: `import lsafnet` and `import lsafnet.checkpoint.info` do not wait for torch.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lsafnet.checkpoint import Checkpoint, load_checkpoint, load_state_dict_file, save_checkpoint
-    from lsafnet.checkpoint_info import CheckpointError, CheckpointInfo, read_checkpoint_info
+    from lsafnet.checkpoint.files import Checkpoint, load_checkpoint, load_state_dict_file, save_checkpoint
+    from lsafnet.checkpoint.info import CheckpointError, CheckpointInfo, read_checkpoint_info
     from lsafnet.logits import ChangeLogits, change_maps
     from lsafnet.losses import ChangeLoss
     from lsafnet.metrics import ChangeMetrics
@@ -19,16 +19,16 @@ _MODULE_OF = {
     "ChangeLogits": "logits",
     "ChangeLoss": "losses",
     "ChangeMetrics": "metrics",
-    "Checkpoint": "checkpoint",
-    "CheckpointError": "checkpoint_info",
-    "CheckpointInfo": "checkpoint_info",
+    "Checkpoint": "checkpoint.files",
+    "CheckpointError": "checkpoint.info",
+    "CheckpointInfo": "checkpoint.info",
     "NetworkSpec": "registry",
     "build_network": "registry",
     "change_maps": "logits",
-    "load_checkpoint": "checkpoint",
-    "load_state_dict_file": "checkpoint",
-    "read_checkpoint_info": "checkpoint_info",
-    "save_checkpoint": "checkpoint",
+    "load_checkpoint": "checkpoint.files",
+    "load_state_dict_file": "checkpoint.files",
+    "read_checkpoint_info": "checkpoint.info",
+    "save_checkpoint": "checkpoint.files",
 }
 
 __all__ = [

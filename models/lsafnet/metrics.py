@@ -7,9 +7,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lsafnet.boundaries import boundary_counts
-from lsafnet.pair_counts import PairCounts, PairTable
-from lsafnet.scores import Floats, class_scores, margins_of, scores_of
+from lsafnet.scores.boundaries import boundary_counts
+from lsafnet.scores.confusion import Floats, class_scores, margins_of, scores_of
+from lsafnet.scores.pair_counts import PairCounts, PairTable
 
 ClassMap: TypeAlias = Tensor | npt.NDArray[Any]
 EVERYWHERE = (slice(None), slice(None))
@@ -60,7 +60,7 @@ class ChangeMetrics:
         """Count the borders of the changed area, in (rows, cols) or (maps, rows, cols) of what changed.
 
         A border pixel is right where the other map has one within `tolerance_px` rows and cols. `inner` names the
-        rows and cols that count, where the maps are parts of larger ones; see `lsafnet.boundaries`.
+        rows and cols that count, where the maps are parts of larger ones; see `lsafnet.scores.boundaries`.
         """
         given = valid if valid is not None else np.ones(predicted.shape, bool)
         maps = [self._on_device(x).bool() for x in (predicted, labelled, given)]

@@ -9,7 +9,7 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lsafnet.logits import ChangeLogits
-from lsafnet.parts.backbone import Backbone
+from lsafnet.parts.features import Backbone
 
 AUTOCAST_DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from lsafnet.logits import ChangeLogits
-from lsafnet.parts.backbone import FeatureAdapter, Features, Widths, build_backbone
+from lsafnet.parts.backbone import FeatureAdapter, build_backbone
 from lsafnet.parts.context import LGAA, LGCE, ConcatFusion
 from lsafnet.parts.decoder import ConvBlock, classifier, to_size_of
+from lsafnet.parts.features import Features, Widths
 from lsafnet.parts.layers import initialise, pointwise
 
 

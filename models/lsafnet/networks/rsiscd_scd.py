@@ -31,7 +31,7 @@ class DecoderBlock(nn.Module):
         return decoded
 
 
-class Backbone(nn.Module):
+class ScdBackbone(nn.Module):
     """An image to the five maps of ResNet-34."""
 
     def __init__(self, bands: int) -> None:
@@ -114,7 +114,7 @@ class SCDNet(nn.Module):
 
     def __init__(self, num_classes: int, *, bands: int) -> None:
         super().__init__()
-        self.backbone = Backbone(bands)
+        self.backbone = ScdBackbone(bands)
         self.encoder = Encoder()
         self.ss_decoder = SemanticDecoder()
         self.cr_decoder = ChangeDecoder()

@@ -1,58 +1,13 @@
 """Backbones: image in, five feature maps out, the last three at one eighth of the image's size."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lsafnet.parts.features import Backbone, Features, Widths, fit_weights, spread_first_layer
 from lsafnet.parts.layers import pointwise
 from lsafnet.parts.residual import Block, Bottleneck, ResidualBlock, residual_stage
-from lsafnet.texts import one_line
-
-
-class Features(NamedTuple):
-    """F_L at 1/2 of the image's rows and cols, F_M at 1/4; F1, F2, F3 at 1/8; channels as in `Widths`."""
-
-    low: Tensor
-    mid: Tensor
-    high1: Tensor
-    high2: Tensor
-    high3: Tensor
-
-
-class Widths(NamedTuple):
-    """The number of channels of each map of `Features`."""
-
-    low: int
-    mid: int
-    high1: int
-    high2: int
-    high3: int
-
-    @classmethod
-    def of_decoder(cls, width: int) -> "Widths":
-        """Return what decoders of `width` channels take; 128, as in the paper, gives ResNet-34's own."""
-        if width < 2:
-            raise ValueError(f"a decoder needs a width of 2 or more, not {width}")
-        return cls(width // 2, width // 2, width, 2 * width, 4 * width)
-
-
-class Backbone(nn.Module):
-    """A module that turns (batch, bands, rows, cols) into `Features` of `widths` channels."""
-
-    def __init__(self, widths: Widths) -> None:
-        super().__init__()
-        self.widths = widths
-
-    def fine_layers(self) -> tuple[str, ...]:
-        """Return the names of the submodules that make the maps at 1/2 and 1/4; a backbone may name none."""
-        return ()
-
-    def load_published(self, state: Mapping[str, Tensor]) -> None:
-        """Start from published weights, spread over the bands; ValueError where none are known or these misfit."""
-        raise ValueError(f"{len(state)} weights given, but none are known for {type(self).__name__}")
 
 
 class ResNet(Backbone):
@@ -115,6 +70,7 @@ def _efficientnet_lite0(bands: int) -> Backbone:
 
 RESNET_WIDTHS = Widths(64, 64, 128, 256, 512)
 
+
 BACKBONES: Mapping[str, Callable[[int], Backbone]] = {
     "resnet18": _resnet((2, 2, 2, 2), RESNET_WIDTHS),
     "resnet34": _resnet((3, 4, 6, 3), RESNET_WIDTHS),
@@ -139,19 +95,6 @@ def build_backbone(name: str, bands: int) -> Backbone:
     return BACKBONES[name](bands)
 
 
-def spread_first_layer(weight: Tensor, bands: int) -> Tensor:
-    """Return the first layer's weights (outputs, 3, rows, cols) for images of `bands` bands.
-
-    The bands take the three colours' weights in turn and share them, so that an image of the same grey in every
-    band gives the same maps.
-    """
-    colors = weight.shape[1]
-    if bands < colors:
-        return (weight.sum(1, keepdim=True) / bands).repeat(1, bands, 1, 1)
-    turns = torch.arange(bands) % colors
-    return weight[:, turns] / torch.bincount(turns)[turns].reshape(1, -1, 1, 1)
-
-
 def load_imagenet(backbone: ResNet, state: Mapping[str, Tensor]) -> None:
     """Start a backbone from torchvision's ImageNet weights, spread over its bands; their classifier is left out.
 
@@ -172,11 +115,3 @@ def load_backbone_weights(backbone: Backbone, state: Mapping[str, Tensor]) -> No
     ValueError, in one line, where the weights are of another network or none are known.
     """
     backbone.load_published(state)
-
-
-def fit_weights(backbone: Backbone, weights: Mapping[str, Tensor]) -> None:
-    """Give a backbone all its weights; ValueError, in one line, where any are missing, surplus or misshapen."""
-    try:
-        backbone.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(f"the weights do not fit the backbone: {one_line(error)}") from error

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lsafnet.parts.backbone import Backbone, Features, Widths, fit_weights, spread_first_layer
+from lsafnet.parts.features import Backbone, Features, Widths, fit_weights, spread_first_layer
 from lsafnet.parts.layers import resize_like
 
 EPSILON = 1e-3  # of the batch norms the published weights were trained with

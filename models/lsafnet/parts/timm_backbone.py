@@ -5,7 +5,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from lsafnet.parts.backbone import Backbone, Features, Widths
+from lsafnet.parts.features import Backbone, Features, Widths
 from lsafnet.parts.layers import resize, resize_like
 
 PREFIX = "timm:"

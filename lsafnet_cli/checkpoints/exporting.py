@@ -1,0 +1,39 @@
+"""Export of checkpoints: a file for other runtimes, complete or not at all."""
+
+import tempfile
+from pathlib import Path
+
+from lsafnet_cli.errors import OptionError, OutputError
+from lsafnet_cli.files.outputs import check_path
+
+ENDINGS = {"torch-export": ".pt2", "onnx": ".onnx"}
+
+
+def export_checkpoint(
+    path: Path, output: Path, form: str, *, tile_px: int | None = None, overwrite: bool = False
+) -> Path:
+    """Write a checkpoint as "torch-export" or "onnx" and return the file's path.
+
+    Raises CheckpointFileError, OutputError, and OptionError for a wrong ending or where the extra is missing.
+    """
+    if output.suffix.lower() != ENDINGS[form]:
+        raise OptionError(f"{output}: the name of a {form} file ends in {ENDINGS[form]}")
+    if tile_px is not None and (tile_px < 32 or tile_px % 32):
+        raise OptionError(f"--tile {tile_px}: a tile is a multiple of 32 pixels")
+    check_path(output, (str(path),), overwrite)
+    from lsafnet.checkpoint.exporting import export_program, save_onnx, save_torch_export
+    from lsafnet_cli.checkpoints.choose import load_named_checkpoint
+    from lsafnet_cli.observer import SilentObserver
+
+    checkpoint = load_named_checkpoint(path, SilentObserver()).checkpoint
+    program = export_program(checkpoint, tile_px or checkpoint.info.tile_px)
+    try:
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
+            written = Path(folder) / output.name
+            (save_onnx if form == "onnx" else save_torch_export)(program, checkpoint.info, written)
+            written.replace(output)
+    except ModuleNotFoundError as error:
+        raise OptionError(f"--format onnx needs {error.name}: pip install 'lsafnet[onnx]'") from error
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written ({error.strerror})") from error
+    return output

@@ -1,0 +1,85 @@
+"""Import of published state dicts: from a file and the name of a data set to a checkpoint."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lsafnet.checkpoint.info import CheckpointError
+from lsafnet.checkpoint.published import DATA_SETS, describe_checkpoint
+from lsafnet.registry import NETWORKS
+from lsafnet_cli.errors import CheckpointFileError, InputError, OptionError, OutputError, one_line
+from lsafnet_cli.files.outputs import check_path
+
+ENDING = ".safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import made, and why it took the file for that network."""
+
+    output: str
+    network: str
+    reason: str
+    classes: tuple[str, ...]
+    sha256: str
+
+
+def import_checkpoint(
+    path: Path,
+    data_set: str,
+    output: Path,
+    *,
+    network: str | None = None,
+    license_text: str | None = None,
+    overwrite: bool = False,
+) -> ImportReport:
+    """Write the checkpoint that a published state dict makes. Nothing in the file is ever run.
+
+    data_set: a name of `DATA_SETS`, or a JSON file in their words. network: its name, else it is guessed.
+    Raises CheckpointFileError for a file that does not fit, OptionError, InputError and OutputError.
+    """
+    if network is not None and network not in NETWORKS:
+        raise OptionError(f"--network {network}: choose from {', '.join(NETWORKS)}")
+    if output.suffix.lower() != ENDING:
+        raise OptionError(f"{output}: a checkpoint's name ends in {ENDING}")
+    check_path(output, (str(path),), overwrite)
+    described = read_data_set(data_set)
+    if license_text:
+        described = {**described, "license": license_text}
+    from lsafnet.checkpoint.files import save_checkpoint  # here, so that wrong options do not wait for torch
+    from lsafnet.checkpoint.importing import import_state_dict
+    from lsafnet_cli.checkpoints.choose import sha256_of
+
+    try:
+        checkpoint, reason = import_state_dict(path, described, network)
+    except CheckpointError as error:
+        raise CheckpointFileError(one_line(error)) from error
+    try:
+        save_checkpoint(output, checkpoint.network, checkpoint.info)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written ({error.strerror})") from error
+    names = tuple(entry.name for entry in checkpoint.info.classes)
+    return ImportReport(str(output), checkpoint.info.network, reason, names, sha256_of(output))
+
+
+def read_data_set(name: str) -> Mapping[str, Any]:
+    """Return the data set of that name, or what a JSON file says. Raises OptionError and InputError."""
+    if name in DATA_SETS:
+        return DATA_SETS[name]
+    path = Path(name)
+    if path.suffix.lower() != ".json":
+        raise OptionError(f"--dataset {name}: choose {', '.join(DATA_SETS)}, or name a .json file")
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(described, dict):
+            raise CheckpointError("it is not a JSON object")
+        describe_checkpoint(NETWORKS["lsafnet"], described)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except (ValueError, RecursionError) as error:  # CheckpointError is one too
+        raise InputError(
+            f"{path}: describes no data set: {one_line(error)}; see docs/checkpoints.md"
+        ) from error
+    return described

@@ -1,0 +1,1 @@
+"""Files: opening rasters and vectors, styles, provenance, and how outputs get their final names."""

@@ -1,0 +1,79 @@
+"""The style that a GeoPackage brings along: QGIS reads it from the table layer_styles on opening."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from lsafnet_cli.legend.classes import Color, Legend
+
+ATTRIBUTE = "transition"
+OUTLINE: Color = (35, 35, 35)
+OUTLINE_MM = 0.1
+_CREATE = """CREATE TABLE layer_styles (
+    id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), f_table_schema TEXT(256),
+    f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT,
+    useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30),
+    update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"""
+_REGISTER = """INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change)
+    VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?)"""
+_INSERT = """INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column,
+    styleName, styleQML, styleSLD, useAsDefault, description, owner)
+    VALUES ('', '', ?, ?, 'transitions', ?, '', 1, 'colours of the change map', '')"""
+
+
+def add_layer_style(path: Path, table: str, geometry: str, legend: Legend) -> None:
+    """Make the transitions' colours the default style of a layer in a GeoPackage. Raises OSError."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    try:
+        with closing(sqlite3.connect(path)) as base, base:
+            base.execute(_CREATE)
+            base.execute(_REGISTER, (now,))
+            base.execute(_INSERT, (table, geometry, polygon_qml(legend)))
+    except sqlite3.Error as error:
+        raise OSError(str(error)) from error
+
+
+def polygon_qml(legend: Legend) -> str:
+    """Return a QGIS style that fills polygons by their transition."""
+    root = ET.Element("qgis", version="3.22", styleCategories="Symbology")
+    root.append(polygon_renderer(legend))
+    ET.indent(root)
+    return f"<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n{ET.tostring(root, 'unicode')}\n"
+
+
+def polygon_renderer(legend: Legend) -> ET.Element:
+    """Return what of a QGIS style fills polygons by their transition."""
+    renderer = ET.Element(
+        "renderer-v2", type="categorizedSymbol", attr=ATTRIBUTE, symbollevels="0", enableorderby="0"
+    )
+    categories, symbols = ET.SubElement(renderer, "categories"), ET.SubElement(renderer, "symbols")
+    for number, transition in enumerate(legend.transitions):
+        ET.SubElement(
+            categories, "category", value=transition.name, label=transition.name, symbol=str(number),
+            render="true", type="string",
+        )  # fmt: skip
+        _fill(symbols, str(number), transition.color)
+    return renderer
+
+
+def _fill(symbols: ET.Element, name: str, color: Color) -> None:
+    symbol = ET.SubElement(
+        symbols, "symbol", name=name, type="fill", alpha="1", clip_to_extent="1", force_rhr="0"
+    )
+    layer = ET.SubElement(
+        symbol, "layer", {"class": "SimpleFill", "enabled": "1", "locked": "0", "pass": "0"}
+    )
+    properties = {
+        "color": ",".join(map(str, (*color, 255))),
+        "style": "solid",
+        "outline_color": ",".join(map(str, (*OUTLINE, 255))),
+        "outline_style": "solid",
+        "outline_width": str(OUTLINE_MM),
+        "outline_width_unit": "MM",
+    }
+    options = ET.SubElement(layer, "Option", type="Map")
+    for key, value in properties.items():
+        ET.SubElement(options, "Option", name=key, type="QString", value=value)
+        ET.SubElement(layer, "prop", k=key, v=value)  # what QGIS before 3.26 reads

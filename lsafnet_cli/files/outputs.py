@@ -1,0 +1,124 @@
+"""Where the files of a run go, and whether they may be written there."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lsafnet_cli.errors import OptionError, OutputError, reason_of
+from lsafnet_cli.files.side_files import side_files
+from lsafnet_cli.files.sources import local_path
+from lsafnet_cli.options import LAYERS, OutputOptions
+
+MAP_ENDINGS = (".tif", ".tiff")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPaths:
+    """The final names of everything a run writes, beside each other but for the polygons."""
+
+    map: Path
+    layers: Mapping[str, Path]
+    polygons: tuple[Path, ...]
+    quicklook: Path | None
+    stac: Path | None = None
+    page: Path | None = None
+
+    @classmethod
+    def of(cls, output: Path, options: OutputOptions) -> "OutputPaths":
+        """Name the files that the options ask for. Raises OptionError for a map that is no .tif."""
+        if output.suffix.lower() not in MAP_ENDINGS:
+            raise OptionError(f"{output}: a change map is a GeoTIFF; end its name in .tif")
+        layers = {layer: layer_path(output, layer) for layer in LAYERS if layer in options.also}
+        picture = output.with_name(f"{output.stem}.quicklook.png")
+        item = output.with_name(f"{output.stem}.stac.json")
+        return cls(
+            map=output,
+            layers=layers,
+            polygons=options.polygons,
+            quicklook=picture if "quicklook" in options.also else None,
+            stac=item if "stac" in options.also else None,
+            page=page_path(output) if "report" in options.also else None,
+        )
+
+    def named(self) -> Iterator[tuple[str, Path]]:
+        """Yield each file with the name it has in a report."""
+        yield "map", self.map
+        yield from self.layers.items()
+        for path in self.polygons:
+            yield f"polygons ({path.suffix.removeprefix('.')})", path
+        if self.quicklook:
+            yield "quicklook", self.quicklook
+        if self.page:
+            yield "report", self.page
+        if self.stac:
+            yield "stac", self.stac
+
+    def check(self, inputs: tuple[str, ...], overwrite: bool) -> None:
+        """Raise OutputError, before anything is computed, where a file may not be written."""
+        paths = [path for _, path in self.named()]
+        if len({path.name for path in paths}) < len(paths):
+            raise OptionError(f"{self.map}: two outputs have one name")
+        for path in paths:
+            check_path(path, inputs, overwrite)
+
+    def keep_off(self, inputs: Iterable[str]) -> None:
+        """Raise OutputError where an output would take the place of an input, by whatever name or link."""
+        for _, path in self.named():
+            keep_off(path, inputs)
+
+
+def layer_path(output: Path, layer: str) -> Path:
+    """Return the file of a layer beside the map: `changes.from.tif` and so on."""
+    return output.with_name(f"{output.stem}.{layer}{output.suffix}")
+
+
+def page_path(output: Path) -> Path:
+    """Return the report page beside the map: `changes.report.html`."""
+    return output.with_name(f"{output.stem}.report.html")
+
+
+def check_path(path: Path, inputs: Iterable[str], overwrite: bool) -> None:
+    """Raise OutputError where a file may not be written."""
+    try:
+        _check_place(path, overwrite)
+    except OSError as error:  # a name too long, say
+        raise OutputError(f"{path}: cannot be written ({reason_of(error)})") from error
+    keep_off(path, inputs)
+
+
+def keep_off(path: Path, inputs: Iterable[str]) -> None:
+    """Raise OutputError where an output would take the place of an input, by whatever name or link."""
+    taken = [found for found in map(local_path, inputs) if found is not None]
+    if any(_same_file(path, other) for other in taken):
+        raise OutputError(f"{path}: is an input as well; choose another name for the output")
+
+
+def _check_place(path: Path, overwrite: bool) -> None:
+    if not can_be_encoded(path):
+        raise OutputError(f"{path}: this name is not UTF-8; choose another one")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is no plain file; choose another name for the output")
+    for there in (path, *side_files(path)):
+        if os.path.lexists(there) and not overwrite:
+            raise OutputError(f"{there}: exists already; add --overwrite to replace it")
+
+
+def can_be_encoded(path: Path) -> bool:
+    """Return whether a name can be written into other files."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _same_file(path: Path, other: Path) -> bool:
+    try:
+        return path.resolve() == other.resolve() or path.samefile(other)
+    except (OSError, RuntimeError):  # one of them does not exist, or a link leads to itself
+        return False

@@ -1,0 +1,22 @@
+"""Files that may lie beside a polygon file and belong to it."""
+
+from pathlib import Path
+
+SHAPEFILE_ENDINGS = (
+    ".shx",
+    ".dbf",
+    ".prj",
+    ".cpg",
+    ".qix",
+    ".sbn",
+    ".sbx",
+)  # beside the .shp; the last 3 index it
+SQLITE_MORE = ("-journal", "-wal", "-shm")
+
+
+def side_files(path: Path) -> list[Path]:
+    """Return the files that may lie beside a polygon file and belong to it."""
+    ending = path.suffix.lower()
+    if ending == ".gpkg":
+        return [path.with_name(path.name + more) for more in SQLITE_MORE]
+    return [path.with_suffix(more) for more in SHAPEFILE_ENDINGS] if ending == ".shp" else []

@@ -1,0 +1,1 @@
+"""Classes, transition codes and their colours."""

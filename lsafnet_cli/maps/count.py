@@ -1,0 +1,64 @@
+"""Count: how many pixels, and how much ground, each code of a map covers."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsafnet_cli.errors import InputError
+from lsafnet_cli.geometry.ground import PixelAreas
+from lsafnet_cli.geometry.row_bands import run_areas
+from lsafnet_cli.geometry.runs import find_runs
+from lsafnet_cli.legend.classes import Legend
+
+CodeArray = NDArray[np.unsignedinteger[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCounts:
+    """Pixels and ground in m2 of each code, counted up while blocks pass; the last slot is nodata's.
+
+    Ground is NaN without `areas`. `source` is the map's name, for errors.
+    """
+
+    source: str
+    legend: Legend
+    areas: PixelAreas | None
+    pixels: NDArray[np.int64]
+    ground: NDArray[np.float64]
+
+    @classmethod
+    def start(cls, source: str, legend: Legend, areas: PixelAreas | None) -> "CodeCounts":
+        """Return counts of nothing yet."""
+        slots = legend.code_count + 1
+        ground = np.full(slots, 0.0 if areas is not None else np.nan)
+        return cls(source, legend, areas, np.zeros(slots, np.int64), ground)
+
+    def add(self, codes: CodeArray, top: int, left: int, counted: NDArray[np.bool_] | None = None) -> None:
+        """Count (rows, cols) codes that begin at a pixel of the grid, where `counted` says so.
+
+        Raises InputError for a code that the legend does not know.
+        """
+        skipped = len(self.pixels)
+        aside = self.legend.nodata - 1  # a number that no code has
+        if counted is not None:
+            codes = np.where(counted, codes, np.asarray(aside, codes.dtype))
+        runs = find_runs(codes, top)
+        runs = replace(runs, col=runs.col + left)
+        slot = self._slots(runs.code, aside if counted is not None else None)
+        self.pixels[:] += np.bincount(slot, runs.length, skipped + 1)[:skipped].astype(np.int64)
+        self.ground[:] += np.bincount(slot, run_areas(runs, self.areas), skipped + 1)[:skipped]
+
+    def _slots(self, codes: CodeArray, aside: int | None) -> NDArray[np.int64]:
+        known, nodata = self.legend.code_count, len(self.pixels) - 1
+        slot = np.where(codes == self.legend.nodata, nodata, codes.astype(np.int64))
+        strange = (codes >= known) & (codes != self.legend.nodata)
+        if aside is not None:
+            slot[codes == aside] = nodata + 1
+            strange &= codes != aside
+        if strange.any():
+            raise InputError(
+                f"{self.source}: holds the number {codes[strange][0]}, but its legend has {known - 1} transitions"
+            )
+        return slot

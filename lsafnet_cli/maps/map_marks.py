@@ -1,0 +1,82 @@
+"""What a printed map needs beside its picture: a scale bar, and where north is."""
+
+import math
+from dataclasses import dataclass
+
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
+
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.scenes.align import pixel_sides_m
+
+ROUND_LENGTHS = (5, 2, 1)
+STEP_DEGREES = 1e-5  # about a metre northwards
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleBar:
+    """A round length on the ground, and what it takes in a picture."""
+
+    length_m: float
+    length_px: float
+
+    @property
+    def label(self) -> str:
+        """The length as a person reads it."""
+        if self.length_m >= 1000:
+            return f"{self.length_m / 1000:g} km"
+        return f"{self.length_m:g} m" if self.length_m >= 1 else f"{self.length_m * 100:g} cm"
+
+
+def scale_bar(grid: Grid, cols: int, longest_px: float) -> ScaleBar | None:
+    """Return the longest bar of 1, 2 or 5 times a power of ten metres below `longest_px`.
+
+    It holds at the centre of a picture of the grid that is `cols` wide. None without a CRS.
+    """
+    sides = pixel_sides_m(grid)
+    if sides is None or not 0 < sides[0] < math.inf:
+        return None
+    metres_per_px = sides[0] * grid.width / cols
+    longest_m = longest_px * metres_per_px
+    power = 10.0 ** math.floor(math.log10(longest_m))
+    length = next((factor * power for factor in ROUND_LENGTHS if factor * power <= longest_m), power)
+    return ScaleBar(length, length / metres_per_px)
+
+
+def centre_degrees(grid: Grid) -> tuple[float, float] | None:
+    """Return (latitude, longitude) of the grid's centre, in WGS 84; None where it has none."""
+    if grid.crs is None:
+        return None
+    x, y = grid.to_ground(grid.width / 2, grid.height / 2)
+    try:
+        lon, lat = Transformer.from_crs(_pyproj(grid), 4326, always_xy=True).transform(float(x), float(y))
+    except ProjError:
+        return None
+    return (lat, lon) if math.isfinite(lat) and math.isfinite(lon) else None
+
+
+def north(grid: Grid) -> tuple[float, float] | None:
+    """Return the direction of true north at the grid's centre, (right, down) of length 1 in a picture of it.
+
+    None without a CRS, or where north is not one direction, as at a pole.
+    """
+    centre = centre_degrees(grid)
+    if grid.crs is None or centre is None:
+        return None
+    lat, lon = centre
+    if abs(lat) > 90 - 2 * STEP_DEGREES:
+        return None
+    from_degrees = Transformer.from_crs(4326, _pyproj(grid), always_xy=True)
+    try:
+        ends = [from_degrees.transform(lon, lat + step) for step in (-STEP_DEGREES, STEP_DEGREES)]
+    except ProjError:
+        return None
+    (col_0, row_0), (col_1, row_1) = (grid.to_pixels(x, y) for x, y in ends)
+    right, down = float(col_1 - col_0), float(row_1 - row_0)
+    length = math.hypot(right, down)
+    return (right / length, down / length) if 0 < length < math.inf else None
+
+
+def _pyproj(grid: Grid) -> CRS:
+    assert grid.crs is not None
+    return CRS.from_user_input(grid.crs.to_wkt())

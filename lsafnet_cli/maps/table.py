@@ -1,0 +1,114 @@
+"""Report: what a run did and found, as one value that is printed, returned and written as JSON."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lsafnet_cli.errors import InputError
+from lsafnet_cli.files.provenance import LEGEND
+from lsafnet_cli.files.rasters import grid_of, open_raster
+from lsafnet_cli.geometry.ground import PixelAreas
+from lsafnet_cli.geometry.row_bands import row_windows
+from lsafnet_cli.legend.classes import Legend
+from lsafnet_cli.maps.count import CodeCounts
+
+SQUARE_METRES_PER_HECTARE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionRow:
+    """How much ground made one transition. Areas are None without a CRS; the share is of valid pixels."""
+
+    code: int
+    from_class: str | None
+    to_class: str | None
+    name: str
+    pixels: int
+    share: float
+    area_ha: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTable:
+    """The areas of a map: transitions that occur, largest first, and the pixels that had data and had none."""
+
+    transitions: tuple[TransitionRow, ...]
+    valid_pixels: int
+    nodata_pixels: int
+    changed_pixels: int
+    valid_ha: float | None
+    nodata_ha: float | None
+    changed_ha: float | None
+
+
+def change_table(path: Path, legend: Legend | None = None) -> ChangeTable:
+    """Count a map's transitions and their true ground areas, row band by row band.
+
+    Raises InputError where the file is no change map.
+    """
+    with open_raster(path) as dataset:
+        legend = legend or read_legend(path, dataset.tags())
+        grid = grid_of(dataset)
+        counts = CodeCounts.start(str(path), legend, PixelAreas(grid) if grid.crs is not None else None)
+        for window in row_windows(grid):
+            counts.add(dataset.read(1, window=window), window.row_off, window.col_off)
+    return table_of(counts)
+
+
+def read_legend(path: Path, tags: dict[str, str]) -> Legend:
+    """Return the legend in a map's tags. Raises InputError where there is none."""
+    try:
+        return Legend.from_json(tags[LEGEND])
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: is no change map of lsafnet (its tags name no classes)") from error
+
+
+def table_of(counts: CodeCounts) -> ChangeTable:
+    """Return the table of what has been counted."""
+    pixels, ground = counts.pixels, counts.ground
+    valid = int(pixels[:-1].sum())
+    rows = sorted(_rows(counts, valid), key=lambda row: -row.pixels)
+    return ChangeTable(
+        transitions=tuple(rows),
+        valid_pixels=valid,
+        nodata_pixels=int(pixels[-1]),
+        changed_pixels=int(pixels[1:-1].sum()),
+        valid_ha=hectares(ground[:-1].sum()),
+        nodata_ha=hectares(ground[-1]),
+        changed_ha=hectares(ground[1:-1].sum()),
+    )
+
+
+def _rows(counts: CodeCounts, valid: int) -> Iterator[TransitionRow]:
+    legend = counts.legend
+    for transition in legend.transitions:
+        if count := int(counts.pixels[transition.code]):
+            yield TransitionRow(
+                code=transition.code,
+                from_class=legend.names[transition.from_class] if legend.semantic else None,
+                to_class=legend.names[transition.to_class] if legend.semantic else None,
+                name=transition.name,
+                pixels=count,
+                share=count / valid,
+                area_ha=hectares(counts.ground[transition.code]),
+            )
+
+
+def hectares(square_metres: float) -> float | None:
+    """Return an area in ha, to 0.01 m2; None where it is not known (NaN)."""
+    return None if np.isnan(square_metres) else round(float(square_metres) / SQUARE_METRES_PER_HECTARE, 6)
+
+
+def area_text(area_ha: float | None, pixels: int) -> str:
+    """Return ground as a person reads it: hectares, or pixels where there is no CRS."""
+    return f"{area_ha:,.2f} ha" if area_ha is not None else f"{pixels:,} px"
+
+
+def changed_text(table: ChangeTable) -> str:
+    """Return how much of a map has changed, as a person reads it."""
+    changed = area_text(table.changed_ha, table.changed_pixels)
+    valid = area_text(table.valid_ha, table.valid_pixels)
+    share = table.changed_pixels / table.valid_pixels if table.valid_pixels else 0.0
+    return f"{changed} of {valid} changed ({share:.1%})"

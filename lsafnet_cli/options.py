@@ -1,0 +1,254 @@
+"""What a user can ask of the commands, as values. A value that exists has been checked."""
+
+import math
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+
+from lsafnet_cli.errors import OptionError
+
+LAYERS = ("from", "to", "before", "after", "probability")
+PICTURES = ("quicklook",)
+DOCUMENTS = ("report", "stac")
+LEAST_MEMORY_BYTES = 256 << 20
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+@dataclass(frozen=True, slots=True)
+class StretchRule:
+    """The user's wish: `auto`, `none`, `percentile` with two percents, or `range` with two numbers."""
+
+    kind: str = "auto"
+    low: float = 2.0
+    high: float = 98.0
+
+    @classmethod
+    def parse(cls, text: str) -> "StretchRule":
+        """Read `auto`, `none`, `percentile:LO,HI` or `range:LO,HI`. Raises OptionError for anything else."""
+        if text in ("auto", "none"):
+            return cls(text)
+        match = re.fullmatch(r"(percentile|range):([^,]+),([^,]+)", text)
+        try:
+            kind, low, high = match.groups() if match else ("", "", "")
+            rule = cls(kind, float(low), float(high))
+        except ValueError:
+            raise OptionError(
+                f"--stretch {text}: write auto, none, percentile:LO,HI or range:LO,HI"
+            ) from None
+        if not rule.low < rule.high or (kind == "percentile" and not 0 <= rule.low < rule.high <= 100):
+            raise OptionError(f"--stretch {text}: LO must be below HI (percentiles from 0 to 100)")
+        return rule
+
+
+@dataclass(frozen=True, slots=True)
+class TileOptions:
+    """How a scene is cut and put together again. None takes the checkpoint's own value.
+
+    `row_band_px` is how many rows are finished and written at once; it never changes the map.
+    """
+
+    size_px: int | None = None
+    overlap_px: int | None = None
+    blend: str = "taper"
+    row_band_px: int = 512
+
+    def __post_init__(self) -> None:
+        if self.size_px is not None and (self.size_px < 32 or self.size_px % 32):
+            raise OptionError(f"--tile {self.size_px}: a tile is a multiple of 32 pixels")
+        if self.overlap_px is not None and self.overlap_px < 0:
+            raise OptionError(f"--overlap {self.overlap_px}: an overlap is 0 pixels or more")
+        if self.blend not in ("taper", "crop"):
+            raise OptionError(f"--blend {self.blend}: choose taper or crop")
+        if self.row_band_px < 1:
+            raise OptionError(f"a row band has 1 row or more, not {self.row_band_px}")
+
+
+@dataclass(frozen=True, slots=True)
+class GridOptions:
+    """The common grid: whose it is ("before", "after"), and the side of its pixels where that is to be another.
+
+    `coregister` moves the after image by the shift measured between the dates.
+    """
+
+    owner: str = "before"
+    resolution_m: float | None = None
+    coregister: bool = False
+
+    def __post_init__(self) -> None:
+        if self.owner not in ("before", "after"):
+            raise OptionError(f"--grid {self.owner}: choose before or after")
+        if self.resolution_m is not None and not 0 < self.resolution_m < math.inf:
+            raise OptionError(f"--resolution {self.resolution_m}: give metres above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """Which bands are read, by number or name, and how their numbers become the checkpoint's values.
+
+    `aoi` names a vector file; the map covers the area within its polygons. None maps all shared ground.
+    """
+
+    bands: tuple[int | str, ...] | None = None
+    stretch: StretchRule = StretchRule()
+    threads: int = 2
+    aoi: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.bands is not None and not self.bands:
+            raise OptionError("--bands: name at least one band")
+        if any(isinstance(band, int) and band < 1 for band in self.bands or ()):
+            raise OptionError(f"--bands {','.join(map(str, self.bands or ()))}: bands count from 1")
+        if self.threads < 1:
+            raise OptionError(f"--readers {self.threads}: at least one thread must read")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOptions:
+    """Where and how the network runs. A batch size of None asks for the best one.
+
+    `memory_bytes` is what the host may use beyond the network and the libraries themselves.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int | None = None
+    compiled: bool = False
+    memory_bytes: int = 2 << 30
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("auto", "fp32", "bf16", "fp16"):
+            raise OptionError(f"--precision {self.precision}: choose auto, fp32, bf16 or fp16")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise OptionError(f"--batch-size {self.batch_size}: a batch has 1 tile or more")
+        if self.memory_bytes < LEAST_MEMORY_BYTES:
+            raise OptionError(f"--memory: {self.memory_bytes:,} bytes are too few; give 256M or more")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """What is written besides the map. `scene` is its name in the polygons; None takes the map's."""
+
+    polygons: tuple[Path, ...] = ()
+    also: tuple[str, ...] = ()
+    overwrite: bool = False
+    resume: bool = True
+    scene: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.also:
+            if name not in (choices := LAYERS + PICTURES + DOCUMENTS):
+                raise OptionError(f"--also {name}: choose from {', '.join(choices)}")
+        for path in self.polygons:
+            check_polygon_name("--polygons", path)
+
+
+def parse_bytes(text: str) -> int:
+    """Read "2G", "512M" or a number of bytes. Raises OptionError for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?", text.strip().upper())
+    if match is None:
+        raise OptionError(f"--memory {text}: write a size such as 512M or 2G")
+    return int(float(match[1]) * UNITS[match[2]])
+
+
+@dataclass(frozen=True, slots=True)
+class PolygonOptions:
+    """How a map becomes polygons. Lengths and areas are on the ground; pixels where the map has no CRS.
+
+    `classes` are wishes "from:to"; none means every transition. Dates of None are those of the files.
+    """
+
+    min_area_m2: float = 0.0
+    simplify_m: float = 0.0
+    smooth: bool = False
+    dissolve: bool = False
+    classes: tuple[str, ...] = ()
+    before_date: date | None = None
+    after_date: date | None = None
+
+    def __post_init__(self) -> None:
+        for option, value in (("--min-area", self.min_area_m2), ("--simplify", self.simplify_m)):
+            if not (math.isfinite(value) and value >= 0):
+                raise OptionError(f"{option} {value}: write 0 or more")
+        for wish in self.classes:
+            if len(wish.split(":")) != 2 or not all(wish.split(":")):
+                raise OptionError(
+                    f'--classes {wish}: write FROM:TO, such as "water:building" or "*:building"'
+                )
+        if self.before_date and self.after_date and self.before_date > self.after_date:
+            raise OptionError(
+                f"--before-date {self.before_date} is later than --after-date {self.after_date}"
+            )
+
+    @property
+    def shaped(self) -> str:
+        """The first option that makes polygons other than the plain ones; "" where none does."""
+        wishes = {
+            "--min-area": self.min_area_m2, "--simplify": self.simplify_m, "--smooth": self.smooth,
+            "--dissolve": self.dissolve, "--classes": self.classes,
+        }  # fmt: skip
+        return next((option for option, value in wishes.items() if value), "")
+
+    @property
+    def generalised(self) -> bool:
+        """Whether borders are drawn anew."""
+        return self.smooth or self.simplify_m > 0
+
+
+def parse_date(option: str, text: str | None) -> date | None:
+    """Read "2024-05-31". Raises OptionError for anything else."""
+    try:
+        return date.fromisoformat(text) if text is not None else None
+    except ValueError:
+        raise OptionError(f"{option} {text}: write a date as 2024-05-31") from None
+
+
+PARQUET = ".parquet"
+POLYGON_ENDINGS = (".gpkg", ".geojson", ".json", ".fgb", ".shp", PARQUET)
+UNWRITABLE_SIGNS = (
+    "\n\r\t!"  # pyogrio takes names for URLs: it drops the first three, and ! leads into an archive
+)
+
+
+def check_polygon_name(option: str, path: Path) -> None:
+    """Raise OptionError for a file whose ending names no polygon format, or one that is not installed."""
+    ending = path.suffix.lower()
+    if ending not in POLYGON_ENDINGS:
+        raise OptionError(f"{option} {path}: the ending must be one of {', '.join(POLYGON_ENDINGS)}")
+    if any(sign in str(path.absolute()) for sign in UNWRITABLE_SIGNS):
+        raise OptionError(
+            f"{option} {path}: polygon files cannot lie under a name with line breaks, tabs or !"
+        )
+    if ending == PARQUET and find_spec("pyarrow") is None:
+        raise OptionError(
+            f'{option} {path}: GeoParquet needs pyarrow; install it with pip install "lsafnet[parquet]"'
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PredictOptions:
+    """Everything `predict_change` can be told. A checkpoint of None is $LSAFNET_CHECKPOINT or the shipped one.
+
+    ensemble: further checkpoints, whose probabilities are averaged with the first one's. tta: look at each tile
+    in four ways (test-time augmentation), as it is and flipped, and average; it takes four times as long.
+    """
+
+    checkpoint: Path | None = None
+    ensemble: tuple[Path, ...] = ()
+    tta: bool = False
+    threshold: float = 0.5
+    read: ReadOptions = ReadOptions()
+    grid: GridOptions = GridOptions()
+    tile: TileOptions = TileOptions()
+    device: DeviceOptions = DeviceOptions()
+    output: OutputOptions = field(default_factory=OutputOptions)
+    polygons: PolygonOptions = field(default_factory=PolygonOptions)
+
+    def __post_init__(self) -> None:
+        if not (0 < self.threshold < 1 and math.isfinite(self.threshold)):
+            raise OptionError(f"--threshold {self.threshold}: choose a probability between 0 and 1")
+        if self.ensemble and self.checkpoint is None:
+            raise OptionError("an ensemble needs its first checkpoint too; give checkpoint")
+        if self.polygons.shaped and not self.output.polygons:
+            raise OptionError(f"{self.polygons.shaped} shapes polygons only; name their file with --polygons")

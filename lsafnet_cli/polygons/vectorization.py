@@ -1,0 +1,136 @@
+"""Polygons from a map that exists: what `lsafnet vectorize` does."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from lsafnet_cli.errors import InputError, OptionError
+from lsafnet_cli.files.outputs import check_path, layer_path
+from lsafnet_cli.files.provenance import AFTER_DATE, BEFORE_DATE
+from lsafnet_cli.files.publishing import WorkFolder, output_errors, publish
+from lsafnet_cli.files.rasters import grid_of, open_raster
+from lsafnet_cli.files.side_files import side_files
+from lsafnet_cli.maps.table import read_legend
+from lsafnet_cli.observer import Observer, SilentObserver
+from lsafnet_cli.options import PolygonOptions, check_polygon_name
+from lsafnet_cli.polygons.vectorize import ChangeMap, vectorize_map
+from lsafnet_cli.polygons.wishes import wanted_codes
+from lsafnet_cli.system.background import apart, beside
+from lsafnet_cli.system.locks import locked
+
+APART_PX = 1 << 25  # from here on polygonizing may take seconds in which no Ctrl-C would be heard
+
+
+@dataclass(frozen=True, slots=True)
+class PolygonReport:
+    """What `vectorize_changes` returns."""
+
+    map: str
+    outputs: tuple[str, ...]
+    polygon_count: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-ready values."""
+        return asdict(self)
+
+
+def vectorize_changes(
+    changes: str | Path,
+    outputs: Sequence[Path],
+    options: PolygonOptions | None = None,
+    probability: Path | None = None,
+    overwrite: bool = False,
+    observer: Observer | None = None,
+) -> PolygonReport:
+    """Write the polygons of a change map to each of some files; their endings choose the formats.
+
+    Confidence comes from `probability`, else from the map's own sibling `MAP.probability.tif`, else it is not
+    known. Raises a subclass of LsafnetError for whatever a user can mend; nothing half-written is left.
+    """
+    inputs = (str(changes), *([str(probability)] if probability else []))
+    for path in outputs:
+        check_polygon_name("--output", path)
+        check_path(path, inputs, overwrite)
+    if len({path.name for path in outputs}) < len(outputs):
+        raise OptionError("--output: two outputs have one name")
+    options = options or PolygonOptions()
+    change_map, pixel_count = open_change_map(changes, probability, options)
+    if change_map.probability is None:
+        (observer or SilentObserver()).notice(
+            f"{layer_path(Path(changes), 'probability')} is not there: the polygons have no confidence"
+        )
+    store = WorkFolder(outputs[0])
+    store.create()
+    with locked(store.folder):
+        try:
+            targets = [store.path(path.name) for path in outputs]
+            with open_raster(changes), vectorizing(change_map, targets, options, pixel_count) as wait:
+                count = wait()
+            publish_polygons(store, outputs)
+        finally:
+            store.remove()
+    return PolygonReport(str(changes), tuple(map(str, outputs)), count)
+
+
+def open_change_map(
+    changes: str | Path, probability: Path | None, options: PolygonOptions
+) -> tuple[ChangeMap, int]:
+    """Return what a map says about itself, and how many pixels it has. Raises InputError."""
+    sibling = layer_path(Path(changes), "probability")
+    probability = probability or (sibling if sibling.exists() else None)
+    with open_raster(changes) as dataset:
+        tags, grid = dataset.tags(), grid_of(dataset)
+        legend = read_legend(Path(changes), tags)
+        wanted_codes(legend, options.classes)
+        if dataset.dtypes[0] != legend.dtype:
+            raise InputError(
+                f"{changes}: holds {dataset.dtypes[0]} numbers; a change map of its classes {legend.dtype}"
+            )
+    if probability is not None:
+        with open_raster(probability) as dataset:
+            if grid_of(dataset) != grid:
+                raise InputError(f"{probability}: has other pixels than {changes}; name the map's own one")
+            if dataset.count != 1 or dataset.dtypes[0] != "uint8":
+                raise InputError(
+                    f"{probability}: is no probability of change; name the MAP.probability.tif that lsafnet wrote"
+                )
+    change_map = ChangeMap(
+        codes=str(changes),
+        probability=probability,
+        legend=legend,
+        before_date=options.before_date or _tagged_date(tags, BEFORE_DATE),
+        after_date=options.after_date or _tagged_date(tags, AFTER_DATE),
+        scene=Path(changes).stem,
+    )
+    return change_map, grid.pixel_count
+
+
+def _tagged_date(tags: dict[str, str], name: str) -> date | None:
+    try:
+        return date.fromisoformat(tags[name])
+    except (KeyError, ValueError):
+        return None
+
+
+def vectorizing(
+    change_map: ChangeMap, targets: list[Path], options: PolygonOptions, pixel_count: int
+) -> AbstractContextManager[Callable[[], int]]:
+    """Begin to write polygon files, and give a call that waits for the number of polygons.
+
+    It goes on where an interruption is heard: large maps in a process of their own.
+    """
+    return (apart if pixel_count >= APART_PX else beside)(vectorize_map, change_map, targets, options)
+
+
+def publish_polygons(store: WorkFolder, paths: Sequence[Path]) -> None:
+    """Give finished polygon files their final names, the files beside them first. Raises OutputError."""
+    for path in paths:
+        sides = side_files(path)
+        for side in sides:
+            if not store.path(side.name).exists():  # it would belong to the file that is replaced
+                with output_errors(side):
+                    side.unlink(missing_ok=True)
+        publish(store, [*(side for side in sides if store.path(side.name).exists()), path])

@@ -1,0 +1,275 @@
+"""Check: does a pair fit, where do its images lie, and what would `predict` do with them?"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import rasterio
+
+from lsafnet.checkpoint.info import CheckpointInfo
+from lsafnet_cli.checkpoints.choose import chosen_checkpoint, read_info
+from lsafnet_cli.errors import PairError, one_line
+from lsafnet_cli.files.rasters import open_raster
+from lsafnet_cli.files.sources import patience
+from lsafnet_cli.geometry.ground import PixelAreas
+from lsafnet_cli.options import GridOptions, ReadOptions
+from lsafnet_cli.scenes.align import AlignedPair, align_pair, offset_px, pixel_size_m
+from lsafnet_cli.scenes.bands import band_names
+from lsafnet_cli.scenes.images import decimated
+from lsafnet_cli.scenes.notices import (
+    blank_notices,
+    date_notices,
+    grid_notices,
+    registration_notices,
+    resolution_notices,
+)
+from lsafnet_cli.scenes.read import Scene, ScenePair, read_scene
+from lsafnet_cli.scenes.registration import Registration, read_windows, register_pair
+from lsafnet_cli.scenes.stretch import SAMPLE_PX, WHOLE_READ_PX, Sample, Stretch, sample_scene, stretch_of
+
+LEAST_SHARE = 0.5  # of an image on shared ground, of pixels with data: below, something is probably wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a user should know; `level` is "problem" (the pair does not fit), "warning" or "note"."""
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SceneFacts:
+    """One image. `bands` names those that are read; shares are 0..1, of a sample where the image is large.
+
+    `stretch` holds the two numbers of each band that become the ends of the checkpoint's range, or None.
+    """
+
+    path: str
+    crs: str | None
+    width: int
+    height: int
+    pixel_size_m: float | None
+    placed_by: str
+    bands: tuple[str, ...]
+    dtype: str
+    nodata: str
+    nodata_share: float
+    stretch: tuple[tuple[float, float], ...] | None
+    acquired: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommonFacts:
+    """The ground both images share, on the grid of the map.
+
+    `offset_px` is (row, col) of the grid's first pixel in the after image, None in another CRS.
+    """
+
+    crs: str | None
+    width: int
+    height: int
+    pixel_size_m: float | None
+    offset_px: tuple[float, float] | None
+    warped: tuple[str, ...]
+    share_of_before: float
+    share_of_after: float
+    area_ha: float | None
+    nodata_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairCheck:
+    """What `check_pair` found. Facts are None as far as a problem kept them from being found."""
+
+    verdict: str
+    findings: tuple[Finding, ...]
+    before: SceneFacts
+    after: SceneFacts
+    common: CommonFacts | None
+    registration: Registration | None
+    checkpoint: dict[str, Any]
+
+    @property
+    def fits(self) -> bool:
+        """Whether `predict` can make a map of the pair."""
+        return not any(finding.level == "problem" for finding in self.findings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the check as JSON-ready values."""
+        return asdict(self)
+
+
+def check_pair(
+    before: str | Path,
+    after: str | Path,
+    checkpoint: Path | None = None,
+    read: ReadOptions | None = None,
+    grid: GridOptions | None = None,
+) -> PairCheck:
+    """Open both images and find out what `predict` would make of them; writes nothing.
+
+    Raises InputError where a file cannot be read, CheckpointFileError, and OptionError for bands that the
+    checkpoint does not read. Two images that are no pair are no error but a problem among the findings.
+    """
+    with rasterio.Env(**patience()):
+        return _check_pair(
+            (before, after), chosen_checkpoint(checkpoint), read or ReadOptions(), grid or GridOptions()
+        )
+
+
+def _check_pair(
+    paths: tuple[str | Path, str | Path], checkpoint: Path, read: ReadOptions, grid: GridOptions
+) -> PairCheck:
+    info = read_info(checkpoint)
+    scenes = [read_scene(path, read.bands, info.bands) for path in paths]
+    samples = {scene.path: sample_scene(scene) for scene in scenes}
+    facts = [scene_facts(scene, samples[scene.path], read, info) for scene in scenes]
+    findings = [Finding("warning", text) for text in blank_notices(samples)]
+    common, registration = None, None
+    try:
+        pair = ScenePair(*scenes)
+        aligned = align_pair(pair, grid)
+    except PairError as error:
+        findings.insert(0, Finding("problem", one_line(error)))
+    else:
+        registration = register_pair(aligned)
+        common = common_facts(pair, aligned)
+        findings += pair_findings(pair, aligned, grid, info, registration, common)
+    return PairCheck(
+        verdict=verdict_of(findings),
+        findings=tuple(findings),
+        before=facts[0],
+        after=facts[1],
+        common=common,
+        registration=registration,
+        checkpoint={
+            "name": checkpoint.name,
+            "bands": info.bands,
+            "gsd_m": info.gsd_m,
+            "tile_px": info.tile_px,
+            "value_range": list(info.value_range),
+        },
+    )
+
+
+def verdict_of(findings: list[Finding]) -> str:
+    """Return the worst of the findings in words."""
+    levels = {finding.level for finding in findings}
+    if "problem" in levels:
+        return "does not fit"
+    return "fits, with warnings" if "warning" in levels else "fits"
+
+
+def scene_facts(scene: Scene, sample: Sample, read: ReadOptions, info: CheckpointInfo) -> SceneFacts:
+    """Return what there is to know about one image."""
+    stretch = stretch_of(scene, read.stretch, info.value_range, lambda: sample)
+    return SceneFacts(
+        path=scene.path,
+        crs=scene.grid.crs.to_string() if scene.grid.crs is not None else None,
+        width=scene.file_shape[1],
+        height=scene.file_shape[0],
+        pixel_size_m=pixel_size_m(scene.grid),
+        placed_by=_placed_by(scene),
+        bands=tuple(_band_words(scene)),
+        dtype=scene.dtype,
+        nodata=_nodata_words(scene),
+        nodata_share=round(1 - sample.valid_share, 6),
+        stretch=_limits(stretch),
+        acquired=scene.acquired.isoformat() if scene.acquired else None,
+    )
+
+
+def _placed_by(scene: Scene) -> str:
+    if scene.placement:
+        return f"{len(scene.placement.gcps)} ground control points" if scene.placement.gcps else "RPC"
+    return "transform" if scene.georeferenced else "nothing"
+
+
+def _band_words(scene: Scene) -> Iterator[str]:
+    with open_raster(scene.path) as dataset:
+        names = [("", color) for color in ("red", "green", "blue")] if scene.paletted else band_names(dataset)
+    for band in scene.bands:
+        yield " ".join([str(band), *dict.fromkeys(filter(None, names[band - 1]))])
+
+
+def _nodata_words(scene: Scene) -> str:
+    numbers = {f"{number:g}" for number in scene.nodata if number is not None}
+    known = {"all": [], "nodata": [f"number {', '.join(sorted(numbers))}"], "mask": ["mask"]}[scene.validity]
+    return " and ".join([*known, *(["alpha band"] if scene.alpha else [])]) or "none"
+
+
+def _limits(stretch: Stretch | None) -> tuple[tuple[float, float], ...] | None:
+    return None if stretch is None else tuple(zip(stretch.low, stretch.high, strict=True))
+
+
+def common_facts(pair: ScenePair, aligned: AlignedPair) -> CommonFacts:
+    """Return what there is to know about the ground both images share."""
+    grid, size = aligned.grid, pixel_size_m(aligned.grid)
+    images = (aligned.before, aligned.after)
+    return CommonFacts(
+        crs=grid.crs.to_string() if grid.crs is not None else None,
+        width=grid.width,
+        height=grid.height,
+        pixel_size_m=size,
+        offset_px=offset_px(grid, pair.after.grid),
+        warped=tuple(
+            name for name, image in zip(("before", "after"), images, strict=True) if image.offset is None
+        ),
+        share_of_before=_share(aligned, pair.before),
+        share_of_after=_share(aligned, pair.after),
+        area_ha=None if grid.crs is None else round(PixelAreas(grid).total() / 10_000, 4),
+        nodata_share=round(1 - _both_valid_share(aligned), 6),
+    )
+
+
+def _share(aligned: AlignedPair, scene: Scene) -> float:
+    """Return about how much of a scene's ground lies on the common grid, 0..1."""
+    sizes = pixel_size_m(aligned.grid), pixel_size_m(scene.grid)
+    factor = (sizes[0] / sizes[1]) ** 2 if sizes[0] and sizes[1] else 1.0
+    return round(min(1.0, aligned.grid.pixel_count * factor / scene.grid.pixel_count), 4)
+
+
+def _both_valid_share(aligned: AlignedPair) -> float:
+    """Return the share of pixels with data in both dates, 0..1; of windows spread over a large scene."""
+    rows, cols = aligned.grid.shape
+    if rows * cols > WHOLE_READ_PX:
+        counted = [(int(valid.sum()), valid.size) for _, _, valid in read_windows(aligned)]
+        return sum(count for count, _ in counted) / sum(size for _, size in counted)
+    scale = max(1.0, max(rows, cols) / SAMPLE_PX)
+    shape = max(1, round(rows / scale)), max(1, round(cols / scale))
+    before, after = (decimated(image, shape)[1] for image in (aligned.before, aligned.after))
+    return float((before & after).mean())
+
+
+def pair_findings(
+    pair: ScenePair,
+    aligned: AlignedPair,
+    options: GridOptions,
+    info: CheckpointInfo,
+    registration: Registration,
+    common: CommonFacts,
+) -> Iterator[Finding]:
+    """Yield what a user should know about a pair that lies on one grid."""
+    if common.nodata_share == 1:
+        yield Finding("problem", "no pixel has data in both images")
+    level = "note" if pair.georeferenced else "warning"
+    yield from (Finding(level, text) for text in grid_notices(pair, aligned, options))
+    warnings = (
+        resolution_notices(aligned, info.gsd_m),
+        date_notices(pair),
+        registration_notices(registration),
+        _share_warnings(common),
+    )
+    yield from (Finding("warning", text) for text in chain(*warnings))
+    if registration.distance_px is None:
+        yield Finding("note", "how well the dates lie on each other cannot be measured: too little in common")
+
+
+def _share_warnings(common: CommonFacts) -> Iterator[str]:
+    if max(common.share_of_before, common.share_of_after) < LEAST_SHARE:
+        yield f"the images share only {max(common.share_of_before, common.share_of_after):.1%} of their ground"
+    if LEAST_SHARE < common.nodata_share < 1:
+        yield f"{common.nodata_share:.1%} of the shared pixels have no data in one image or both"

@@ -1,0 +1,89 @@
+"""The pixels of a run: reading, inferring, stitching and writing, all at the same time."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import cached_property
+
+from rasterio.windows import Window
+
+from lsafnet_cli.files.layers import CODES
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.observer import Observer
+from lsafnet_cli.prediction.infer import Scorer, infer_tiles, make_batches
+from lsafnet_cli.prediction.plan import RunPlan
+from lsafnet_cli.prediction.shifts import ShiftSampler
+from lsafnet_cli.prediction.stitch import stitch_tiles
+from lsafnet_cli.prediction.tile import Swath, cut_tiles, read_tile_rows
+from lsafnet_cli.prediction.write import PartStore, PartWriter
+from lsafnet_cli.scenes.registration import Registration
+from lsafnet_cli.system.background import Background, run_ahead
+from lsafnet_cli.system.devices import BatchSize
+from lsafnet_cli.system.heap import FreedMemory
+
+BATCHES_AHEAD = 2
+PATCHES_WAITING = 8
+
+
+def compute_parts(
+    run: RunPlan, store: PartStore, observer: Observer, rows: tuple[int, int] | None = None
+) -> Registration:
+    """Compute every part that is not in the store yet; return how well the dates lie on each other there.
+
+    `rows` [first, end), which begin and end where parts do, are computed alone where they are given.
+    """
+    top, end = rows or (0, run.layout.end_row)
+    grid = run.pair.grid if rows is None else run.pair.grid.cut(Window(0, top, run.plan.width, end - top))
+    with run.timed("map"), watched(observer, "map", grid), FreedMemory() as freed:
+        work = Computation(run, store, observer, freed)
+        for swath in run.swaths:
+            done = run.layout.finished_rows(store, (CODES, *run.decision.layers), swath.owned, top)
+            finished_rows = max(0, min(done, end) - max(top, run.layout.corner[0]))
+            observer.advance(finished_rows * (swath.owned[1] - swath.owned[0]))
+            if done < end:
+                work.compute(swath, done, end)
+        return work.shifts.summarize()
+
+
+class Computation:
+    """What the swaths of a run have in common: the network, loaded once, and the batch size found so far."""
+
+    def __init__(self, run: RunPlan, store: PartStore, observer: Observer, freed: FreedMemory) -> None:
+        self._run, self._store, self._observer, self._freed = run, store, observer, freed
+        self.shifts = ShiftSampler(len(run.plan))
+        self._size = BatchSize(run.options.device.batch_size, run.device, run.plan.size)
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        run = self._run
+        checkpoints = [member.checkpoint for member in run.checkpoint.members]
+        return Scorer(checkpoints, run.stretches, run.device, run.options.tta)
+
+    def compute(self, swath: Swath, done: int, end: int) -> None:
+        """Compute the parts of one swath in rows [done, end): read, infer, stitch and write at the same time."""
+        run, plan = self._run, swath.plan.above(end)
+        pair = run.pair.cut(swath.window)
+        first_row = next(row for row in range(len(plan.row_starts)) if plan.bottom(row) > done)
+        left = int(swath.window.col_off)
+        writer = PartWriter(self._store, run.layout, swath.owned, left, run.decision, done)
+        with ExitStack() as stack:
+            tile_rows = read_tile_rows(pair, plan, run.options.read.threads, first_row)
+            rows_ahead = stack.enter_context(closing(run_ahead(tile_rows, run.memory.rows_ahead)))
+            batches = make_batches(self.shifts.watch(cut_tiles(rows_ahead, plan)), self._size, run.device)
+            batches_ahead = stack.enter_context(closing(run_ahead(batches, BATCHES_AHEAD)))
+            background = stack.enter_context(Background(writer.put, PATCHES_WAITING))
+            scores = infer_tiles(self._scorer, batches_ahead, self._size)
+            for patch in stitch_tiles(scores, plan, run.decision):
+                background.put(patch)
+                self._observer.advance(patch.pixel_count)
+                self._freed.used_once()
+        writer.write_until(end)
+
+
+@contextmanager
+def watched(observer: Observer, stage: str, grid: Grid) -> Iterator[None]:
+    """Tell the observer that a stage over the whole grid begins and ends."""
+    observer.start(stage, grid.pixel_count)
+    try:
+        yield
+    finally:
+        observer.finish()

@@ -1,0 +1,122 @@
+"""From finished parts to finished files: polygons and pictures first, the map last."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from lsafnet_cli.files.layers import CODES
+from lsafnet_cli.files.outputs import OutputPaths
+from lsafnet_cli.files.publishing import output_errors, publish
+from lsafnet_cli.maps.quicklook import draw_quicklook
+from lsafnet_cli.maps.table import ChangeTable, change_table
+from lsafnet_cli.polygons.vectorization import publish_polygons, vectorizing
+from lsafnet_cli.polygons.vectorize import ChangeMap
+from lsafnet_cli.prediction.plan import RunPlan
+from lsafnet_cli.prediction.report import RunReport
+from lsafnet_cli.prediction.write import MapWriter, PartStore
+from lsafnet_cli.scenes.align import pixel_size_m
+from lsafnet_cli.system.background import run_beside
+
+
+def write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> tuple[ChangeTable, int | None]:
+    """Make the finished files, then give them their names; return the map's table and how many polygons there are.
+
+    The table is counted from the finished map, which so has been read to its last pixel before it is named.
+    Raises OutputError.
+    """
+    with output_errors(paths.map):
+        return _write_outputs(run, store, paths)
+
+
+def _write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> tuple[ChangeTable, int | None]:
+    writer = MapWriter(store, run.layout, run.provenance)
+    finished: list[Path] = []
+    with drawing_polygons(run, store, writer, paths) as polygons:
+        with run.timed("write"):
+            for layer, path in (*paths.layers.items(), (CODES, paths.map)):
+                finished += run_beside(writer.write_layer, layer, path)
+            table = change_table(store.path(paths.map.name), run.decision.legend)
+        polygon_count = None
+        if polygons is not None:
+            with run.timed("polygons"):  # what they take longer than the map
+                polygon_count = polygons()
+    if paths.quicklook:
+        picture = store.path(paths.quicklook.name)
+        draw_quicklook(picture, run.mapped, store.path(paths.map.name), run.provenance, table)
+        finished.insert(0, paths.quicklook)
+    if paths.page:
+        write_page(run, store, paths, paths.page, table)
+        finished.insert(0, paths.page)
+    if paths.stac:
+        from lsafnet_cli.maps.stac import (
+            stac_text,  # here, for its library takes a while and few runs want it
+        )
+
+        text = stac_text(paths, run.pair.grid, run.provenance, table)
+        store.path(paths.stac.name).write_text(text, encoding="utf-8")
+        finished.append(paths.stac)  # after the files that it names
+    publish_polygons(store, paths.polygons)
+    publish(store, finished)
+    return table, polygon_count
+
+
+def write_page(run: RunPlan, store: PartStore, paths: OutputPaths, page: Path, table: ChangeTable) -> None:
+    """Write the report page of a finished map that does not bear its name yet."""
+    from lsafnet_cli.report_page import page as pages  # here, as few runs want it
+    from lsafnet_cli.report_page.content import PageContent
+
+    probability = paths.layers.get("probability")
+    content = PageContent.of_map(
+        str(store.path(paths.map.name)),
+        table,
+        (run.mapped.before, run.mapped.after),
+        str(store.path(probability.name)) if probability else None,
+    )
+    pages.write_page(store.path(page.name), content, pages.default_title(paths.map), pages.PageOptions())
+
+
+def drawing_polygons(
+    run: RunPlan, store: PartStore, writer: MapWriter, paths: OutputPaths
+) -> AbstractContextManager[Callable[[], int] | None]:
+    """Begin every polygon file that was asked for, and give a call that waits for the number of polygons.
+
+    They are drawn from the parts, while the map is written. Gives None where none were asked for.
+    """
+    if not paths.polygons:
+        return nullcontext()
+    provenance = run.provenance
+    change_map = ChangeMap(
+        codes=writer.mosaic(CODES),
+        probability=writer.mosaic("probability"),
+        legend=provenance.legend,
+        before_date=provenance.before_date,
+        after_date=provenance.after_date,
+        scene=run.options.output.scene or paths.map.stem,
+    )
+    targets = [store.path(path.name) for path in paths.polygons]
+    return vectorizing(change_map, targets, run.options.polygons, run.pair.grid.pixel_count)
+
+
+def make_report(
+    run: RunPlan, paths: OutputPaths, notices: list[str], table: ChangeTable, polygon_count: int | None
+) -> RunReport:
+    """Put what happened into one value."""
+    grid, provenance = run.mapped.grid, run.provenance
+    return RunReport(
+        before=provenance.before,
+        after=provenance.after,
+        outputs={name: str(path) for name, path in paths.named()},
+        width=grid.width,
+        height=grid.height,
+        crs=grid.crs.to_string() if grid.crs is not None else None,
+        pixel_size_m=pixel_size_m(grid),
+        checkpoint=provenance.checkpoint,
+        checkpoint_sha256=provenance.checkpoint_sha256,
+        device=str(run.device.torch_device),
+        options=dict(provenance.options),
+        notices=tuple(notices),
+        table=table,
+        polygon_count=polygon_count,
+        seconds=run.seconds,
+        version=provenance.version,
+    )

@@ -1,0 +1,33 @@
+"""The main job on the made pair that ships inside the package, with the checkpoint that ships beside it."""
+
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+from lsafnet_cli.checkpoints.choose import shipped_checkpoint
+from lsafnet_cli.files.outputs import OutputPaths, check_path
+from lsafnet_cli.files.publishing import output_errors
+from lsafnet_cli.observer import Observer
+from lsafnet_cli.options import LAYERS, OutputOptions, PredictOptions
+from lsafnet_cli.prediction.pipeline import predict_change
+from lsafnet_cli.prediction.report import RunReport
+
+
+def run_demonstration(folder: Path, overwrite: bool, observer: Observer) -> RunReport:
+    """Write before.tif, after.tif and all that `predict` makes of them into a folder.
+
+    Raises OutputError where that is not allowed, or where files exist and `overwrite` is False.
+    """
+    pair = [folder / f"{date}.tif" for date in ("before", "after")]
+    change_map, polygons = folder / "changes.tif", (folder / "changes.gpkg", folder / "changes.geojson")
+    output = OutputOptions(polygons, (*LAYERS, "quicklook", "report"), overwrite)
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    OutputPaths.of(change_map, output).check((), overwrite)
+    for path in pair:
+        check_path(path, (), overwrite)
+    for path in pair:
+        with output_errors(path):
+            shutil.copyfile(str(files("lsafnet_cli") / "data" / "sample" / path.name), path)
+    options = PredictOptions(checkpoint=shipped_checkpoint(), output=output)
+    return predict_change(pair[0], pair[1], change_map, options, observer)

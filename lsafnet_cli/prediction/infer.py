@@ -1,0 +1,301 @@
+"""Infer: the pixels under tiles become probabilities, batch by batch, on the device.
+
+Raw integers go to the device and become the network's values there. On CUDA the next batch is copied, from
+pinned memory on a stream of its own, while the current one is computed.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lsafnet.checkpoint.files import Checkpoint
+from lsafnet.checkpoint.info import BandStatistics
+from lsafnet.logits import ChangeLogits
+from lsafnet.prepare import prepare
+from lsafnet_cli.prediction.tile import Tile, TilePixels
+from lsafnet_cli.scenes.stretch import Stretch
+from lsafnet_cli.scenes.validity import BoolArray, NumberArray
+from lsafnet_cli.system.background import run_in_lanes
+from lsafnet_cli.system.devices import BatchSize, Device, divided_threads, is_out_of_memory
+
+FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
+_PREPARED: WeakKeyDictionary[nn.Module, dict[Device, nn.Module]] = WeakKeyDictionary()
+LONG_BATCH_SECONDS = 1.0  # a batch this long keeps all cores busy by itself, and would leave a long last one
+
+
+@dataclass(frozen=True, slots=True)
+class TileScores:
+    """Probabilities under one tile, (scores, size, size) on the device, and `valid` (size, size) on the host.
+
+    Scores are change first, then the land cover 1..K-1 of before, then that of after. `valid` is None where
+    every pixel is.
+    """
+
+    tile: Tile
+    scores: Tensor
+    valid: BoolArray | None
+
+
+@dataclass(frozen=True, slots=True)
+class TileBatch:
+    """Raw pixels of several tiles, stacked: (batch, bands, size, size).
+
+    `valid` (batch, 1, size, size) is on the device, `host_valid` (batch, size, size) on the host; both are
+    None where every pixel is valid.
+    """
+
+    tiles: list[Tile]
+    before: Tensor
+    after: Tensor
+    valid: Tensor | None = None
+    host_valid: BoolArray | None = None
+
+    def part(self, first: int, end: int) -> "TileBatch":
+        """Return tiles [first, end) of the batch."""
+        some = slice(first, end)
+        valid, host = (None if array is None else array[some] for array in (self.valid, self.host_valid))
+        return TileBatch(self.tiles[some], self.before[some], self.after[some], valid, host)  # type: ignore[arg-type]
+
+
+class DateScaling(nn.Module):
+    """Raw numbers of one date become what the network was trained on: stretch, then (value - mean) / std.
+
+    Both are one multiplication and one addition, with a clamp where there is a stretch.
+    """
+
+    def __init__(
+        self, date: BandStatistics, stretch: Stretch | None, value_range: tuple[float, float]
+    ) -> None:
+        super().__init__()
+        mean, std = (_per_band(values) for values in (date.mean, date.std))
+        gain, offset = 1 / std, -mean / std
+        self.clamped = stretch is not None
+        self.lowest, self.highest = (nn.Buffer(((limit - mean) / std).float()) for limit in value_range)
+        if stretch is not None:
+            low, high = _per_band(stretch.low), _per_band(stretch.high)
+            slope = (value_range[1] - value_range[0]) / (high - low)
+            gain, offset = slope * gain, (value_range[0] - low * slope) * gain + offset
+        self.gain, self.offset = nn.Buffer(gain.float()), nn.Buffer(offset.float())
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Return float32 (batch, bands, rows, cols)."""
+        values = numbers.to(torch.float32)
+        values = torch.addcmul(self.offset, values, self.gain)
+        if self.clamped:
+            values = torch.minimum(torch.maximum(values, self.lowest), self.highest)
+        return values
+
+
+def _per_band(values: tuple[float, ...]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64).reshape(-1, 1, 1)
+
+
+class Member(nn.Module):
+    """A network with its scaling: raw numbers and validity in, probabilities out.
+
+    Pixels without data in either date are given the mean, so that they look alike in both. `views` are the ways
+    to look at a tile, each as the axes to flip it along; the probabilities are averaged over them.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        stretches: tuple[Stretch | None, Stretch | None],
+        device: Device,
+        views: tuple[tuple[int, ...], ...],
+    ) -> None:
+        super().__init__()
+        info = checkpoint.info
+        where = device.torch_device
+        self._views = views
+        self.network = prepared_network(checkpoint.network, device)
+        self.before = DateScaling(info.normalization.before, stretches[0], info.value_range).to(where)
+        self.after = DateScaling(info.normalization.after, stretches[1], info.value_range).to(where)
+
+    def forward(self, batch: TileBatch) -> Tensor:
+        """Return (batch, scores, rows, cols) float32."""
+        before, after = self.before(batch.before), self.after(batch.after)
+        if batch.valid is not None:
+            before, after = (torch.where(batch.valid, date, 0.0) for date in (before, after))
+        return mean_of(self._view(before, after, axes) for axes in self._views)
+
+    def _view(self, before: Tensor, after: Tensor, axes: tuple[int, ...]) -> Tensor:
+        if not axes:
+            return probabilities(self.network(before, after))
+        return probabilities(self.network(before.flip(axes), after.flip(axes))).flip(axes)
+
+
+class Scorer(nn.Module):
+    """The networks of a run: raw numbers and validity in, the mean of their probabilities out.
+
+    `flips` looks at every tile four times: as it is, flipped along its rows, along its cols, and along both.
+    """
+
+    def __init__(
+        self,
+        checkpoints: Sequence[Checkpoint],
+        stretches: tuple[Stretch | None, Stretch | None],
+        device: Device,
+        flips: bool = False,
+    ) -> None:
+        super().__init__()
+        self.device = device
+        views = FLIPS if flips else FLIPS[:1]
+        self.members = nn.ModuleList(Member(one, stretches, device, views) for one in checkpoints)
+
+    def forward(self, batch: TileBatch) -> Tensor:
+        """Return (batch, scores, rows, cols) float32."""
+        return mean_of(member(batch) for member in self.members)
+
+
+def mean_of(scores: Iterable[Tensor]) -> Tensor:
+    """Return the mean of scores, holding no more than two of them at a time; a single one is returned as it is."""
+    coming = iter(scores)
+    total, count = next(coming), 1
+    for one in coming:
+        total, count = total.add_(one), count + 1
+    return total if count == 1 else total.div_(count)
+
+
+def prepared_network(network: nn.Module, device: Device) -> nn.Module:
+    """Return a network's form for a device, made once for as long as the network lives."""
+    forms = _PREPARED.setdefault(network, {})
+    if device not in forms:
+        forms[device] = prepare(network, device.torch_device, device.precision, compile=device.compiled)
+    return forms[device]
+
+
+def probabilities(logits: ChangeLogits) -> Tensor:
+    """Return (batch, scores, rows, cols): sigmoid of change, softmax over the classes 1..K-1 of each date."""
+    change, before, after = logits
+    if before is None or after is None:
+        return change.sigmoid()
+    rows, cols = change.shape[-2:]
+    classes = before.shape[1] - 1
+    scores = change.new_empty((len(change), 1 + 2 * classes, rows, cols))
+    torch.sigmoid(change, out=scores[:, :1])
+    torch.softmax(before[:, 1:], 1, out=scores[:, 1 : 1 + classes])
+    torch.softmax(after[:, 1:], 1, out=scores[:, 1 + classes :])
+    return scores
+
+
+def make_batches(tiles: Iterator[TilePixels], size: BatchSize, device: Device) -> Iterator[TileBatch]:
+    """Yield the tiles in stacks on the host, pinned where they are to be copied to CUDA."""
+    while batch := list(islice(tiles, size.size)):
+        before, after = (
+            _to_tensor(np.stack(arrays), device)
+            for arrays in ([tile.before for tile in batch], [tile.after for tile in batch])
+        )
+        places = [tile.tile for tile in batch]
+        if all(tile.valid.all() for tile in batch):
+            yield TileBatch(places, before, after)
+        else:
+            valid = np.stack([tile.valid for tile in batch])
+            yield TileBatch(places, before, after, _to_tensor(valid[:, None], device), valid)
+        del batch  # its views would keep whole rows of the scene
+
+
+def _to_tensor(array: NumberArray | BoolArray, device: Device) -> Tensor:
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory() if device.is_cuda else tensor
+
+
+def upload(batches: Iterator[TileBatch], device: Device) -> Iterator[TileBatch]:
+    """Yield the batches on the device; on CUDA the next one is on its way while the last is used."""
+    if not device.is_cuda:
+        yield from batches
+        return
+    stream = torch.cuda.Stream(device.torch_device)  # type: ignore[no-untyped-call]
+    coming: TileBatch | None = None
+    for batch in batches:
+        following = _send(batch, device, stream)
+        if coming is not None:
+            yield coming
+        torch.cuda.current_stream(device.torch_device).wait_stream(stream)
+        coming = following
+    if coming is not None:
+        yield coming
+
+
+def _send(batch: TileBatch, device: Device, stream: torch.cuda.Stream) -> TileBatch:
+    def send(tensor: Tensor) -> Tensor:
+        with torch.cuda.stream(stream):
+            sent = tensor.to(device.torch_device, non_blocking=True)
+        sent.record_stream(torch.cuda.current_stream(device.torch_device))
+        return sent
+
+    valid = None if batch.valid is None else send(batch.valid)
+    return TileBatch(batch.tiles, send(batch.before), send(batch.after), valid, batch.host_valid)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchScores:
+    """What became of a batch: (batch, scores, size, size), or None where memory ran out, and the seconds it took."""
+
+    batch: TileBatch
+    scores: Tensor | None
+    seconds: float
+
+
+def infer_tiles(scorer: Scorer, batches: Iterator[TileBatch], size: BatchSize) -> Iterator[TileScores]:
+    """Yield the scores of each tile, in order. Memory that runs out halves the batch, and the work goes on.
+
+    Raises DeviceError where a single tile is too much.
+    """
+
+    def score(batch: TileBatch) -> BatchScores:
+        return score_batch(scorer, batch, size)
+
+    coming = upload(batches, scorer.device)
+    seconds = 0.0
+    for first in islice(coming, 1):
+        outcome = score(first)
+        seconds = outcome.seconds
+        yield from _tiles_of(outcome, score, size)
+    lanes = scorer.device.lanes if seconds < LONG_BATCH_SECONDS else 1
+    with divided_threads(lanes):
+        for outcome in run_in_lanes(score, coming, lanes):
+            yield from _tiles_of(outcome, score, size)
+
+
+def _tiles_of(
+    outcome: BatchScores, score: Callable[[TileBatch], BatchScores], size: BatchSize
+) -> Iterator[TileScores]:
+    batch = outcome.batch
+    if outcome.scores is not None:
+        size.worked(len(batch.tiles), outcome.seconds)
+        for number, (tile, scores) in enumerate(zip(batch.tiles, outcome.scores, strict=True)):
+            yield TileScores(tile, scores, None if batch.host_valid is None else batch.host_valid[number])
+        return
+    size.ran_out_of_memory(len(batch.tiles))
+    smaller = size.size
+    for first in range(0, len(batch.tiles), smaller):
+        yield from _tiles_of(score(batch.part(first, first + smaller)), score, size)
+
+
+def score_batch(scorer: Scorer, batch: TileBatch, size: BatchSize) -> BatchScores:
+    """Return the scores of a batch, None where memory ran out."""
+    try:
+        start = _clock(scorer.device, size.tuning)
+        with torch.inference_mode():
+            scores: Tensor = scorer(batch)
+        return BatchScores(batch, scores, _clock(scorer.device, size.tuning) - start)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    if scorer.device.is_cuda:
+        torch.cuda.empty_cache()
+    return BatchScores(batch, None, 0.0)
+
+
+def _clock(device: Device, exact: bool) -> float:
+    """Return the time; an exact one waits for all that the device has been given."""
+    if exact and device.is_cuda:
+        torch.cuda.synchronize(device.torch_device)
+    return time.perf_counter()

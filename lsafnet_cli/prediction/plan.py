@@ -1,0 +1,228 @@
+"""One run: everything that is decided before the first pixel is computed."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from itertools import chain
+from typing import Any
+
+from lsafnet_cli.checkpoints.choose import NamedCheckpoint
+from lsafnet_cli.errors import OptionError
+from lsafnet_cli.files.provenance import Provenance
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.observer import Observer
+from lsafnet_cli.options import LAYERS, GridOptions, PredictOptions
+from lsafnet_cli.polygons.wishes import wanted_codes
+from lsafnet_cli.prediction.memory import MemoryPlan, plan_memory
+from lsafnet_cli.prediction.region import Region
+from lsafnet_cli.prediction.stitch import Decision
+from lsafnet_cli.prediction.tile import Swath, TilePlan, cut_swaths, overlap_of, plan_tiles
+from lsafnet_cli.prediction.write import PartLayout
+from lsafnet_cli.scenes.align import AlignedPair, align_pair
+from lsafnet_cli.scenes.aoi import AreaOfInterest
+from lsafnet_cli.scenes.notices import (
+    area_notices,
+    date_notices,
+    grid_notices,
+    resolution_notices,
+    stretch_notices,
+)
+from lsafnet_cli.scenes.outline import place_outline, read_outline
+from lsafnet_cli.scenes.read import ScenePair
+from lsafnet_cli.scenes.registration import Registration, coregistered, register_pair
+from lsafnet_cli.scenes.stamps import scene_stamp
+from lsafnet_cli.scenes.stretch import Stretch, scene_stretch
+from lsafnet_cli.system.devices import Device, choose_device, free_device_bytes
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """One scene pair, aligned, planned, and ready to be computed."""
+
+    region: Region
+    checkpoint: NamedCheckpoint
+    decision: Decision
+    device: Device
+    memory: MemoryPlan
+    stretches: tuple[Stretch | None, Stretch | None]
+    options: PredictOptions
+    provenance: Provenance
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def pair(self) -> AlignedPair:
+        """The pair over all that is computed, which may reach beyond the map."""
+        return self.region.pair
+
+    @property
+    def plan(self) -> TilePlan:
+        """The tiles of what is computed."""
+        return self.region.plan
+
+    @property
+    def mapped(self) -> AlignedPair:
+        """The pair over the map."""
+        return self.pair.cut(self.region.kept)
+
+    @property
+    def swaths(self) -> list[Swath]:
+        """The swaths that the scene is computed in, each owning columns of the map."""
+        first, width = int(self.region.kept.col_off), int(self.region.kept.width)
+        swaths = [
+            replace(swath, owned=(max(swath.owned[0], first), min(swath.owned[1], first + width)))
+            for swath in cut_swaths(self.plan, self.memory.widest_px)
+        ]
+        return [swath for swath in swaths if swath.owned[0] < swath.owned[1]]
+
+    @property
+    def layout(self) -> PartLayout:
+        """How the scene is shared out among parts."""
+        owned = tuple(swath.owned for swath in self.swaths)
+        corner = int(self.region.kept.row_off), int(self.region.kept.col_off)
+        return PartLayout(self.mapped.grid, self.options.tile.row_band_px, owned, corner, self.region.area)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Note how many seconds a stage takes."""
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = round(time.perf_counter() - start, 3)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what decides the parts of this run, under the names that a user knows."""
+        area = self.region.area
+        return {
+            "the version of lsafnet": self.provenance.version,
+            "the before image": scene_stamp(self.pair.before.scene),
+            "the after image": scene_stamp(self.pair.after.scene),
+            "the area of interest": area and area.sha256,
+            "the checkpoint": self.provenance.checkpoint_sha256,
+            "an option": self.provenance.options,
+            "the choice of outputs": self.decision.layers,
+            "the way the scene is cut": [self.layout.rows_px, self.layout.swath_cols],
+        }
+
+
+def prepare_run(
+    pair: ScenePair, checkpoint: NamedCheckpoint, options: PredictOptions, observer: Observer
+) -> RunPlan:
+    """Align the pair, plan its tiles, find its stretch; say what the user should know."""
+    wanted_codes(checkpoint.legend, options.polygons.classes)  # a wrong class is told before the work
+    check_layers(checkpoint, options.output.also)
+    pair, aligned, moved = place_pair(pair, options.grid, observer)
+    info = checkpoint.info
+    before, after = (
+        scene_stretch(scene, options.read.stretch, info.value_range) for scene in (pair.before, pair.after)
+    )
+    notices = (
+        grid_notices(pair, aligned, options.grid),
+        stretch_notices(pair, (before, after)),
+        resolution_notices(aligned, info.gsd_m),
+        date_notices(pair),
+    )
+    for text in chain(*notices):
+        observer.notice(text)
+    area = find_area(options.read.aoi, aligned.grid, observer)
+    region = Region.of(aligned, plan_tiles(aligned.grid, checkpoint.tile_px, options.tile), area)
+    decision = Decision(checkpoint.legend, options.threshold, layers_to_compute(options))
+    device = choose_device(options.device)
+    return RunPlan(
+        region=region,
+        checkpoint=checkpoint,
+        decision=decision,
+        device=device,
+        memory=plan_memory(
+            region.pair, region.plan, decision, options.device.memory_bytes, free_device_bytes(device)
+        ),
+        stretches=(before, after),
+        options=options,
+        provenance=describe_run(aligned, checkpoint, options, device, (before, after), moved),
+    )
+
+
+def check_layers(checkpoint: NamedCheckpoint, also: tuple[str, ...]) -> None:
+    """Raise OptionError for layers of land cover where the network knows none."""
+    missing = [layer for layer in ("from", "to", "before", "after") if layer in also]
+    if missing and not checkpoint.legend.semantic:
+        raise OptionError(
+            f"--also {','.join(missing)}: {checkpoint.name} tells only changed from unchanged; leave them out"
+        )
+
+
+def place_pair(
+    pair: ScenePair, options: GridOptions, observer: Observer
+) -> tuple[ScenePair, AlignedPair, Registration | None]:
+    """Return the pair on one grid, where asked for after its shift is taken back, and the shift that was."""
+    aligned = align_pair(pair, options)
+    if not options.coregister:
+        return pair, aligned, None
+    found = register_pair(aligned)
+    if not found.clear:
+        observer.notice(
+            "--coregister: no shift between the dates can be told; the images stay where they are"
+        )
+        return pair, aligned, None
+    observer.notice(
+        f"--coregister: the dates are brought together by {found.rows_px:+.2f} rows, {found.cols_px:+.2f} cols "
+        f"(spread {found.spread_px:.2f} pixels, {found.windows} of {found.tried} windows)"
+    )
+    pair = coregistered(pair, aligned, found, options.owner)
+    return pair, align_pair(pair, options), found
+
+
+def find_area(aoi: str | None, grid: Grid, observer: Observer) -> AreaOfInterest | None:
+    """Return the area of interest on a grid, None where none is asked for; say what the user should know."""
+    if aoi is None:
+        return None
+    outline = read_outline(aoi)
+    area = place_outline(outline, grid)
+    for text in area_notices(outline, area, grid):
+        observer.notice(text)
+    return area
+
+
+def describe_run(
+    pair: AlignedPair,
+    checkpoint: NamedCheckpoint,
+    options: PredictOptions,
+    device: Device,
+    stretches: tuple[Stretch | None, Stretch | None],
+    moved: Registration | None,
+) -> Provenance:
+    """Return what the map will say about itself; the options are those that decide its pixels."""
+    before, after = pair.before.scene, pair.after.scene
+    stretch = dict(zip(("before", "after"), (s and asdict(s) for s in stretches), strict=True))
+    size = options.tile.size_px or checkpoint.tile_px
+    return Provenance(
+        legend=checkpoint.legend,
+        version=version("lsafnet"),
+        checkpoint=checkpoint.names,
+        checkpoint_sha256=checkpoint.fingerprints,
+        before=before.path,
+        after=after.path,
+        before_date=options.polygons.before_date or before.acquired,
+        after_date=options.polygons.after_date or after.acquired,
+        options={
+            "threshold": options.threshold,
+            "tile_px": size,
+            "overlap_px": overlap_of(size, options.tile),
+            "blend": options.tile.blend,
+            "bands": list(before.bands),
+            "bands_after": list(after.bands),
+            "grid": options.grid.owner,
+            "resolution_m": options.grid.resolution_m,
+            "shift_px": moved and [moved.rows_px, moved.cols_px],
+            "stretch": stretch,
+            "precision": device.precision,
+            "tta": options.tta,
+            **({"aoi": options.read.aoi} if options.read.aoi else {}),
+        },
+    )
+
+
+def layers_to_compute(options: PredictOptions) -> tuple[str, ...]:
+    """Return the layers to compute besides codes: polygons need the probability for their confidence."""
+    wanted = set(options.output.also) | ({"probability"} if options.output.polygons else set())
+    return tuple(layer for layer in LAYERS if layer in wanted)

@@ -1,0 +1,32 @@
+"""What a run did and found, as one value that is printed, returned and written as JSON."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lsafnet_cli.maps.table import ChangeTable
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What `predict_change` returns."""
+
+    before: str
+    after: str
+    outputs: dict[str, str]
+    width: int
+    height: int
+    crs: str | None
+    pixel_size_m: float | None
+    checkpoint: str
+    checkpoint_sha256: str
+    device: str
+    options: dict[str, Any]
+    notices: tuple[str, ...]
+    table: ChangeTable
+    polygon_count: int | None
+    seconds: dict[str, float]
+    version: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-ready values."""
+        return asdict(self)

@@ -1,0 +1,251 @@
+"""Write: finished patches become parts on disk, and the parts become cloud-optimised GeoTIFFs.
+
+A part holds full-width rows of the scene. Parts lie in a work folder beside the output, each under its
+final name only when complete; the output gets its name when all of it is there.
+"""
+
+import os
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from rasterio.windows import Window
+
+from lsafnet_cli.files.layers import CODES, PERCENT_NODATA
+from lsafnet_cli.files.provenance import Provenance
+from lsafnet_cli.files.publishing import WorkFolder, output_errors
+from lsafnet_cli.files.raster_styles import RasterStyle, layer_style
+from lsafnet_cli.files.vrt import BLOCK_PX, Part, RasterMeta, vrt_xml
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.scenes.aoi import AreaOfInterest
+from lsafnet_cli.scenes.validity import BoolArray
+from lsafnet_cli.system.locks import LOCK
+
+if TYPE_CHECKING:  # commands that write without a network do not wait for torch
+    from lsafnet_cli.prediction.stitch import Decision, Layers, Patch
+
+CHUNKS = 16  # that GDAL makes a raster's overviews in, each by one thread
+SMALLEST_CHUNK, LARGEST_CHUNK = (
+    1 << 20,
+    10 << 20,
+)  # bytes; GDAL's own is the larger: small maps get one thread
+
+
+class PartStore(WorkFolder):
+    """The work folder of a map: parts of each layer, and files on their way to their final names."""
+
+    def empty(self) -> None:
+        """Remove what the folder holds, but for the lock that this process has on it."""
+        for path in self.folder.iterdir():
+            if path.name != LOCK:
+                path.unlink()
+
+    def holds_parts(self) -> bool:
+        """Return whether any part is finished."""
+        return any(self.folder.glob(f"{CODES}-*.tif"))
+
+    def part(self, layer: str, rows: tuple[int, int], cols: tuple[int, int]) -> Part:
+        """Return the part of a layer that holds a range of rows and columns, there or not."""
+        return Part(self.folder / f"{layer}-{rows[0]:09d}-{cols[0]:09d}.tif", *rows, *cols)
+
+
+@dataclass(frozen=True, slots=True)
+class PartLayout:
+    """How the map is shared out among parts: `rows_px` rows each, and the columns of one swath.
+
+    Parts count from the first pixel of what is computed, where the map's own first pixel is (row, col)
+    `corner`; pixels outside `area` have no data.
+    """
+
+    grid: Grid
+    rows_px: int
+    swath_cols: tuple[tuple[int, int], ...]
+    corner: tuple[int, int] = (0, 0)
+    area: AreaOfInterest | None = None
+
+    @property
+    def end_row(self) -> int:
+        """The end of the map's rows."""
+        return self.corner[0] + self.grid.height
+
+    @property
+    def row_spans(self) -> list[tuple[int, int]]:
+        """(first, end) rows of the parts, from top to bottom."""
+        top, end, rows = self.corner[0], self.end_row, self.rows_px
+        return [(first, min(first + rows, end)) for first in range(top, end, rows)]
+
+    def on_map(self, part: Part) -> Part:
+        """Return a part as it lies on the map."""
+        row, col = self.corner
+        return Part(part.path, part.first - row, part.end - row, part.left - col, part.right - col)
+
+    def outside(self, rows: tuple[int, int], cols: tuple[int, int]) -> BoolArray | None:
+        """Return which pixels of a part the area leaves out, None where there is no area."""
+        if self.area is None:
+            return None
+        return ~self.area.inside(Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0]))
+
+    def finished_rows(
+        self, store: PartStore, layers: tuple[str, ...], cols: tuple[int, int], top: int = 0
+    ) -> int:
+        """Return down to which row a swath lies finished in a store from row `top` on; `top` where nothing does."""
+        done = top
+        for rows in self.row_spans:
+            if rows[0] < top:
+                continue
+            if not all(store.part(layer, rows, cols).path.exists() for layer in layers):
+                break
+            done = rows[1]
+        return done
+
+
+class PartWriter:
+    """Collects a swath's patches, in the order of their tile rows, and writes each part when it is finished.
+
+    `left` is the column that the patches count from; what they hold beyond the swath's columns is dropped.
+    Rows above `first_row` are finished already.
+    """
+
+    def __init__(
+        self, store: PartStore, layout: PartLayout, cols: tuple[int, int], left: int, decision: "Decision",
+        first_row: int = 0,
+    ) -> None:  # fmt: skip
+        self._store, self._layout, self._decision = store, layout, decision
+        self._cols, self._left = cols, left
+        self._waiting = [rows for rows in layout.row_spans if rows[1] > first_row]
+        self._open: dict[int, Layers] = {}
+
+    def put(self, patch: "Patch") -> None:
+        """Take one patch; parts that end above it are complete and written."""
+        self.write_until(patch.top)
+        rows, cols = patch.shape
+        left = patch.left + self._left
+        for first, end in self._waiting:
+            if first >= patch.top + rows:
+                break
+            part = self._part(first, end)
+            (source_rows, target_rows) = _shared((patch.top, patch.top + rows), (first, end))
+            (source_cols, target_cols) = _shared((left, left + cols), self._cols)
+            for layer, pixels in patch.layers.items():
+                part[layer][target_rows, target_cols] = pixels[source_rows, source_cols]
+
+    def write_until(self, row: int) -> None:
+        """Write the parts that end at or above a row, down to the scene's last one."""
+        while self._waiting and self._waiting[0][1] <= row:
+            first, end = self._waiting.pop(0)
+            layers = self._part(first, end)
+            outside = self._layout.outside((first, end), self._cols)
+            for name in (*self._decision.layers, CODES):
+                part = self._store.part(name, (first, end), self._cols)
+                if outside is not None:
+                    layers[name][outside] = self._decision.nodata(name)
+                write_part(part, layers[name], self._decision.nodata(name))
+            del self._open[first]
+
+    def _part(self, first: int, end: int) -> "Layers":
+        if first not in self._open:
+            shape, decision = (end - first, self._cols[1] - self._cols[0]), self._decision
+            self._open[first] = {
+                name: np.full(shape, decision.nodata(name), decision.dtype(name))
+                for name in (CODES, *decision.layers)
+            }
+        return self._open[first]
+
+
+def _shared(span: tuple[int, int], within: tuple[int, int]) -> tuple[slice, slice]:
+    """Return what two spans share, as a slice of the first and as a slice of the second."""
+    first, end = max(span[0], within[0]), max(min(span[1], within[1]), max(span[0], within[0]))
+    return slice(first - span[0], end - span[0]), slice(first - within[0], end - within[0])
+
+
+def write_part(part: Part, pixels: np.ndarray[Any, Any], nodata: int) -> None:
+    """Write (rows, cols) to a part, under its name only when complete. Raises OutputError."""
+    temporary = part.path.with_suffix(".tmp")
+    profile = {
+        "driver": "GTiff",
+        "height": pixels.shape[0],
+        "width": pixels.shape[1],
+        "count": 1,
+        "dtype": pixels.dtype,
+        "nodata": nodata,
+        "tiled": True,
+        "blockxsize": BLOCK_PX,
+        "blockysize": BLOCK_PX,
+        "compress": "zstd",
+        "zstd_level": 1,
+        "sparse_ok": True,
+    }
+    with output_errors(part.path):
+        with rasterio.Env(), rasterio.open(temporary, "w", **profile) as dataset:
+            dataset.write(pixels, 1)
+        _to_disk(temporary)
+        temporary.replace(part.path)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file is safe from a loss of power."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+class MapWriter:
+    """Turns the parts of each layer into finished files beside each other."""
+
+    def __init__(self, store: PartStore, layout: PartLayout, provenance: Provenance) -> None:
+        self._store, self._layout, self._provenance = store, layout, provenance
+
+    def mosaic(self, layer: str) -> Path:
+        """Return a virtual raster over the layer's parts."""
+        path = self._store.path(f"{layer}.vrt")
+        temporary = path.with_suffix(".tmp")  # another thread may be reading the last one
+        temporary.write_text(vrt_xml(self._meta(layer), self._parts(layer)), encoding="utf-8")
+        return temporary.replace(path)
+
+    def write_layer(self, layer: str, output: Path) -> list[Path]:
+        """Write one layer and its side files to the work folder, under their final names; return these."""
+        style = layer_style(layer, self._provenance.legend)
+        write_cog(self.mosaic(layer), self._store.path(output.name), style, self._layout.grid.pixel_count)
+        sides = style.side_files(output)
+        for path, text in sides.items():
+            self._store.path(path.name).write_text(text, encoding="utf-8")
+        return [*sides, output]
+
+    def _meta(self, layer: str) -> RasterMeta:
+        legend = self._provenance.legend
+        style = layer_style(layer, legend)
+        return RasterMeta(
+            grid=self._layout.grid,
+            dtype=legend.dtype if layer == CODES else "uint8",
+            nodata=legend.nodata if layer == CODES else PERCENT_NODATA,
+            description=style.description,
+            unit=style.unit,
+            palette={entry.value: entry.color for entry in style.categories},
+            tags=self._provenance.tags(),
+        )
+
+    def _parts(self, layer: str) -> list[Part]:
+        return [
+            self._layout.on_map(self._store.part(layer, rows, cols))
+            for rows, cols in product(self._layout.row_spans, self._layout.swath_cols)
+        ]
+
+
+def write_cog(source: Path, target: Path, style: RasterStyle, pixel_count: int) -> None:
+    """Write `source`, of so many pixels, as a cloud-optimised GeoTIFF. Raises OutputError."""
+    options = {
+        "compress": style.compression,
+        "blocksize": BLOCK_PX,
+        "overview_resampling": style.overviews,
+        "bigtiff": "if_safer",
+        "num_threads": "all_cpus",
+    }
+    chunk = int(np.clip(pixel_count / CHUNKS, SMALLEST_CHUNK, LARGEST_CHUNK))
+    with (
+        output_errors(target),
+        rasterio.Env(GDAL_OVR_CHUNK_MAX_SIZE=chunk),
+    ):  # in any thread, GDAL's errors become exceptions and nothing else
+        rasterio.shutil.copy(source, target, driver="COG", **options)

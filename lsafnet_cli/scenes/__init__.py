@@ -1,0 +1,1 @@
+"""Scenes: images of one date, read, aligned, warped, stretched and registered on one grid."""

@@ -1,0 +1,223 @@
+"""Align: a `ScenePair` becomes an `AlignedPair`, two images on one grid over the ground they share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import Geod, Transformer
+from pyproj.exceptions import ProjError
+from rasterio.crs import CRS
+from rasterio.windows import Window
+
+from lsafnet_cli.errors import NoOverlapError, OptionError, PairError, reason_of
+from lsafnet_cli.geometry.arrays import FloatArray
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.options import GridOptions
+from lsafnet_cli.scenes.read import Scene, ScenePair
+
+WHOLE_PIXEL_TOLERANCE_PX = 0.01  # below what any resampling could mend
+FOOTPRINT_POINTS = 33  # along each side, so that edges that are curved in another CRS are followed
+LARGEST_SIDE_PX = 1 << 31  # of a common grid; GDAL counts no further
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedImage:
+    """One date on the common grid: read at an offset of whole pixels, or warped on read where that is None."""
+
+    scene: Scene
+    grid: Grid
+    offset: tuple[int, int] | None
+
+    @property
+    def block_shape(self) -> tuple[int, int]:
+        """(rows, cols) of the unit that reads should respect; a warp has none of its own."""
+        return self.scene.block_shape if self.offset is not None else (1, self.grid.width)
+
+    @property
+    def all_valid(self) -> bool:
+        """Whether no pixel of the grid can be without data; a warp may reach beyond its image."""
+        return self.offset is not None and self.scene.all_valid
+
+    def cut(self, window: Window, grid: Grid) -> "AlignedImage":
+        """Return the image over a window of its grid, which makes the grid `grid`."""
+        if self.offset is None:
+            return replace(self, grid=grid)
+        row, col = self.offset
+        return replace(self, grid=grid, offset=(row + int(window.row_off), col + int(window.col_off)))
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedPair:
+    """Both dates on one grid, which covers the ground they share."""
+
+    grid: Grid
+    before: AlignedImage
+    after: AlignedImage
+
+    def cut(self, window: Window) -> "AlignedPair":
+        """Return the pair over a window of whole pixels."""
+        grid = self.grid.cut(window)
+        return AlignedPair(grid, self.before.cut(window, grid), self.after.cut(window, grid))
+
+
+def align_pair(pair: ScenePair, options: GridOptions | None = None) -> AlignedPair:
+    """Put both images on one grid, over the ground both cover: by default that of the before image.
+
+    An image whose pixels coincide with the grid's is read as it is, any other is warped on read. Raises
+    NoOverlapError where they share no ground.
+    """
+    options = options or GridOptions()
+    whole = common_grid(pair, options)
+    grid = whole.cut(shared_window(whole, pair))
+    before, after = (
+        AlignedImage(scene, grid, None if scene.placement else whole_pixel_offset(grid, scene.grid))
+        for scene in (pair.before, pair.after)
+    )
+    return AlignedPair(grid, before, after)
+
+
+def common_grid(pair: ScenePair, options: GridOptions) -> Grid:
+    """Return the grid of the image that `options` name, with pixels of their size where they name one."""
+    grid = (pair.before if options.owner == "before" else pair.after).grid
+    if options.resolution_m is None:
+        return grid
+    width_m, height_m = pixel_sides_m(grid) or (0.0, 0.0)
+    if not width_m:
+        raise OptionError("--resolution: images without a CRS have no ground size; leave it out")
+    scale = options.resolution_m / width_m, options.resolution_m / height_m
+    cols, rows = max(1, round(grid.width / scale[0])), max(1, round(grid.height / scale[1]))
+    if max(rows, cols) >= LARGEST_SIDE_PX:
+        raise OptionError(f"--resolution {options.resolution_m}: would make {cols:,} x {rows:,} pixels")
+    return Grid(grid.crs, grid.transform @ Affine.scale(*scale), cols, rows)
+
+
+def shared_window(grid: Grid, pair: ScenePair) -> Window:
+    """Return the window of `grid` whose pixel centres lie within the bounding boxes of both images."""
+    return window_within(grid, {scene.path: scene.grid for scene in (pair.before, pair.after)})
+
+
+def window_within(grid: Grid, others: Mapping[str, Grid]) -> Window:
+    """Return the window of `grid` whose pixel centres lie within the bounding boxes of all files, by their paths.
+
+    Raises NoOverlapError where there are no such pixels.
+    """
+    rows, cols = (0, grid.height), (0, grid.width)
+    for path, other in others.items():
+        seen_cols, seen_rows = footprint(other, grid, path)
+        rows = _both(rows, _centres_between(seen_rows, grid.height))
+        cols = _both(cols, _centres_between(seen_cols, grid.width))
+    if rows[0] >= rows[1] or cols[0] >= cols[1]:
+        raise NoOverlapError(
+            f"{' and '.join(others)} share no ground: {' against '.join(map(extent, others.values()))}; check each "
+            "file's CRS"
+        )
+    return Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0])
+
+
+def _both(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return max(one[0], other[0]), min(one[1], other[1])
+
+
+def footprint(grid: Grid, onto: Grid, path: str) -> tuple[FloatArray, FloatArray]:
+    """Return (cols, rows) on `onto` of points spread over `grid`; those that `onto`'s CRS lacks are left out.
+
+    Raises PairError, which names the file `path`, where the two CRS have nothing to do with each other.
+    """
+    share = np.linspace(0.0, 1.0, FOOTPRINT_POINTS)
+    across, along = (axis.ravel() for axis in np.meshgrid(share, share))
+    x, y = grid.to_ground(across * grid.width, along * grid.height)
+    if grid.crs is not None and onto.crs is not None and grid.crs != onto.crs:
+        x, y = _in_crs(grid.crs, onto.crs, (x, y), path)
+    seen = np.isfinite(x) & np.isfinite(y)
+    x, y = x[seen], y[seen]
+    if grid.crs != onto.crs and onto.crs is not None and onto.crs.is_geographic:
+        x = _near(x, onto)
+    cols, rows = onto.to_pixels(x, y)
+    if seen.all() or not seen.any():
+        return cols, rows
+    margin_cols, margin_rows = np.ptp(cols) / 8, np.ptp(rows) / 8  # what is seen may go on between the points
+    return (
+        np.append(cols, [cols.min() - margin_cols, cols.max() + margin_cols]),
+        np.append(rows, [rows.min() - margin_rows, rows.max() + margin_rows]),
+    )
+
+
+def _in_crs(
+    crs: CRS, other: CRS, points: tuple[FloatArray, FloatArray], path: str
+) -> tuple[FloatArray, FloatArray]:
+    try:
+        transformer = Transformer.from_crs(crs.to_wkt(), other.to_wkt(), always_xy=True)
+        x, y = transformer.transform(*points)  # infinite where there is no such place
+    except ProjError as error:
+        raise PairError(f"{path}: cannot be brought to the other image's CRS ({reason_of(error)})") from error
+    return np.asarray(x, np.float64), np.asarray(y, np.float64)
+
+
+def _near(longitude: FloatArray, grid: Grid) -> FloatArray:
+    """Return longitudes within half a turn of a grid's centre, which may lie beyond 180 degrees."""
+    centre = float(grid.to_ground(grid.width / 2, grid.height / 2)[0])
+    return np.asarray(centre + (longitude - centre + 180) % 360 - 180)
+
+
+def _centres_between(positions: NDArray[np.float64], length: int) -> tuple[int, int]:
+    if positions.size == 0:
+        return 0, 0
+    slack = WHOLE_PIXEL_TOLERANCE_PX
+    first = np.ceil(positions.min() - 0.5 - slack)
+    end = np.floor(positions.max() - 0.5 + slack) + 1
+    return int(np.clip(first, 0, length)), int(np.clip(end, 0, length))
+
+
+def extent(grid: Grid) -> str:
+    """Return a grid's bounds and CRS in words."""
+    corners = [grid.transform @ corner for corner in ((0, 0), (grid.width, grid.height))]
+    (left, top), (right, bottom) = corners
+    name = grid.crs.to_string() if grid.crs is not None else "no CRS"
+    name = name if len(name) <= 40 else f"{name[:37]}..."
+    return f"{left:.9g} {bottom:.9g} {right:.9g} {top:.9g} ({name})"
+
+
+def offset_px(grid: Grid, other: Grid) -> tuple[float, float] | None:
+    """Return (row, col) of `grid`'s first corner in pixels of `other`, or None in another CRS."""
+    if grid.crs != other.crs:
+        return None
+    col, row = ~other.transform @ (grid.transform.c, grid.transform.f)
+    return round(float(row), 4), round(float(col), 4)
+
+
+def whole_pixel_offset(grid: Grid, other: Grid) -> tuple[int, int] | None:
+    """Return (row, col) of `grid`'s first pixel on `other`, or None where pixels do not coincide."""
+    if grid.crs != other.crs:
+        return None
+    corners = np.array([(0, 0), (grid.width, 0), (0, grid.height), (grid.width, grid.height)], float)
+    placed = np.array([~other.transform @ (grid.transform @ corner) for corner in corners])
+    shift = placed - corners
+    whole = np.round(shift[0])
+    if np.abs(shift - whole).max() > WHOLE_PIXEL_TOLERANCE_PX:
+        return None
+    col, row = (int(value) for value in whole)
+    inside = row >= 0 and col >= 0 and row + grid.height <= other.height and col + grid.width <= other.width
+    return (row, col) if inside else None
+
+
+def pixel_size_m(grid: Grid) -> float | None:
+    """Return the ground size of the grid's central pixel in metres, or None without a CRS."""
+    sides = pixel_sides_m(grid)
+    return None if sides is None else float(np.sqrt(sides[0] * sides[1]))
+
+
+def pixel_sides_m(grid: Grid) -> tuple[float, float] | None:
+    """Return the sides of the grid's central pixel, along cols and along rows, in metres; None without a CRS."""
+    if grid.crs is None:
+        return None
+    centre = Affine.translation(grid.width / 2, grid.height / 2)
+    (x0, y0), *ends = (grid.transform @ centre @ point for point in ((0, 0), (1, 0), (0, 1)))
+    if grid.crs.is_projected:
+        factor = grid.crs.linear_units_factor[1]
+        width_m, height_m = (float(np.hypot(x - x0, y - y0)) * factor for x, y in ends)
+    else:
+        geod = Geod(ellps="WGS84")
+        width_m, height_m = (float(geod.inv(x0, y0, x, y)[2]) for x, y in ends)
+    return width_m, height_m

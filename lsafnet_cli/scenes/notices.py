@@ -1,0 +1,114 @@
+"""What a user should know about a run, in words."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.observer import Observer
+from lsafnet_cli.options import GridOptions
+from lsafnet_cli.scenes.align import AlignedPair, pixel_size_m
+from lsafnet_cli.scenes.aoi import AreaOfInterest
+from lsafnet_cli.scenes.outline import Outline
+from lsafnet_cli.scenes.read import Scene, ScenePair
+from lsafnet_cli.scenes.registration import Registration
+from lsafnet_cli.scenes.stretch import Sample, Stretch
+
+TOLERABLE_SHIFT_PX = 1.0
+
+
+class Notebook:
+    """Passes on what an observer is told, and keeps the notices for the report."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self.notices: list[str] = []
+        self.start, self.advance, self.finish = observer.start, observer.advance, observer.finish
+
+    def notice(self, text: str) -> None:
+        """Keep a notice and pass it on."""
+        self.notices.append(text)
+        self._observer.notice(text)
+
+
+def grid_notices(pair: ScenePair, aligned: AlignedPair, options: GridOptions) -> Iterator[str]:
+    """Yield how the images are brought onto one grid, where that is not plain."""
+    grid, owner = aligned.grid, pair.before if options.owner == "before" else pair.after
+    if not pair.georeferenced:
+        yield "the images have no georeference: they are compared pixel by pixel, and areas are not known"
+        return
+    for image in (aligned.before, aligned.after):
+        if image.offset is None:
+            yield f"{image.scene.path} {_why_warped(image.scene)}: {_onto(owner, image.scene, options)}"
+    if options.resolution_m is None and grid.shape != owner.grid.shape:
+        share = grid.pixel_count / owner.grid.pixel_count
+        yield f"the images share {grid.width}x{grid.height} pixels, {share:.1%} of {owner.path}"
+
+
+def _why_warped(scene: Scene) -> str:
+    if scene.placement.gcps:
+        return f"is placed by {len(scene.placement.gcps)} ground control points"
+    return (
+        "is placed by rational polynomials (RPC), at height 0"
+        if scene.placement.rpcs
+        else "lies on another grid"
+    )
+
+
+def _onto(owner: Scene, scene: Scene, options: GridOptions) -> str:
+    if options.resolution_m is not None:
+        return f"it is warped to pixels of {options.resolution_m:g} m"
+    return "it is warped upright" if scene is owner else f"it is warped onto that of {owner.path}"
+
+
+def area_notices(outline: Outline, area: AreaOfInterest, grid: Grid) -> Iterator[str]:
+    """Yield what part of the shared ground the map covers, and what had to be assumed for that."""
+    if outline.crs is None:
+        yield f"{outline.path} has no CRS: its coordinates are taken to be in that of the images"
+    window = area.window
+    yield f"--aoi: the map covers {window.width}x{window.height} of {grid.width}x{grid.height} pixels"
+
+
+def stretch_notices(pair: ScenePair, stretches: tuple[Stretch | None, Stretch | None]) -> Iterator[str]:
+    """Yield the numbers that each image is stretched by."""
+    for scene, stretch in zip((pair.before, pair.after), stretches, strict=True):
+        if stretch is not None:
+            yield f"{scene.path}: {_describe(scene, stretch)}"
+
+
+def _describe(scene: Scene, stretch: Stretch) -> str:
+    limits = ", ".join(f"{low:.6g}..{high:.6g}" for low, high in zip(stretch.low, stretch.high, strict=True))
+    return f"{scene.dtype} numbers are stretched from {limits} (bands {', '.join(map(str, scene.bands))})"
+
+
+def resolution_notices(aligned: AlignedPair, trained_m: float | None) -> Iterator[str]:
+    """Yield a warning where pixels are far from the size the checkpoint was trained on."""
+    size = pixel_size_m(aligned.grid)
+    if size and trained_m and not 1 / 3 <= size / trained_m <= 3:
+        yield f"pixels are {size:.3g} m, but the checkpoint was trained on {trained_m:.3g} m: expect poor maps"
+
+
+def registration_notices(found: Registration) -> Iterator[str]:
+    """Yield a warning where the dates lie visibly off each other."""
+    if found.clear and (found.distance_px or 0) > TOLERABLE_SHIFT_PX:
+        yield (
+            f"the after image lies about {found.distance_px:.1f} pixels off the before image "
+            f"({found.rows_px:+.1f} rows, {found.cols_px:+.1f} cols; spread {found.spread_px:.1f}): "
+            "edges will look changed; --coregister takes back a plain shift"
+        )
+
+
+def date_notices(pair: ScenePair) -> Iterator[str]:
+    """Yield a warning where the files' own dates say that the images are swapped."""
+    before, after = pair.before.acquired, pair.after.acquired
+    if before is not None and after is not None and after < before:
+        yield f"{pair.after.path} was taken on {after}, before {pair.before.path} ({before}): swap them?"
+
+
+def blank_notices(samples: Mapping[str, Sample]) -> Iterator[str]:
+    """Yield a warning for each image that holds nothing, or one number only."""
+    for path, sample in samples.items():
+        if not sample.valid.any():
+            yield f"{path}: no pixel of a sample has data"
+        elif all(np.ptp(band[sample.valid]) == 0 for band in sample.numbers):
+            yield f"{path}: one number throughout; there is nothing to compare"

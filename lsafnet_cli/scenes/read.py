@@ -1,0 +1,199 @@
+"""Read: two paths become a `ScenePair`; bands, dtype, nodata and CRS are checked here, once."""
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Self
+
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.warp import calculate_default_transform
+
+from lsafnet_cli.errors import PairError
+from lsafnet_cli.files.rasters import grid_of, open_raster
+from lsafnet_cli.files.sources import (
+    files_of,
+    refuse_the_implausible,
+)
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.options import ReadOptions
+from lsafnet_cli.scenes.bands import choose_bands, choose_colors, common_dtype, is_paletted
+from lsafnet_cli.scenes.validity import alpha_band, validity_of
+
+TALLEST_BLOCK_ROW = 2048  # taller blocks (a file of one strip) are left to GDAL's cache
+RPC_CRS = "EPSG:4326"  # what RPCs are defined in
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How a file that has no transform of its own lies on the ground; empty for the usual file that has one.
+
+    gcps: ground control points (row, col, x, y, z). rpcs: rational polynomial coefficients, as GDAL names them.
+    """
+
+    gcps: tuple[tuple[float, ...], ...] = ()
+    rpcs: tuple[tuple[str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.gcps or self.rpcs)
+
+    def moved(self, dx: float, dy: float) -> "Placement":
+        """Return it after a shift in the units of the scene's CRS."""
+        points = tuple((row, col, x + dx, y + dy, z) for row, col, x, y, z in self.gcps)
+        by = {"LONG_OFF": dx, "LAT_OFF": dy}
+        return Placement(points, tuple((k, str(float(v) + by[k]) if k in by else v) for k, v in self.rpcs))
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One date's image as its file holds it.
+
+    `validity` says where invalid pixels are known from: "all" (nowhere), "nodata" (a number in the bands) or
+    "mask" (a mask band, a .msk file); besides, they are invalid where the band `alpha` is 0. `block_shape` is
+    (rows, cols) of the unit it is stored in, `scaling` (scale, offset) of each band. `paletted` files are one
+    band of palette indices, read as red, green, blue. Where there is a `placement`, `grid` is that which the
+    file would be warped to, and `file_shape` (rows, cols) its own size.
+    `files` are all that GDAL reads for a local one, side files and the sources of a mosaic too.
+    """
+
+    path: str
+    grid: Grid
+    bands: tuple[int, ...]
+    dtype: str
+    nodata: tuple[float | None, ...]
+    validity: str
+    block_shape: tuple[int, int]
+    acquired: date | None
+    file_shape: tuple[int, int]
+    scaling: tuple[tuple[float, float], ...]
+    alpha: int | None = None
+    paletted: bool = False
+    placement: Placement = field(default_factory=Placement)
+    files: tuple[str, ...] = ()
+
+    @property
+    def all_valid(self) -> bool:
+        """Whether no pixel can be without data."""
+        return (
+            self.validity == "all"
+            and self.alpha is None
+            and not self.paletted
+            and not self.dtype.startswith("float")
+        )
+
+    @property
+    def georeferenced(self) -> bool:
+        """Whether its pixels have a place on the ground."""
+        return self.grid.crs is not None or self.grid.transform != Affine.identity()
+
+    def moved(self, dx: float, dy: float) -> Self:
+        """Return the scene after a shift on the ground, in the units of its CRS."""
+        grid = replace(self.grid, transform=Affine.translation(dx, dy) @ self.grid.transform)
+        return replace(self, grid=grid, placement=self.placement.moved(dx, dy))
+
+
+@dataclass(frozen=True, slots=True)
+class ScenePair:
+    """The images of two dates; they have the same number of bands and both or neither have a georeference."""
+
+    before: Scene
+    after: Scene
+
+    def __post_init__(self) -> None:
+        if self.before.georeferenced != self.after.georeferenced:
+            bare, placed = sorted((self.before, self.after), key=lambda scene: scene.georeferenced)
+            raise PairError(
+                f"{bare.path} has no georeference but {placed.path} has one; georeference both or neither"
+            )
+        if (self.before.grid.crs is None) != (self.after.grid.crs is None):
+            bare, _ = sorted((self.before, self.after), key=lambda scene: scene.grid.crs is not None)
+            raise PairError(f"{bare.path} has no CRS but the other image has one; assign its CRS")
+        if not self.georeferenced and self.before.grid.shape != self.after.grid.shape:
+            raise PairError(
+                f"{self.before.path} is {_size(self.before)} and {self.after.path} is {_size(self.after)} pixels; "
+                "without a georeference both must have one size"
+            )
+
+    @property
+    def georeferenced(self) -> bool:
+        """Whether the pair's pixels have a place on the ground."""
+        return self.before.georeferenced
+
+
+def _size(scene: Scene) -> str:
+    return f"{scene.grid.width}x{scene.grid.height}"
+
+
+def read_pair(
+    before: str | Path, after: str | Path, options: ReadOptions, band_count: int | None = None
+) -> ScenePair:
+    """Open both images and check them. `band_count` is how many bands the checkpoint wants.
+
+    Raises InputError where a file cannot be read, PairError where two files are no pair.
+    """
+    return ScenePair(
+        read_scene(before, options.bands, band_count), read_scene(after, options.bands, band_count)
+    )
+
+
+def read_scene(path: str | Path, bands: tuple[int | str, ...] | None, band_count: int | None) -> Scene:
+    """Open one image and check it, without reading a pixel."""
+    with open_raster(path) as dataset:
+        refuse_the_implausible(dataset, str(path))
+        paletted = is_paletted(dataset) and band_count != 1
+        choose = choose_colors if paletted else choose_bands
+        chosen = choose(dataset, str(path), bands, band_count)
+        stored = (1,) * len(chosen) if paletted else chosen
+        placement = _placement(dataset)
+        return Scene(
+            path=str(path),
+            grid=_placed_grid(dataset, placement) if placement else grid_of(dataset),
+            bands=chosen,
+            dtype=common_dtype(dataset, str(path), stored),
+            nodata=tuple(None if paletted else dataset.nodatavals[band - 1] for band in stored),
+            validity=validity_of(dataset, stored),
+            block_shape=_block_shape(dataset),
+            acquired=_acquired(dataset),
+            file_shape=dataset.shape,
+            scaling=tuple((dataset.scales[band - 1] or 1.0, dataset.offsets[band - 1]) for band in stored),
+            alpha=alpha_band(dataset),
+            paletted=paletted,
+            placement=placement,
+            files=files_of(dataset, str(path)),
+        )
+
+
+def _placement(dataset: Any) -> Placement:
+    """Return how a file without a transform lies on the ground, GCPs before RPCs."""
+    if not dataset.transform.is_identity:
+        return Placement()
+    gcps, crs = dataset.gcps
+    if gcps and crs is not None:
+        return Placement(gcps=tuple((p.row, p.col, p.x, p.y, p.z or 0.0) for p in gcps))
+    if dataset.rpcs is not None:
+        return Placement(rpcs=tuple(sorted(dataset.tags(ns="RPC").items())))
+    return Placement()
+
+
+def _placed_grid(dataset: Any, placement: Placement) -> Grid:
+    """Return the grid that GDAL would warp a file with GCPs or RPCs to, in the CRS of these."""
+    gcps, gcps_crs = dataset.gcps
+    crs = gcps_crs if placement.gcps else CRS.from_user_input(RPC_CRS)
+    known = {"gcps": gcps} if placement.gcps else {"rpcs": dataset.rpcs}
+    transform, width, height = calculate_default_transform(crs, crs, dataset.width, dataset.height, **known)
+    return Grid(crs, transform, int(width), int(height))
+
+
+def _block_shape(dataset: Any) -> tuple[int, int]:
+    rows, cols = dataset.block_shapes[0]
+    return (rows if rows <= TALLEST_BLOCK_ROW else 1), cols
+
+
+def _acquired(dataset: Any) -> date | None:
+    text = dataset.tags().get("TIFFTAG_DATETIME", "")
+    match = re.match(r"(\d{4})[:-](\d{2})[:-](\d{2})", text)
+    try:
+        return date(*map(int, match.groups())) if match else None
+    except ValueError:
+        return None

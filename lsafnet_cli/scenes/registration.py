@@ -1,0 +1,178 @@
+"""Registration: how far the after image lies off the before image, measured in both images' pixels.
+
+Each window is measured by phase correlation (Kuglin and Hines 1975), refined to a fraction of a pixel by a
+matrix Fourier transform around the peak (Guizar-Sicairos, Thurman and Fienup, Optics Letters 33, 2008).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.warp import transform as transform_points
+from rasterio.windows import Window
+from scipy import fft
+
+from lsafnet_cli.geometry.arrays import FloatArray
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.scenes.align import AlignedPair
+from lsafnet_cli.scenes.images import ImageReader
+from lsafnet_cli.scenes.read import ScenePair
+from lsafnet_cli.scenes.validity import BoolArray, NumberArray
+
+WINDOW_PX = 256
+SMALLEST_PX = 64
+WINDOWS_ALONG_SIDE = 5
+LEAST_VALID_SHARE = 0.75
+LEAST_PEAK = 10.0  # standard deviations of the correlation above its mean; unrelated images stay below
+LEAST_WINDOWS = 2
+LEAST_SHIFT_PX = 0.1
+FINENESS = 50  # steps in a pixel of the refined search
+CUTOFF = 0.35  # cycles in a pixel; above lie noise and the traces of resampling and compression
+SPREAD_FACTOR = 1.4826  # median absolute deviation to standard deviation of a normal distribution
+Picture = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """What a feature's (row, col) in the after image exceeds that in the before image by, in pixels.
+
+    `peak` is how clearly the window says so, in standard deviations of its correlation.
+    """
+
+    rows: float
+    cols: float
+    peak: float
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The median shift of the windows that could be measured, and its spread (a robust standard deviation).
+
+    `windows` is how many could be measured, of `tried`; with fewer than LEAST_WINDOWS the rest is None.
+    """
+
+    tried: int
+    windows: int
+    rows_px: float | None = None
+    cols_px: float | None = None
+    spread_px: float | None = None
+
+    @property
+    def clear(self) -> bool:
+        """Whether there is a shift to speak of: more than LEAST_SHIFT_PX, and more than the windows disagree by."""
+        distance, spread = self.distance_px, self.spread_px
+        return distance is not None and spread is not None and distance > max(LEAST_SHIFT_PX, spread)
+
+    @property
+    def distance_px(self) -> float | None:
+        """The length of the shift, or None where it is not known."""
+        if self.rows_px is None or self.cols_px is None:
+            return None
+        return float(np.hypot(self.rows_px, self.cols_px))
+
+
+def register_pair(pair: AlignedPair) -> Registration:
+    """Measure the shift between both dates on windows spread over the ground they share."""
+    return summarize_shifts([measure_shift(*window) for window in read_windows(pair)])
+
+
+def summarize_shifts(found: Sequence[Shift | None]) -> Registration:
+    """Return the median of the shifts that were found, and their spread."""
+    shifts = np.array([(shift.rows, shift.cols) for shift in found if shift is not None]).reshape(-1, 2)
+    if len(shifts) < min(LEAST_WINDOWS, max(len(found), 1)):
+        return Registration(len(found), len(shifts))
+    rows, cols = np.median(shifts, axis=0)
+    off = np.hypot(*(shifts - (rows, cols)).T)
+    spread = SPREAD_FACTOR * float(np.median(off))
+    return Registration(len(found), len(shifts), *(round(float(v), 3) for v in (rows, cols, spread)))
+
+
+def read_windows(pair: AlignedPair) -> Iterator[tuple[NumberArray, NumberArray, BoolArray]]:
+    """Yield numbers (bands, rows, cols) of both dates and valid (rows, cols) of windows spread over a pair."""
+    with ImageReader(pair.before) as before, ImageReader(pair.after) as after:
+        for window in spread_windows(pair.grid):
+            shape = int(window.height), int(window.width)
+            read = [
+                (np.empty((len(r.image.scene.bands), *shape), r.image.scene.dtype), np.ones(shape, bool))
+                for r in (before, after)
+            ]
+            for reader, arrays in zip((before, after), read, strict=True):
+                reader.read(window, *arrays)
+            (numbers_before, valid_before), (numbers_after, valid_after) = read
+            yield numbers_before, numbers_after, valid_before & valid_after
+
+
+def spread_windows(grid: Grid) -> Iterator[Window]:
+    """Yield at most WINDOWS_ALONG_SIDE squared windows of WINDOW_PX, evenly spread over a grid."""
+    rows, cols = (_starts(side) for side in grid.shape)
+    for top in rows:
+        for left in cols:
+            yield Window(left, top, min(WINDOW_PX, grid.width), min(WINDOW_PX, grid.height))
+
+
+def _starts(length: int) -> list[int]:
+    count = min(WINDOWS_ALONG_SIDE, -(-length // WINDOW_PX))
+    return sorted({int(start) for start in np.linspace(0, max(length - WINDOW_PX, 0), count)})
+
+
+def measure_shift(before: NumberArray, after: NumberArray, valid: BoolArray) -> Shift | None:
+    """Return the shift between two images (bands, rows, cols) of one place; None where none can be told.
+
+    The images must mostly be valid, at least SMALLEST_PX a side, and have something in common.
+    """
+    if min(valid.shape) < SMALLEST_PX or valid.mean() < LEAST_VALID_SHARE:
+        return None
+    pictures = [_prepare(numbers, valid) for numbers in (before, after)]
+    if not all(picture.any() for picture in pictures):
+        return None
+    spectra = [fft.fft2(picture) for picture in pictures]
+    cross = spectra[1] * spectra[0].conj()
+    cross = cross / np.maximum(np.abs(cross), 1e-12) * _low_pass(valid.shape)
+    correlation = fft.ifft2(cross).real
+    top = np.unravel_index(int(correlation.argmax()), correlation.shape)
+    peak = float((correlation[top] - correlation.mean()) / max(correlation.std(), 1e-12))
+    if peak < LEAST_PEAK:
+        return None
+    coarse = [
+        place - side if place > side // 2 else place for place, side in zip(top, valid.shape, strict=True)
+    ]
+    return Shift(*_refine(cross, int(coarse[0]), int(coarse[1])), peak)
+
+
+def _prepare(numbers: NumberArray, valid: BoolArray) -> Picture:
+    """Return the mean of the bands as a picture of mean 0 that fades out at its edges, 0 where invalid."""
+    grey = numbers.astype(np.float64).mean(axis=0)
+    grey = np.where(valid, grey, 0.0)
+    grey[valid] -= grey[valid].mean()
+    fade = np.outer(*(np.hanning(side) for side in valid.shape))
+    return np.asarray(grey * fade)
+
+
+def _low_pass(shape: tuple[int, ...]) -> FloatArray:
+    frequency = np.hypot(fft.fftfreq(shape[0])[:, None], fft.fftfreq(shape[1])[None])
+    return np.asarray(np.exp(-0.5 * (frequency / (CUTOFF / 2)) ** 2))
+
+
+def _refine(cross: NDArray[np.complex128], row: int, col: int) -> tuple[float, float]:
+    """Return the peak of a cross spectrum's correlation within a pixel of (row, col), to 1 / FINENESS."""
+    steps = np.arange(-FINENESS, FINENESS + 1) / FINENESS
+    rows = np.exp(2j * np.pi * np.outer(row + steps, fft.fftfreq(cross.shape[0])))
+    cols = np.exp(2j * np.pi * np.outer(fft.fftfreq(cross.shape[1]), col + steps))
+    found = (rows @ cross @ cols).real
+    best = np.unravel_index(int(found.argmax()), found.shape)
+    return float(row + steps[best[0]]), float(col + steps[best[1]])
+
+
+def coregistered(pair: ScenePair, aligned: AlignedPair, found: Registration, owner: str) -> ScenePair:
+    """Return the pair with the shift that was `found` taken back: the image that does not own the grid is moved."""
+    if found.rows_px is None or found.cols_px is None:
+        return pair
+    grid, sign = aligned.grid, -1 if owner == "before" else 1
+    cols, rows = np.array([0, sign * found.cols_px]), np.array([0, sign * found.rows_px])
+    x, y = grid.to_ground(grid.width / 2 + cols, grid.height / 2 + rows)
+    scene = pair.after if owner == "before" else pair.before
+    if grid.crs is not None and scene.grid.crs is not None and scene.grid.crs != grid.crs:
+        x, y = (np.asarray(axis) for axis in transform_points(grid.crs, scene.grid.crs, x, y))
+    moved = scene.moved(float(x[1] - x[0]), float(y[1] - y[0]))
+    return replace(pair, after=moved) if owner == "before" else replace(pair, before=moved)

@@ -1,0 +1,66 @@
+"""Stamps: a few digits that change when an input changes, be it here or on a server."""
+
+import hashlib
+import json
+import re
+from http.client import HTTPException
+from typing import Any
+from urllib.request import Request, urlopen
+
+from rasterio.windows import Window
+
+from lsafnet_cli.files.rasters import open_raster
+from lsafnet_cli.files.sources import is_remote, local_path
+from lsafnet_cli.scenes.read import Scene
+
+WEB_SECONDS = 10
+
+
+def scene_stamp(scene: Scene) -> list[Any]:
+    """Return what changes when an image changes, be it here or on a server.
+
+    Raises InputError where a server has to be asked and does not answer.
+    """
+    if not is_remote(scene.path):
+        return [file_stamp(name) for name in scene.files or (scene.path,)]
+    url = re.search(r"https?://[^!]+", scene.path)
+    return [scene.path, (web_stamp(url[0]) if url else None) or look_of(scene)]
+
+
+def file_stamp(name: str) -> list[Any]:
+    """Return what changes when a local file changes: size and time; any other name stands for itself."""
+    path = local_path(name)
+    try:
+        status = path.stat() if path is not None else None
+    except OSError:
+        status = None
+    if path is None or status is None:
+        return [name]
+    return [str(path.resolve()), status.st_size, status.st_mtime_ns]
+
+
+def web_stamp(url: str) -> list[str] | None:
+    """Return what a server says of a file's version, None where it says nothing."""
+    try:
+        with urlopen(Request(url, headers={"Range": "bytes=0-0"}), timeout=WEB_SECONDS) as answer:
+            said = [answer.headers[name] for name in ("ETag", "Last-Modified", "Content-Range")]
+    except (OSError, HTTPException, ValueError):
+        return None
+    return said if any(said[:2]) else None
+
+
+def look_of(scene: Scene) -> list[str]:
+    """Return the header and the central block of an image, as far as they can be put into a few digits."""
+    grid, (rows, cols) = scene.grid, scene.block_shape
+    row, col = (length // 2 // block * block for length, block in zip(grid.shape, (rows, cols), strict=True))
+    with open_raster(scene.path) as dataset:
+        block = dataset.read(1, window=Window(col, row, min(cols, grid.width), min(rows, grid.height)))
+        header = [dataset.shape, dataset.dtypes, dataset.tags(), *_last_block(dataset)]
+    return [hashlib.sha256(content).hexdigest() for content in (json.dumps(header).encode(), block.tobytes())]
+
+
+def _last_block(dataset: Any) -> list[str | None]:
+    """Return where a TIFF's last block lies and how long it is."""
+    rows, cols = dataset.block_shapes[0]
+    last = f"{(dataset.width - 1) // cols}_{(dataset.height - 1) // rows}"
+    return [dataset.get_tag_item(f"BLOCK_{what}_{last}", "TIFF", bidx=1) for what in ("OFFSET", "SIZE")]

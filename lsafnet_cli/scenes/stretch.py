@@ -1,0 +1,126 @@
+"""Stretch: how a scene's numbers become the values a checkpoint was trained on, decided once per scene."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rasterio.windows import Window
+
+from lsafnet_cli.files.rasters import reading_pixels
+from lsafnet_cli.options import StretchRule
+from lsafnet_cli.scenes.read import Scene
+from lsafnet_cli.scenes.scene_files import SceneSource
+from lsafnet_cli.scenes.validity import BoolArray, NumberArray
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """How numbers of a file become the values a checkpoint was trained on, band by band.
+
+    value = clip((number - low) / (high - low), 0, 1) * (value_high - value_low) + value_low, where high may be
+    the lower number; `None` in place of a stretch takes the numbers as they are.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if any(low == high for low, high in zip(self.low, self.high, strict=True)):
+            raise ValueError(f"a stretch needs two limits in every band, not {self.low} and {self.high}")
+
+
+SAMPLE_PX = 1024  # longest side of the decimated read behind a stretch
+WHOLE_READ_PX = 1 << 26  # larger files without overviews are sampled by windows instead
+WINDOWS_ALONG_SIDE, WINDOW_PX = 8, 256
+
+
+def scene_stretch(scene: Scene, rule: StretchRule, value_range: tuple[float, float]) -> Stretch | None:
+    """Return the stretch of a scene, where need be from a sample of it; None where its numbers serve as they are.
+
+    A file's own scale and offset count: the range of a rule is meant in scaled values, and "none" takes
+    scaled values as they are, cut to the checkpoint's range.
+    """
+    return stretch_of(scene, rule, value_range, lambda: sample_scene(scene))
+
+
+def stretch_of(
+    scene: Scene, rule: StretchRule, value_range: tuple[float, float], sample: Callable[[], "Sample"]
+) -> Stretch | None:
+    """Return the same, taking the sample only where one is needed."""
+    scaled = any(linear != (1.0, 0.0) for linear in scene.scaling)
+    plain = rule.kind == "auto" and has_range(scene.dtype, value_range)
+    if not scaled and (rule.kind == "none" or plain):
+        return None
+    if rule.kind in ("range", "none"):
+        low, high = (rule.low, rule.high) if rule.kind == "range" else value_range
+        ends = [sorted(((low - offset) / scale, (high - offset) / scale)) for scale, offset in scene.scaling]
+        return _to_stretch(scene, ends)
+    seen = sample()
+    return _to_stretch(scene, [percentile_limits(band, rule) for band in seen.numbers[:, seen.valid]])
+
+
+def _to_stretch(scene: Scene, ends: list[Any]) -> Stretch:
+    """Return the stretch; numbers that fall as the scaled values rise are turned round."""
+    turned = [
+        (high, low) if scale < 0 else (low, high)
+        for (low, high), (scale, _) in zip(ends, scene.scaling, strict=True)
+    ]
+    return Stretch(tuple(low for low, _ in turned), tuple(high for _, high in turned))
+
+
+def has_range(dtype: str, value_range: tuple[float, float]) -> bool:
+    """Return whether numbers of `dtype` lie in the checkpoint's range as they are."""
+    high = value_range[1]
+    if high <= 1:
+        return dtype.startswith("float")
+    return dtype == "uint8" if high <= 255 else dtype in ("uint16", "int16")
+
+
+def percentile_limits(numbers: NumberArray, rule: StretchRule) -> tuple[float, float]:
+    """Return (low, high) of a band's valid numbers; where percentiles coincide, its extremes; never equal."""
+    if numbers.size == 0:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(numbers, (rule.low, rule.high)))
+    if not low < high:
+        low, high = float(numbers.min()), float(numbers.max())
+    return (low, high) if low < high else (low, float(max(low + 1, np.nextafter(low, np.inf))))
+
+
+class Sample:
+    """Some pixels of a scene: numbers (bands, rows, cols), valid (rows, cols)."""
+
+    def __init__(self, numbers: NumberArray, valid: BoolArray) -> None:
+        self.numbers, self.valid = numbers, valid
+
+    @property
+    def valid_share(self) -> float:
+        """The share of valid pixels, 0..1."""
+        return float(self.valid.mean()) if self.valid.size else 0.0
+
+
+def sample_scene(scene: Scene) -> Sample:
+    """Return a decimated read of a scene, at most SAMPLE_PX a side; windows spread over it where that is dear.
+
+    A decimated read decodes a whole file that has no overviews. Raises InputError.
+    """
+    with reading_pixels(scene.path), SceneSource(scene) as source:
+        if source.has_overviews or scene.grid.pixel_count <= WHOLE_READ_PX:
+            scale = max(1.0, max(scene.file_shape) / SAMPLE_PX)
+            rows, cols = (max(1, round(side / scale)) for side in scene.file_shape)
+            return Sample(*source.read(None, (rows, cols)))
+        windows = [source.read(window) for window in _spread_windows(scene.file_shape)]
+    numbers = np.concatenate([numbers for numbers, _ in windows], axis=1)
+    return Sample(numbers, np.concatenate([valid for _, valid in windows]))
+
+
+def _spread_windows(shape: tuple[int, int]) -> Iterator[Window]:
+    """Yield windows of one size, evenly spread; they start at multiples of it, as most blocks do."""
+    starts = [
+        np.linspace(0, max(side - WINDOW_PX, 0), WINDOWS_ALONG_SIDE).astype(int) // WINDOW_PX * WINDOW_PX
+        for side in shape
+    ]
+    size = [min(side, WINDOW_PX) for side in shape]
+    for top in sorted(set(starts[0].tolist())):
+        for left in sorted(set(starts[1].tolist())):
+            yield Window(left, top, size[1], size[0])

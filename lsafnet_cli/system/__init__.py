@@ -1,0 +1,1 @@
+"""The machine: work beside the main thread, memory, locks, devices."""

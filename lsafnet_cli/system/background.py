@@ -1,0 +1,240 @@
+"""Work beside the main thread: bounded queues, and errors that reach whoever waits for the work."""
+
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, Generic, Self, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_POLL_SECONDS = 0.1  # how soon a waiting thread sees that the other side has gone
+_FAREWELL_SECONDS = 0.5  # of an interruption, for work that is nearly done
+
+
+class _End:
+    """Marks the end of a queue; carries the error that ended it, if one did."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def run_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
+    """Yield `items`, made by a thread of their own; at most `depth` of them are made or being made ahead.
+
+    The thread begins at once, not with the first item that is taken. An error raised by `items` is raised
+    here, at the place of the item it took. Closing this generator ends the thread.
+    """
+    line = _Line[Item](depth)
+    thread = threading.Thread(target=line.fill, args=(items,), name="run-ahead", daemon=True)
+    thread.start()
+    taken = _taken(line, thread)
+    next(taken)  # up to its first pause, or closing it would leave the thread behind
+    return taken
+
+
+def _taken(line: "_Line[Item]", thread: threading.Thread) -> Generator[Any, None, None]:
+    try:
+        yield None
+        while not isinstance(item := line.take(), _End):
+            yield item
+            del item  # or it would live on while the next one is awaited
+        if item.error is not None:
+            raise item.error
+    finally:
+        line.gone.set()
+        thread.join()
+
+
+class _Line(Generic[Item]):
+    """Items on their way from the thread that makes them; a place is taken before an item is begun."""
+
+    def __init__(self, depth: int) -> None:
+        self.gone = threading.Event()
+        self._waiting: queue.SimpleQueue[Item | _End] = queue.SimpleQueue()
+        self._places = threading.Semaphore(depth)
+
+    def take(self) -> Item | _End:
+        item = self._waiting.get()
+        self._places.release()
+        return item
+
+    def fill(self, items: Iterable[Item]) -> None:
+        end = _End()
+        iterator = iter(items)
+        try:
+            while self._place_taken():
+                self._waiting.put(next(iterator))
+        except StopIteration:
+            pass
+        except BaseException as error:  # whatever it is, the waiting thread must not wait for ever
+            end = _End(error)
+        finally:
+            if close := getattr(iterator, "close", None):
+                close()
+            self._waiting.put(end)
+
+    def _place_taken(self) -> bool:
+        while not self.gone.is_set():
+            if self._places.acquire(timeout=_POLL_SECONDS):
+                return True
+        return False
+
+
+def run_in_lanes(
+    work: Callable[[Item], Result], items: Iterable[Item], lanes: int
+) -> Generator[Result, None, None]:
+    """Yield `work(item)` of each item, in order, worked out in `lanes` threads; one lane is this thread itself."""
+    if lanes == 1:
+        yield from map(work, items)
+        return
+    coming: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(lanes, thread_name_prefix="lane") as pool:
+        try:
+            for item in items:
+                coming.append(pool.submit(work, item))
+                if len(coming) > lanes:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            for future in coming:
+                future.cancel()
+
+
+class Background(Generic[Item]):
+    """Hands items to `work` in a thread of its own, in order; at most `depth` of them wait.
+
+    The first error of `work` is raised by the next `put`, or on leaving the `with` block. Where the block
+    itself is left by an error, what still waits is dropped.
+    """
+
+    def __init__(self, work: Callable[[Item], None], depth: int) -> None:
+        self._work = work
+        self._waiting: queue.Queue[Item | _End] = queue.Queue(depth)
+        self._error: BaseException | None = None
+        self._gone = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="background", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._gone.set()
+        while self._thread.is_alive():
+            with suppress(queue.Full):
+                self._waiting.put(_End(), timeout=_POLL_SECONDS)
+                break
+        self._thread.join()
+        if kind is None and self._error is not None:
+            raise self._error
+
+    def put(self, item: Item) -> None:
+        """Hand over one item; waits while `depth` items wait."""
+        while self._error is None:
+            with suppress(queue.Full):
+                self._waiting.put(item, timeout=_POLL_SECONDS)
+                return
+        raise self._error
+
+    def _run(self) -> None:
+        while not isinstance(item := self._take(), _End):
+            if self._gone.is_set() or self._error is not None:
+                continue
+            try:
+                self._work(item)
+            except BaseException as error:
+                self._error = error
+
+    def _take(self) -> Item | _End:
+        """Return the next item. A Ctrl-C within `put` may swallow the wake-up, so look again now and then."""
+        while True:
+            with suppress(queue.Empty):
+                return self._waiting.get(timeout=_POLL_SECONDS)
+
+
+@contextmanager
+def beside(function: Callable[..., Item], *arguments: Any) -> Iterator[Callable[[], Item]]:
+    """Begin `function(*arguments)` in a thread, and give a call that waits for its result or raises its error.
+
+    A Ctrl-C is heard while C code is at work there. A block left by an error waits for the thread, one left by
+    an interruption only for a moment.
+    """
+    results: list[Item] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            results.append(function(*arguments))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work, name="beside", daemon=True)
+
+    def wait() -> Item:
+        while thread.is_alive():
+            thread.join(_POLL_SECONDS)
+        if errors:
+            raise errors[0]
+        return results[0]
+
+    thread.start()
+    try:
+        yield wait
+    except BaseException as error:
+        thread.join(None if isinstance(error, Exception) else _FAREWELL_SECONDS)
+        raise
+
+
+def run_beside(function: Callable[..., Item], *arguments: Any) -> Item:
+    """Return `function(*arguments)`, run in a thread, so that a Ctrl-C is heard while C code is at work there."""
+    with beside(function, *arguments) as wait:
+        return wait()
+
+
+@contextmanager
+def apart(function: Callable[..., Item], *arguments: Any) -> Iterator[Callable[[], Item]]:
+    """Begin `function(*arguments)` in a Python process of its own, and give a call that waits for its result.
+
+    For C code that holds the interpreter for long. Function, arguments and result are pickled; what the
+    function raises the call raises. A block left by an error or an interruption ends the process at once.
+    """
+    command = [sys.executable, "-c", "from lsafnet_cli.system.background import _serve; _serve()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdin is not None
+            with suppress(BrokenPipeError), process.stdin as pipe:  # its exit code tells of a child that died
+                pipe.write(pickle.dumps((function, arguments)))
+            yield partial(_answer_of, process, function.__name__)
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _answer_of(process: subprocess.Popen[bytes], name: str) -> Any:
+    assert process.stdout is not None
+    answer = process.stdout.read()
+    if process.wait() != 0:
+        raise RuntimeError(f"{name} ended with exit code {process.returncode}")
+    result, error = pickle.loads(answer)  # noqa: S301 - written by this program's own child
+    if error is not None:
+        raise error
+    return result
+
+
+def _serve() -> None:
+    function, arguments = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - written by the parent
+    result, error = None, None
+    try:
+        result = function(*arguments)
+    except Exception as raised:
+        error = raised
+    sys.stdout.buffer.write(pickle.dumps((result, error)))

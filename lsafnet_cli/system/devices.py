@@ -1,0 +1,141 @@
+"""Where the network runs: which device, in which number type, how many tiles at once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from lsafnet_cli.errors import DeviceError
+from lsafnet_cli.options import DeviceOptions
+
+LARGEST_CPU_BATCH_PX = 512 * 512  # beyond it a processor gains nothing and its caches lose
+LARGEST_CUDA_BATCH = 256
+WORTHWHILE_GAIN = 1.05  # a larger batch must be this much faster per tile to be kept
+OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device and the number type that convolutions run in there: fp32, bf16 or fp16."""
+
+    torch_device: torch.device
+    precision: str
+    compiled: bool = False
+
+    @property
+    def lanes(self) -> int:
+        """How many batches are computed at the same time.
+
+        On a processor two: while one batch is at a step that keeps one core busy, the other uses the rest.
+        """
+        return 1 if self.is_cuda else min(2, torch.get_num_threads())
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether work there goes on while the host does other things."""
+        return self.torch_device.type == "cuda"
+
+
+def choose_device(options: DeviceOptions) -> Device:
+    """Return the device the options name; `auto` is CUDA where there is one. Raises DeviceError."""
+    name = options.device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceError(f"--device {name}: there is no such device here; try cpu") from error
+    return Device(device, _precision(device, options.precision), options.compiled)
+
+
+def _precision(device: torch.device, wanted: str) -> str:
+    if wanted == "fp16" and device.type == "cpu":
+        raise DeviceError("--precision fp16: processors compute fp32 or bf16; fp16 needs a CUDA device")
+    if wanted != "auto":
+        return wanted
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    return "bf16" if processor_has_bf16() else "fp32"
+
+
+def processor_has_bf16() -> bool:
+    """Return whether this processor multiplies bfloat16 itself; where it must emulate that, fp32 is faster."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def free_device_bytes(device: Device) -> int | None:
+    """Return how much memory a device of its own has left; None where the device is the host."""
+    return torch.cuda.mem_get_info(device.torch_device)[0] if device.is_cuda else None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out, on the host or on a device."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in OUT_OF_MEMORY_WORDS)
+
+
+@contextmanager
+def divided_threads(lanes: int) -> Iterator[None]:
+    """Share the processor's threads out among lanes that compute at the same time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before // lanes))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class BatchSize:
+    """How many tiles to run at once: a fixed number, or the best one, found on the first tiles of the run.
+
+    The search costs nothing, for its batches are part of the work: each size runs twice, once to warm up
+    and once on the clock, and doubles while a tile gets cheaper. Out of memory halves any size.
+    """
+
+    def __init__(self, fixed: int | None, device: Device, tile_px: int) -> None:
+        self.size = fixed or 1
+        self.tuning = fixed is None
+        self._tile_px = tile_px
+        self._largest = LARGEST_CUDA_BATCH if device.is_cuda else max(1, LARGEST_CPU_BATCH_PX // tile_px**2)
+        self._best_size, self._best_rate = self.size, 0.0
+        self._warm = False
+
+    def worked(self, tiles: int, seconds: float) -> None:
+        """Note that a batch of `tiles` took `seconds`; a batch that is not full tells nothing."""
+        if not self.tuning or tiles < self.size:
+            return
+        if not self._warm:
+            self._warm = True
+            return
+        rate = tiles / max(seconds, 1e-9)
+        if rate > self._best_rate * WORTHWHILE_GAIN:
+            self._best_size, self._best_rate = self.size, rate
+            self._try(self.size * 2)
+        else:
+            self._settle(self._best_size)
+
+    def _try(self, size: int) -> None:
+        if size > self._largest:
+            self._settle(self.size)
+        else:
+            self.size, self._warm = size, False
+
+    def _settle(self, size: int) -> None:
+        self.size, self.tuning = size, False
+
+    def ran_out_of_memory(self, tiles: int) -> None:
+        """Halve the size that `tiles` was too many for. Raises DeviceError where one tile is too much."""
+        if tiles == 1:
+            raise DeviceError(
+                f"memory ran out with a single tile of {self._tile_px} pixels; lower --tile, or take "
+                "--precision bf16 or another --device"
+            )
+        self._settle(min(self.size, tiles // 2))

@@ -1,0 +1,67 @@
+"""The host's memory: what is freed is kept for the next large array; running out is one line."""
+
+import ctypes
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Self
+
+from lsafnet_cli.errors import DeviceError, reason_of
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
+
+
+KEEPING = {
+    M_MMAP_THRESHOLD: 32 << 20,
+    M_TRIM_THRESHOLD: (1 << 31) - 1,
+    M_ARENA_MAX: 1,
+}  # threads share what is kept
+USUAL = {M_MMAP_THRESHOLD: 128 << 10, M_TRIM_THRESHOLD: 128 << 10, M_ARENA_MAX: 0}
+TILES_BETWEEN = 64  # seldom enough to cost nothing, often enough to bound what lies idle
+
+
+class FreedMemory:
+    """Lets glibc keep what is freed for the next large array, giving it back now and then, and at the end.
+
+    By default glibc returns every large array to the system, which then hands out zeroed pages again: on the
+    processor that takes longer than the small networks themselves. With other C libraries nothing is done.
+    """
+
+    def __init__(self, uses_between: int = TILES_BETWEEN) -> None:
+        library = ctypes.CDLL(None)
+        usable = hasattr(library, "mallopt") and hasattr(library, "malloc_trim")
+        self._library = library if usable else None
+        self._used, self._uses_between = 0, uses_between
+
+    def __enter__(self) -> Self:
+        self._set(KEEPING)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._set(USUAL)
+        self._give_back()
+
+    def used_once(self) -> None:
+        """Count one more tile; what lies between arrays in use is given back every `uses_between` tiles."""
+        self._used += 1
+        if self._used % self._uses_between == 0:
+            self._give_back()
+
+    def _set(self, parameters: Mapping[int, int]) -> None:
+        for parameter, value in parameters.items():
+            if self._library is not None:
+                self._library.mallopt(parameter, value)
+
+    def _give_back(self) -> None:
+        if self._library is not None:
+            self._library.malloc_trim(0)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Let the host's memory running out become a DeviceError that says what to do."""
+    try:
+        yield
+    except MemoryError as error:
+        raise DeviceError(
+            f"memory ran out ({reason_of(error)}); give a smaller --memory, or map a part with --aoi"
+        ) from error

@@ -1,0 +1,127 @@
+"""What all commands show: notices and progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from tqdm import tqdm
+
+from lsafnet_cli.errors import printable
+
+if TYPE_CHECKING:
+    from lsafnet_cli.maps.table import ChangeTable
+    from lsafnet_cli.observer import Observer
+    from lsafnet_cli.polygons.vectorization import PolygonReport
+    from lsafnet_cli.prediction.report import RunReport
+    from lsafnet_cli.report_page.page import PageReport
+
+
+BAR_FORMAT = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} px  {rate_fmt}  {remaining} left"
+
+
+class TerminalObserver:
+    """Shows notices and a progress bar with pixels per second and time left, on stderr."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def notice(self, text: str) -> None:
+        """Print one line, above the bar where there is one."""
+        tqdm.write(f"note: {printable(text)}", file=sys.stderr)
+
+    def start(self, stage: str, total_px: int) -> None:
+        """Begin a bar."""
+        self._bar = tqdm(
+            desc=stage,
+            total=total_px,
+            unit="px",
+            unit_scale=True,
+            disable=None,  # shown only where stderr is a terminal
+            file=sys.stderr,
+            bar_format=BAR_FORMAT,
+        )
+
+    def advance(self, pixels: int) -> None:
+        """Move the bar on."""
+        self._bar.update(pixels)
+
+    def finish(self) -> None:
+        """End the bar."""
+        self._bar.close()
+
+
+def make_observer(quiet: bool) -> Observer:
+    """Return an observer that shows notices and progress, or nothing."""
+    from lsafnet_cli.observer import SilentObserver
+
+    return SilentObserver() if quiet else TerminalObserver()
+
+
+def show_error(text: str) -> None:
+    """Print one line on stderr."""
+    print(f"lsafnet: {printable(text)}", file=sys.stderr)
+
+
+def show_json(values: dict[str, Any]) -> None:
+    """Print a result for another program."""
+    print(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def show_report(report: RunReport, as_json: bool, verbose: bool = False) -> None:
+    """Print what a run found: a table for a person, or JSON."""
+    if as_json:
+        show_json(report.as_dict())
+        return
+    console = Console(soft_wrap=True)
+    console.print(transition_table(report.table))
+    console.print(_summary(report.table), highlight=False)
+    for name, path in report.outputs.items():
+        console.print(Text(f"{name}: {printable(path)}"))
+    if verbose:
+        stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
+        print(f"note: {stages} on {report.device}", file=sys.stderr)
+
+
+def show_polygon_report(report: PolygonReport, as_json: bool) -> None:
+    """Print how many polygons were written, and where."""
+    if as_json:
+        show_json(report.as_dict())
+        return
+    print(f"{report.polygon_count:,} polygons of {report.map}")
+    for path in report.outputs:
+        print(f"polygons: {path}")
+
+
+def show_page(report: PageReport, as_json: bool) -> None:
+    """Print what is on a page, and where it was written."""
+    if as_json:
+        show_json(report.as_dict())
+        return
+    print(_summary(report.table))
+    rows, cols = report.picture_shape
+    size = f"{report.size_bytes / 1e6:.1f} MB, all of the map in {cols:,} x {rows:,} pixels"
+    print(f"page: {printable(report.path)} ({size})")
+
+
+def transition_table(table: ChangeTable) -> Table:
+    """Return the transitions of a map, largest first."""
+    shown = Table("from", "to", title="What changed", title_justify="left")
+    for heading in ("pixels", "ha", "share"):
+        shown.add_column(heading, justify="right")
+    for row in table.transitions:
+        area = f"{row.area_ha:,.2f}" if row.area_ha is not None else "-"
+        names = (row.from_class or "-", row.to_class or row.name)
+        shown.add_row(*map(Text, names), f"{row.pixels:,}", area, f"{row.share:.2%}")
+    return shown
+
+
+def _summary(table: ChangeTable) -> str:
+    changed = f"changed: {table.changed_pixels:,} of {table.valid_pixels:,} pixels with data"
+    if table.changed_ha is not None:
+        changed += f", {table.changed_ha:,.2f} of {table.valid_ha:,.2f} ha"
+    return f"{changed}; {table.nodata_pixels:,} pixels without data"

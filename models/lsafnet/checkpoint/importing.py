@@ -1,0 +1,96 @@
+"""Import: a published state dict becomes a checkpoint, once it is sure which network it is of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lsafnet.checkpoint.files import Checkpoint, fit_state_dict, load_state_dict_file
+from lsafnet.checkpoint.info import CheckpointError, CheckpointInfo
+from lsafnet.checkpoint.published import describe_checkpoint
+from lsafnet.registry import NETWORKS, NetworkSpec, build_network
+
+
+@dataclass(frozen=True, slots=True)
+class Resemblance:
+    """How the keys and shapes of a state dict differ from those of a network."""
+
+    spec: NetworkSpec
+    info: CheckpointInfo
+    keys: int
+    missing: int
+    surplus: int
+    misshapen: int
+
+    @property
+    def distance(self) -> tuple[int, int]:
+        """First keys, then shapes: a class head of another size is nearer than a missing layer."""
+        return self.missing + self.surplus, self.misshapen
+
+    @property
+    def words(self) -> str:
+        """What differs, for a person."""
+        counts = {"missing": self.missing, "surplus": self.surplus, "of another shape": self.misshapen}
+        found = ", ".join(f"{count} {fault}" for fault, count in counts.items() if count)
+        return f"{self.spec.name} ({found} of {self.keys} keys)"
+
+
+def import_state_dict(
+    path: str | Path, data_set: Mapping[str, Any], network: str | None = None
+) -> tuple[Checkpoint, str]:
+    """Return the checkpoint that a published state dict makes, and why it is taken for its network.
+
+    data_set: as in `DATA_SETS`. network: its name; None has it guessed from keys and shapes. Raises
+    CheckpointError, in one line, for a file that is no state dict, that fits no network, or not the one named.
+    """
+    path = Path(path)
+    state = load_state_dict_file(path)
+    if network is None:
+        found = guess_network(path, state, data_set)
+        reason = f"all of its {found.keys} keys and shapes are those of {found.spec.name}"
+    else:
+        found = resemblance(NETWORKS[network], state, data_set)
+        reason = f"named as {network}, and its {found.keys} keys and shapes fit"
+    built = build_network(found.spec.name, num_classes=found.info.num_classes, bands=found.info.bands)
+    built.load_state_dict(fit_state_dict(path, state, built.state_dict()))
+    return Checkpoint(built.eval(), found.info), reason
+
+
+def guess_network(path: Path, state: Mapping[str, Tensor], data_set: Mapping[str, Any]) -> Resemblance:
+    """Return the one network whose keys and shapes these are; CheckpointError names the nearest where none is."""
+    ranked = sorted(
+        (resemblance(spec, state, data_set) for spec in NETWORKS.values()), key=lambda one: one.distance
+    )
+    best = ranked[0]
+    if best.distance == (0, 0):
+        return best
+    if best.missing + best.surplus == 0:
+        fit_state_dict(path, state, _expected(best.info))  # raises, and names the shapes
+    raise CheckpointError(
+        f"{path} fits no network; nearest are {best.words} and {ranked[1].words}; `lsafnet checkpoint networks` "
+        "lists those there are, --network lists the keys that differ"
+    )
+
+
+def resemblance(spec: NetworkSpec, state: Mapping[str, Tensor], data_set: Mapping[str, Any]) -> Resemblance:
+    """Compare a state dict with a network for the classes and bands of a data set."""
+    info = describe_checkpoint(spec, data_set)
+    expected = _expected(info)
+    shared = expected.keys() & state.keys()
+    return Resemblance(
+        spec,
+        info,
+        keys=len(state),
+        missing=len(expected) - len(shared),
+        surplus=len(state) - len(shared),
+        misshapen=sum(expected[key].shape != state[key].shape for key in shared),
+    )
+
+
+def _expected(info: CheckpointInfo) -> dict[str, Tensor]:
+    with torch.device("meta"):
+        network = build_network(info.network, num_classes=info.num_classes, bands=info.bands)
+    return network.state_dict()

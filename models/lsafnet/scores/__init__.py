@@ -1,0 +1,1 @@
+"""Scores from confusion counts, border scores and bootstrap intervals."""

@@ -1,0 +1,1 @@
+"""Training: examples, augmentation, pairs from images of one date, the trainer."""

@@ -1,0 +1,201 @@
+"""Random views of training examples: turned, flipped, and under another light, air, season and sharpness.
+
+Every function takes a numpy Generator and draws from it alone, so that equal seeds give equal arrays. None
+changes what it is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lsafnet.training.examples import Bools, Example, Floats, Labels
+
+ValueRange = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class LookOptions:
+    """How far the looks of images are changed.
+
+    strength: 1 as strong as light and air differ between two aerial surveys; 0 leaves light as it is. haze,
+    season, blur, noise, jpeg: the chance 0..1 of each. seasonal: numbers of the classes whose colour follows the
+    season, vegetation above all.
+    """
+
+    strength: float = 1.0
+    haze: float = 0.2
+    season: float = 0.5
+    blur: float = 0.3
+    noise: float = 0.3
+    jpeg: float = 0.3
+    seasonal: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        chances = (self.haze, self.season, self.blur, self.noise, self.jpeg)
+        if self.strength < 0 or not all(0 <= chance <= 1 for chance in chances):
+            raise ValueError("a strength is 0 or more, and a chance 0..1")
+
+
+def turn_and_flip(example: Example, rng: np.random.Generator) -> Example:
+    """Return a pair turned by a random multiple of 90 degrees, and mirrored in one case of two.
+
+    All arrays move together; where rows and cols differ it is turned by 0 or 180 degrees alone.
+    """
+    square = example.valid.shape[0] == example.valid.shape[1]
+    turns = int(rng.integers(4)) if square else 2 * int(rng.integers(2))
+    flip = 1 - 2 * int(rng.integers(2))
+    arrays: tuple[npt.NDArray[Any], ...] = tuple(example)
+    return Example(*(np.ascontiguousarray(np.rot90(x[..., ::flip], turns, axes=(-2, -1))) for x in arrays))
+
+
+def swap_dates(example: Example, rng: np.random.Generator) -> Example:
+    """Return a pair with before and after exchanged in one case of two."""
+    if rng.random() < 0.5:
+        return example
+    before, after, label_before, label_after, changed, valid = example
+    return Example(after, before, label_after, label_before, changed, valid)
+
+
+def jitter_light(
+    image: Floats, rng: np.random.Generator, value_range: ValueRange, strength: float = 1.0
+) -> Floats:
+    """Return (bands, rows, cols) under another gain, offset and gamma, drawn for the date and for each band.
+
+    Call it for each date by itself. Values stay in `value_range`. At `strength` 1 the standard deviations are 0.06
+    and 0.03 (gain of date and band), 0.02 and 0.008 of the range (offset) and 0.08 (logarithm of gamma).
+    """
+    bands = (len(image), 1, 1)
+    gain = rng.normal(1, 0.06 * strength) * rng.normal(1, 0.03 * strength, bands)
+    offset = rng.normal(0, 0.02 * strength) + rng.normal(0, 0.008 * strength, bands)
+    gamma = np.exp(rng.normal(0, 0.08 * strength))
+    return _from_unit(_to_unit(image, value_range) ** np.float32(gamma) * gain + offset, value_range)
+
+
+def add_haze(image: Floats, rng: np.random.Generator, value_range: ValueRange) -> Floats:
+    """Return (bands, rows, cols) mixed with up to 45 % of one bright colour, thicker towards one side."""
+    rows, cols = image.shape[-2:]
+    slope_row, slope_col = rng.uniform(-0.5, 0.5, 2)
+    across = slope_row * np.linspace(-1, 1, rows)[:, None] + slope_col * np.linspace(-1, 1, cols)
+    thick = (rng.uniform(0.05, 0.3) * (1 + across)).astype(np.float32)
+    color = rng.uniform(0.6, 0.95) + rng.normal(0, 0.04, (len(image), 1, 1))
+    return _from_unit(_to_unit(image, value_range) * (1 - thick) + color * thick, value_range)
+
+
+def shift_colors(
+    image: Floats, rng: np.random.Generator, value_range: ValueRange, strength: float = 1.0
+) -> Floats:
+    """Return (bands, rows, cols) with other colours: saturation, and bands mixed a little into each other."""
+    count = len(image)
+    unit = _to_unit(image, value_range)
+    grey = unit.mean(axis=0, keepdims=True)
+    saturation = np.exp(rng.normal(0, 0.35 * strength))
+    mixing = np.eye(count) + rng.normal(0, 0.05 * strength, (count, count))
+    mixing /= mixing.sum(axis=1, keepdims=True).clip(0.5)
+    mixed = np.tensordot(mixing.astype(np.float32), unit - grey, axes=1)
+    return _from_unit(grey + saturation * mixed, value_range)
+
+
+def tint_where(
+    image: Floats, where: Bools, rng: np.random.Generator, value_range: ValueRange, strength: float = 1.0
+) -> Floats:
+    """Return (bands, rows, cols) recoloured, softly at its border, where (rows, cols) `where` is True.
+
+    Fields and trees take another colour with the season, soils and roofs with the country: a gain for each band and
+    a common one, of standard deviations 0.16 and 0.2 (of their logarithms) at `strength` 1.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    weight = gaussian_filter(where.astype(np.float32), rng.uniform(0.6, 2.5))
+    gain = np.exp(rng.normal(0, 0.2 * strength) + rng.normal(0, 0.16 * strength, (len(image), 1, 1)))
+    unit = _to_unit(image, value_range)
+    return _from_unit(unit * (1 + weight * (gain.astype(np.float32) - 1)), value_range)
+
+
+def blur(image: Floats, rng: np.random.Generator) -> Floats:
+    """Return (bands, rows, cols) less sharp: smoothed, or made smaller by up to 2.5 and large again."""
+    from scipy.ndimage import gaussian_filter
+
+    if rng.random() < 0.5:
+        smooth: Floats = gaussian_filter(image, (0, *[rng.uniform(0.4, 1.3)] * 2), output=np.float32)
+        return smooth
+    rows, cols = image.shape[-2:]
+    factor = rng.uniform(1.2, 2.5)
+    small = resize_image(image, (max(1, round(rows / factor)), max(1, round(cols / factor))))
+    return resize_image(small, (rows, cols))
+
+
+def add_noise(image: Floats, rng: np.random.Generator, value_range: ValueRange) -> Floats:
+    """Return (bands, rows, cols) with noise in every pixel, up to 3 % of the range, partly the same in all bands."""
+    spread = rng.uniform(0.004, 0.03)
+    common = rng.standard_normal((1, *image.shape[1:]), np.float32)
+    own = rng.standard_normal(image.shape, np.float32)
+    return _from_unit(_to_unit(image, value_range) + spread * (0.7 * common + 0.7 * own), value_range)
+
+
+def compress_jpeg(
+    image: Floats, rng: np.random.Generator, value_range: ValueRange, qualities: tuple[int, int] = (75, 95)
+) -> Floats:
+    """Return (3, rows, cols) after JPEG of a random quality, as files often hold them; other bands as they are."""
+    if len(image) != 3:
+        return image
+    from PIL import Image
+
+    file = BytesIO()
+    picture = (255 * _to_unit(image, value_range)).round().astype(np.uint8)
+    Image.fromarray(picture.transpose(1, 2, 0)).save(
+        file, "JPEG", quality=int(rng.integers(qualities[0], qualities[1] + 1))
+    )
+    return _from_unit(np.asarray(Image.open(file), np.float32).transpose(2, 0, 1) / 255, value_range)
+
+
+def change_look(
+    image: Floats, label: Labels, rng: np.random.Generator, value_range: ValueRange, options: LookOptions
+) -> Floats:
+    """Return one date (bands, rows, cols) under a look of its own: season, light, colours, air, sharpness, noise.
+
+    label: (rows, cols), for the classes whose colour follows the season.
+    """
+    for number in options.seasonal:
+        if rng.random() < options.season and (label == number).any():
+            image = tint_where(image, label == number, rng, value_range, options.strength)
+    image = shift_colors(image, rng, value_range, options.strength)
+    image = jitter_light(image, rng, value_range, options.strength)
+    if rng.random() < options.haze:
+        image = add_haze(image, rng, value_range)
+    if rng.random() < options.blur:
+        image = blur(image, rng)
+    if rng.random() < options.noise:
+        image = add_noise(image, rng, value_range)
+    return compress_jpeg(image, rng, value_range) if rng.random() < options.jpeg else image
+
+
+def resize_image(image: npt.NDArray[np.generic], size: tuple[int, int]) -> Floats:
+    """Return (bands, rows, cols) as float32 of (rows, cols) `size`: bilinear, averaging where it gets smaller."""
+    from PIL import Image
+
+    bands = [Image.fromarray(np.asarray(band, np.float32)) for band in image]
+    return np.stack([np.asarray(band.resize(size[::-1], Image.Resampling.BILINEAR)) for band in bands])
+
+
+def resize_labels(labels: Labels, size: tuple[int, int]) -> Labels:
+    """Return (rows, cols) labels of `size`, each that of the nearest pixel."""
+    rows, cols = (
+        ((np.arange(wanted) + 0.5) * have / wanted).astype(np.intp)
+        for wanted, have in zip(size, labels.shape, strict=True)
+    )
+    return np.ascontiguousarray(labels[rows[:, None], cols])
+
+
+def _to_unit(image: Floats, value_range: ValueRange) -> Floats:
+    low, high = value_range
+    return ((image - np.float32(low)) / np.float32(high - low)).clip(0, 1)
+
+
+def _from_unit(unit: npt.NDArray[np.floating], value_range: ValueRange) -> Floats:
+    low, high = value_range
+    return (unit.clip(0, 1) * (high - low) + low).astype(np.float32)

@@ -1,0 +1,184 @@
+"""Labelled change pairs from images whose land cover is known at one date alone.
+
+Change is where the land cover of two dates differs, so two places, or one place into which parts of another are
+put, teach it as well as two dates do: Zheng et al., "Change is everywhere: single-temporal supervised object
+change detection in remote sensing imagery", ICCV 2021. Its pairs are of whole images; pasted regions and unchanged
+pairs are added here, so that most of a pair can stay as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from lsafnet.training.augment import (
+    LookOptions,
+    ValueRange,
+    change_look,
+    resize_image,
+    resize_labels,
+    tint_where,
+)
+from lsafnet.training.examples import Bools, Example, Floats, Labels
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | Floats
+
+
+@dataclass(frozen=True, slots=True)
+class SingleDateOptions:
+    """How pairs are drawn.
+
+    two_places, pasted, unchanged: how often each kind of pair, in any unit. zoom: least and greatest size of a pixel
+    of a pair in pixels of the image; both dates share it. shift_px: how far one date may lie beside the other.
+    recolor: the chance 0..1 that the classes of a place take other colours, the same at both dates. tries: so many
+    windows are drawn for each place, of which that with the most even classes is kept.
+    """
+
+    two_places: float = 0.3
+    pasted: float = 0.5
+    unchanged: float = 0.2
+    zoom: tuple[float, float] = (0.6, 1.6)
+    shift_px: int = 2
+    recolor: float = 0.3
+    tries: int = 2
+    value_range: ValueRange = (0, 255)
+    look: LookOptions = field(default_factory=LookOptions)
+
+    def __post_init__(self) -> None:
+        shares = (self.two_places, self.pasted, self.unchanged)
+        if min(shares) < 0 or sum(shares) <= 0:
+            raise ValueError("the shares of the kinds of pairs are 0 or more, and one of them is above 0")
+        if not 0 < self.zoom[0] <= self.zoom[1] or self.shift_px < 0 or self.tries < 1:
+            raise ValueError("zoom rises from above 0, shift_px is 0 or more, and tries 1 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A square of one image: (bands, side, side) float32 values and (side, side) labels, 0 where unknown."""
+
+    image: Floats
+    label: Labels
+
+
+def draw_single_date_pair(
+    images: Sequence[Pixels],
+    labels: Sequence[Labels],
+    size_px: int,
+    rng: np.random.Generator,
+    options: SingleDateOptions | None = None,
+) -> Example:
+    """Return a pair of (bands, size_px, size_px) made of labelled images of one date.
+
+    images: (bands, rows, cols) each, in the value range of `options`; labels: (rows, cols) each, 0 where unknown.
+    A pair is of two places, or of one place with regions of another pasted in along the borders of its labels, or
+    of one place twice. Each date has its own look. `changed` is where the labels differ, `valid` where both are
+    known.
+    """
+    options = options or SingleDateOptions()
+    _check(images, labels)
+    shares = np.array([options.two_places, options.pasted, options.unchanged])
+    kind = rng.choice(3, p=shares / shares.sum())
+    zoom = float(np.exp(rng.uniform(*np.log(options.zoom))))
+    side = size_px + 2 * options.shift_px
+    place = _draw_place(images, labels, side, zoom, rng, options)
+    other = place
+    if kind < 2:
+        other = _draw_place(images, labels, side, zoom, rng, options)
+    if kind == 1:
+        other = paste_regions(place, other, rng)
+    before, after = (place, other) if rng.random() < 0.5 else (other, place)
+    return photograph(before, after, size_px, rng, options)
+
+
+def _check(images: Sequence[Pixels], labels: Sequence[Labels]) -> None:
+    if not images or len(images) != len(labels):
+        raise ValueError(f"{len(images)} images and {len(labels)} labels: as many of both, and one at least")
+    for image, label in zip(images, labels, strict=True):
+        if image.shape[1:] != label.shape:
+            raise ValueError(f"an image of {image.shape[1:]} has labels of {label.shape}; they must agree")
+
+
+def _draw_place(
+    images: Sequence[Pixels],
+    labels: Sequence[Labels],
+    side: int,
+    zoom: float,
+    rng: np.random.Generator,
+    options: SingleDateOptions,
+) -> Place:
+    """Return a window of a random image, `side` pixels wide after `zoom`, or as much of the image as there is."""
+    index = int(rng.integers(len(images)))
+    image, label = images[index], labels[index]
+    wide = max(1, min(round(side * zoom), *label.shape))
+    corners = [rng.integers(0, np.array(label.shape) - wide + 1) for _ in range(options.tries)]
+    windows = [np.s_[row : row + wide, col : col + wide] for row, col in corners]
+    window = max(windows, key=lambda one: _evenness(label[one]))
+    place = Place(resize_image(image[:, *window], (side, side)), resize_labels(label[window], (side, side)))
+    return _recolored(place, rng, options) if rng.random() < options.recolor else place
+
+
+def _evenness(label: Labels) -> float:
+    """Return the entropy of the classes' shares; unknown pixels add nothing."""
+    shares = np.bincount(label[::4, ::4].ravel())[1:] / label[::4, ::4].size
+    return float(-(shares * np.log(shares.clip(1e-9))).sum())
+
+
+def _recolored(place: Place, rng: np.random.Generator, options: SingleDateOptions) -> Place:
+    image = place.image
+    for number in np.unique(place.label):
+        image = tint_where(image, place.label == number, rng, options.value_range, 1.2)
+    return Place(image, place.label)
+
+
+def paste_regions(place: Place, other: Place, rng: np.random.Generator) -> Place:
+    """Return a place with regions of another in it: connected pixels of one class, with their labels.
+
+    Regions are put in class by class, until a random share between a twentieth and a half of the place is covered.
+    """
+    where = draw_regions(other.label, float(rng.uniform(0.05, 0.5)), rng)
+    return Place(np.where(where, other.image, place.image), np.where(where, other.label, place.label))
+
+
+def draw_regions(label: Labels, share: float, rng: np.random.Generator) -> Bools:
+    """Return where (rows, cols) random regions of a label lie that cover at least `share` of it, if it has so many.
+
+    A region is a set of 4-connected pixels of one class; unknown pixels (0) belong to none. Classes come in random
+    order, and of each at least a fifth of its regions, so that houses are drawn as often as the land around them.
+    """
+    from scipy.ndimage import label as number_regions
+
+    where = np.zeros(label.shape, bool)
+    for number in rng.permutation(np.unique(label[label > 0])):
+        numbered, count = number_regions(label == number)
+        chosen = rng.permutation(count)[: max(1, round(count * rng.uniform(0.2, 1)))]
+        kept = np.zeros(count + 1, bool)
+        kept[chosen + 1] = True
+        where |= kept[numbered]
+        if where.mean() >= share:
+            break
+    return where
+
+
+def photograph(
+    before: Place, after: Place, size_px: int, rng: np.random.Generator, options: SingleDateOptions
+) -> Example:
+    """Return the pair of two places, each seen under a look of its own, one of them not quite in register.
+
+    The places are size_px + 2 * shift_px pixels wide. Labels stay where they are when a date's pixels are shifted.
+    """
+    margin = options.shift_px
+    inner = np.s_[margin : margin + size_px, margin : margin + size_px]
+    shifts = np.zeros((2, 2), np.intp)
+    if margin:
+        shifts[rng.integers(2)] = rng.integers(-margin, margin + 1, 2)
+    images = []
+    for place, (down, right) in zip((before, after), shifts, strict=True):
+        seen = change_look(place.image, place.label, rng, options.value_range, options.look)
+        row, col = margin + down, margin + right
+        images.append(np.ascontiguousarray(seen[:, row : row + size_px, col : col + size_px]))
+    labels = [np.ascontiguousarray(place.label[inner]) for place in (before, after)]
+    valid = (labels[0] > 0) & (labels[1] > 0)
+    return Example(images[0], images[1], labels[0], labels[1], labels[0] != labels[1], valid)
