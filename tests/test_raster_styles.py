@@ -179,15 +179,15 @@ def test_a_network_of_twenty_classes_ends_in_a_uint16_map_with_all_its_outputs(t
     store = PartStore(paths.map)
     store.create()
     compute_parts(run, store, SilentObserver())
-    table, polygon_count = write_outputs(run, store, paths)
+    made = write_outputs(run, store, paths)
     assert all(path.exists() for _, path in paths.named())
     with rasterio.open(paths.map) as dataset:
         codes = dataset.read(1)
         assert (dataset.nodata, codes.dtype) == (65535, np.dtype("uint16"))
     np.testing.assert_array_equal(codes, transition_codes(before[0].astype(int), after[0], True, classes))
-    assert {row.code: row.pixels for row in table.transitions} == dict(
+    assert {row.code: row.pixels for row in made.table.transitions} == dict(
         zip(*(values.tolist() for values in np.unique(codes, return_counts=True)), strict=True)
     )
-    assert polygon_count >= len(table.transitions)
+    assert made.polygon_count >= len(made.table.transitions)
     with rasterio.open(paths.layers["to"]) as dataset:
         np.testing.assert_array_equal(dataset.read(1), after[0])

@@ -41,6 +41,8 @@ def compute_parts(
             observer.advance(finished_rows * (swath.owned[1] - swath.owned[0]))
             if done < end:
                 work.compute(swath, done, end)
+        for notice in work.notices():
+            observer.notice(notice)
         return work.shifts.summarize()
 
 
@@ -50,7 +52,15 @@ class Computation:
     def __init__(self, run: RunPlan, store: PartStore, observer: Observer, freed: FreedMemory) -> None:
         self._run, self._store, self._observer, self._freed = run, store, observer, freed
         self.shifts = ShiftSampler(len(run.plan))
+        self._limits = run.limits
         self._size = BatchSize(run.options.device.batch_size, run.device, run.plan.size)
+
+    def notices(self) -> Iterator[str]:
+        """Yield what the user should know about the pixels that were read."""
+        scenes = (self._run.pair.before.scene, self._run.pair.after.scene)
+        for scene, limits in zip(scenes, self._limits, strict=True):
+            if limits is not None and (text := limits.notice(scene.path)) is not None:
+                yield text
 
     @cached_property
     def _scorer(self) -> Scorer:
@@ -66,7 +76,7 @@ class Computation:
         left = int(swath.window.col_off)
         writer = PartWriter(self._store, run.layout, swath.owned, left, run.decision, done)
         with ExitStack() as stack:
-            tile_rows = read_tile_rows(pair, plan, run.options.read.threads, first_row)
+            tile_rows = read_tile_rows(pair, plan, run.options.read.threads, first_row, self._limits)
             rows_ahead = stack.enter_context(closing(run_ahead(tile_rows, run.memory.rows_ahead)))
             batches = make_batches(self.shifts.watch(cut_tiles(rows_ahead, plan)), self._size, run.device)
             batches_ahead = stack.enter_context(closing(run_ahead(batches, BATCHES_AHEAD)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from lsafnet_cli.files.layers import CODES
@@ -18,8 +19,17 @@ from lsafnet_cli.scenes.align import pixel_size_m
 from lsafnet_cli.system.background import run_beside
 
 
-def write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> tuple[ChangeTable, int | None]:
-    """Make the finished files, then give them their names; return the map's table and how many polygons there are.
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What the finished files hold; `unanswered` counts measured pixels without a finite answer of the network."""
+
+    table: ChangeTable
+    polygon_count: int | None
+    unanswered: int
+
+
+def write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> Delivered:
+    """Make the finished files, then give them their names; return what they hold.
 
     The table is counted from the finished map, which so has been read to its last pixel before it is named.
     Raises OutputError.
@@ -28,8 +38,9 @@ def write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> tuple[C
         return _write_outputs(run, store, paths)
 
 
-def _write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> tuple[ChangeTable, int | None]:
+def _write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> Delivered:
     writer = MapWriter(store, run.layout, run.provenance)
+    unanswered = writer.unanswered_pixels()
     finished: list[Path] = []
     with drawing_polygons(run, store, writer, paths) as polygons:
         with run.timed("write"):
@@ -57,7 +68,7 @@ def _write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> tuple[
         finished.append(paths.stac)  # after the files that it names
     publish_polygons(store, paths.polygons)
     publish(store, finished)
-    return table, polygon_count
+    return Delivered(table, polygon_count, unanswered)
 
 
 def write_page(run: RunPlan, store: PartStore, paths: OutputPaths, page: Path, table: ChangeTable) -> None:

@@ -19,7 +19,7 @@ from lsafnet_cli.prediction.deliver import make_report, write_outputs
 from lsafnet_cli.prediction.plan import RunPlan, prepare_run
 from lsafnet_cli.prediction.report import RunReport
 from lsafnet_cli.prediction.write import PartStore
-from lsafnet_cli.scenes.notices import Notebook, registration_notices
+from lsafnet_cli.scenes.notices import Notebook, answer_notices, registration_notices
 from lsafnet_cli.scenes.read import read_pair
 from lsafnet_cli.system.heap import memory_errors
 from lsafnet_cli.system.locks import locked
@@ -71,10 +71,10 @@ class Prediction:
     def write(self, store: PartStore) -> RunReport:
         """Make the files from the parts."""
         with self._surroundings():
-            table, polygon_count = write_outputs(self.run, store, self.paths)
-        if table.valid_pixels == 0:
-            self.notes.notice("no pixel has data in both images: the map holds nothing but nodata")
-        return make_report(self.run, self.paths, self.notes.notices, table, polygon_count)
+            made = write_outputs(self.run, store, self.paths)
+        for text in answer_notices(made.table.valid_pixels, made.unanswered):
+            self.notes.notice(text)
+        return make_report(self.run, self.paths, self.notes.notices, made.table, made.polygon_count)
 
 
 def open_prediction(

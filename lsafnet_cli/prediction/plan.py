@@ -18,10 +18,11 @@ from lsafnet_cli.polygons.wishes import wanted_codes
 from lsafnet_cli.prediction.memory import MemoryPlan, plan_memory
 from lsafnet_cli.prediction.region import Region
 from lsafnet_cli.prediction.stitch import Decision
-from lsafnet_cli.prediction.tile import Swath, TilePlan, cut_swaths, overlap_of, plan_tiles
+from lsafnet_cli.prediction.tile import Limits, Swath, TilePlan, cut_swaths, overlap_of, plan_tiles
 from lsafnet_cli.prediction.write import PartLayout
 from lsafnet_cli.scenes.align import AlignedPair, align_pair
 from lsafnet_cli.scenes.aoi import AreaOfInterest
+from lsafnet_cli.scenes.limits import limits_for
 from lsafnet_cli.scenes.notices import (
     area_notices,
     date_notices,
@@ -75,6 +76,16 @@ class RunPlan:
             for swath in cut_swaths(self.plan, self.memory.widest_px)
         ]
         return [swath for swath in swaths if swath.owned[0] < swath.owned[1]]
+
+    @property
+    def limits(self) -> Limits:
+        """New limits for the numbers of each date that no stretch brings into the checkpoint's range."""
+        value_range = self.checkpoint.info.value_range
+        before, after = (
+            limits_for(image.scene.dtype, value_range) if stretch is None else None
+            for image, stretch in zip((self.pair.before, self.pair.after), self.stretches, strict=True)
+        )
+        return before, after
 
     @property
     def layout(self) -> PartLayout:

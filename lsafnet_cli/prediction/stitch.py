@@ -26,11 +26,16 @@ Layers = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A finished piece of the map: its first pixel, and (rows, cols) of each layer with nodata set."""
+    """A finished piece of the map: its first pixel, and (rows, cols) of each layer with nodata set.
+
+    `unanswered` (rows, cols) is True where both dates were measured and the network gave no finite number; None
+    where it always did.
+    """
 
     top: int
     left: int
     layers: Layers
+    unanswered: NDArray[np.bool_] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -136,40 +141,47 @@ class Blender:
 
 @dataclass(frozen=True, slots=True)
 class ComingPatch:
-    """A patch whose layers are on their way from the device to the host."""
+    """A patch whose layers are on their way from the device to the host, and where its scores are finite."""
 
     top: int
     left: int
     layers: dict[str, Tensor]
+    finite: Tensor
     valid: NDArray[np.bool_] | None
     arrived: torch.cuda.Event | None
 
     def wait(self, decision: Decision) -> Patch:
-        """Return the patch, with nodata where nothing was measured."""
+        """Return the patch, with nodata where nothing was measured or the network gave no finite number."""
         if self.arrived is not None:
             self.arrived.synchronize()
         layers = {
             name: tensor.numpy().astype(decision.dtype(name), copy=False)
             for name, tensor in self.layers.items()
         }
-        if self.valid is not None:
-            for name, layer in layers.items():
-                layer[~self.valid] = decision.nodata(name)
-        return Patch(self.top, self.left, layers)
+        finite = self.finite.numpy()
+        unanswered = None if finite.all() else ~finite
+        if unanswered is not None and self.valid is not None:
+            unanswered &= self.valid
+        for missing in (None if self.valid is None else ~self.valid, unanswered):
+            for name, layer in layers.items() if missing is not None else ():
+                layer[missing] = decision.nodata(name)
+        return Patch(self.top, self.left, layers, unanswered)
 
 
 def send_patch(scored: TileScores, finished: Tensor, decision: Decision) -> ComingPatch:
     """Decide the classes of finished probabilities on the device and start their way to the host."""
     layers = decision.decide(finished)
+    finite = finished.sum(0).isfinite()
     arrived = None
     if finished.is_cuda:
         layers = {name: _start_copy(layer) for name, layer in layers.items()}
+        finite = _start_copy(finite)
         arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
         arrived.record()
     rows, cols = finished.shape[1:]
     tile = scored.tile
     valid = None if scored.valid is None else scored.valid[:rows, :cols]
-    return ComingPatch(tile.top, tile.left, layers, valid, arrived)
+    return ComingPatch(tile.top, tile.left, layers, finite, valid, arrived)
 
 
 def _start_copy(layer: Tensor) -> Tensor:

@@ -25,7 +25,10 @@ from lsafnet_cli.geometry.windows import (
 from lsafnet_cli.options import TileOptions
 from lsafnet_cli.scenes.align import AlignedPair
 from lsafnet_cli.scenes.images import ImageReader
+from lsafnet_cli.scenes.limits import ValueLimits
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray
+
+Limits = tuple[ValueLimits | None, ValueLimits | None]  # of the before and of the after image
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +194,10 @@ class TileRow:
     valid: BoolArray
 
 
-def read_tile_rows(pair: AlignedPair, plan: TilePlan, threads: int, first_row: int = 0) -> Iterator[TileRow]:
-    """Yield the pixels of each tile row, from tile row `first_row` on.
+def read_tile_rows(
+    pair: AlignedPair, plan: TilePlan, threads: int, first_row: int = 0, limits: Limits = (None, None)
+) -> Iterator[TileRow]:
+    """Yield the pixels of each tile row, from tile row `first_row` on, each date's clipped to its `limits`.
 
     Every block of both files is decoded once: rows that two tile rows share are read once and kept. Rows and
     columns that no wanted tile needs are not read.
@@ -203,8 +208,8 @@ def read_tile_rows(pair: AlignedPair, plan: TilePlan, threads: int, first_row: i
         # innermost, so that no thread still reads when the readers close their files
         ThreadPoolExecutor(threads, thread_name_prefix="read") as pool,
     ):
-        before = RowBuffer(before_reader, plan, pool, threads)
-        after = RowBuffer(after_reader, plan, pool, threads)
+        before = RowBuffer(before_reader, plan, pool, threads, limits[0])
+        after = RowBuffer(after_reader, plan, pool, threads, limits[1])
         for row in filter(plan.wants, range(first_row, len(plan.row_starts))):
             top, bottom = plan.row_starts[row], plan.bottom(row)
             for job in [*before.request(top, bottom), *after.request(top, bottom)]:
@@ -247,10 +252,13 @@ class RowBuffer:
     Reads go down to the end of a row of the file's blocks, so that no block is decoded twice.
     """
 
-    def __init__(self, reader: ImageReader, plan: TilePlan, pool: ThreadPoolExecutor, threads: int) -> None:
+    def __init__(
+        self, reader: ImageReader, plan: TilePlan, pool: ThreadPoolExecutor, threads: int,
+        limits: ValueLimits | None = None,
+    ) -> None:  # fmt: skip
         scene, grid = reader.image.scene, reader.image.grid
         self._reader, self._plan, self._pool, self._threads = reader, plan, pool, threads
-        self._grid = grid
+        self._grid, self._limits = grid, limits
         self._first = self._end = 0
         self._numbers: NumberArray = np.empty((len(scene.bands), 0, grid.width), scene.dtype)
         self._valid: BoolArray = np.empty((0, grid.width), bool)
@@ -302,9 +310,12 @@ class RowBuffer:
     def _submit(self, window: Window, top: int) -> "Future[None]":
         first, left = window.row_off - top, window.col_off
         rows, cols = slice(first, first + window.height), slice(left, left + window.width)
-        return self._pool.submit(
-            self._reader.read, window, self._numbers[:, rows, cols], self._valid[rows, cols]
-        )
+        return self._pool.submit(self._read, window, self._numbers[:, rows, cols], self._valid[rows, cols])
+
+    def _read(self, window: Window, numbers: NumberArray, valid: BoolArray) -> None:
+        self._reader.read(window, numbers, valid)
+        if self._limits is not None:
+            self._limits.clip(numbers, valid)
 
 
 def rows_of_memory(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NumberArray:

@@ -19,6 +19,7 @@ from lsafnet_cli.files.layers import CODES, PERCENT_NODATA
 from lsafnet_cli.files.provenance import Provenance
 from lsafnet_cli.files.publishing import WorkFolder, output_errors
 from lsafnet_cli.files.raster_styles import RasterStyle, layer_style
+from lsafnet_cli.files.rasters import rasterio_open
 from lsafnet_cli.files.vrt import BLOCK_PX, Part, RasterMeta, vrt_xml
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.scenes.aoi import AreaOfInterest
@@ -28,6 +29,7 @@ from lsafnet_cli.system.locks import LOCK
 if TYPE_CHECKING:  # commands that write without a network do not wait for torch
     from lsafnet_cli.prediction.stitch import Decision, Layers, Patch
 
+UNANSWERED = "LSAFNET_UNANSWERED"  # a part's tag: how many measured pixels got no finite number
 CHUNKS = 16  # that GDAL makes a raster's overviews in, each by one thread
 SMALLEST_CHUNK, LARGEST_CHUNK = (
     1 << 20,
@@ -118,6 +120,7 @@ class PartWriter:
         self._cols, self._left = cols, left
         self._waiting = [rows for rows in layout.row_spans if rows[1] > first_row]
         self._open: dict[int, Layers] = {}
+        self._unanswered: dict[int, BoolArray] = {}
 
     def put(self, patch: "Patch") -> None:
         """Take one patch; parts that end above it are complete and written."""
@@ -132,6 +135,10 @@ class PartWriter:
             (source_cols, target_cols) = _shared((left, left + cols), self._cols)
             for layer, pixels in patch.layers.items():
                 part[layer][target_rows, target_cols] = pixels[source_rows, source_cols]
+            if patch.unanswered is not None:
+                blank = np.zeros(part[CODES].shape, bool)
+                missing = self._unanswered.setdefault(first, blank)
+                missing[target_rows, target_cols] = patch.unanswered[source_rows, source_cols]
 
     def write_until(self, row: int) -> None:
         """Write the parts that end at or above a row, down to the scene's last one."""
@@ -139,11 +146,13 @@ class PartWriter:
             first, end = self._waiting.pop(0)
             layers = self._part(first, end)
             outside = self._layout.outside((first, end), self._cols)
+            unanswered = self._unanswered.pop(first, None)
+            tags = {} if unanswered is None else {UNANSWERED: str(_count(unanswered, outside))}
             for name in (*self._decision.layers, CODES):
                 part = self._store.part(name, (first, end), self._cols)
                 if outside is not None:
                     layers[name][outside] = self._decision.nodata(name)
-                write_part(part, layers[name], self._decision.nodata(name))
+                write_part(part, layers[name], self._decision.nodata(name), tags)
             del self._open[first]
 
     def _part(self, first: int, end: int) -> "Layers":
@@ -156,14 +165,20 @@ class PartWriter:
         return self._open[first]
 
 
+def _count(pixels: BoolArray, outside: BoolArray | None) -> int:
+    return int((pixels if outside is None else pixels & ~outside).sum())
+
+
 def _shared(span: tuple[int, int], within: tuple[int, int]) -> tuple[slice, slice]:
     """Return what two spans share, as a slice of the first and as a slice of the second."""
     first, end = max(span[0], within[0]), max(min(span[1], within[1]), max(span[0], within[0]))
     return slice(first - span[0], end - span[0]), slice(first - within[0], end - within[0])
 
 
-def write_part(part: Part, pixels: np.ndarray[Any, Any], nodata: int) -> None:
-    """Write (rows, cols) to a part, under its name only when complete. Raises OutputError."""
+def write_part(
+    part: Part, pixels: np.ndarray[Any, Any], nodata: int, tags: dict[str, str] | None = None
+) -> None:
+    """Write (rows, cols) and tags to a part, under its name only when complete. Raises OutputError."""
     temporary = part.path.with_suffix(".tmp")
     profile = {
         "driver": "GTiff",
@@ -182,6 +197,7 @@ def write_part(part: Part, pixels: np.ndarray[Any, Any], nodata: int) -> None:
     with output_errors(part.path):
         with rasterio.Env(), rasterio.open(temporary, "w", **profile) as dataset:
             dataset.write(pixels, 1)
+            dataset.update_tags(**(tags or {}))
         _to_disk(temporary)
         temporary.replace(part.path)
 
@@ -204,6 +220,14 @@ class MapWriter:
         temporary = path.with_suffix(".tmp")  # another thread may be reading the last one
         temporary.write_text(vrt_xml(self._meta(layer), self._parts(layer)), encoding="utf-8")
         return temporary.replace(path)
+
+    def unanswered_pixels(self) -> int:
+        """Return for how many measured pixels the network gave no finite number, by what the parts say."""
+        counts = []
+        for part in self._parts(CODES):
+            with output_errors(part.path), rasterio_open(part.path) as dataset:
+                counts.append(int(dataset.tags().get(UNANSWERED, 0)))
+        return sum(counts)
 
     def write_layer(self, layer: str, output: Path) -> list[Path]:
         """Write one layer and its side files to the work folder, under their final names; return these."""

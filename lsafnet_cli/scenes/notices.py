@@ -98,6 +98,18 @@ def registration_notices(found: Registration) -> Iterator[str]:
         )
 
 
+def answer_notices(answered: int, unanswered: int) -> Iterator[str]:
+    """Yield warnings about measured pixels that got no answer, and about a map that holds no pixel with data."""
+    if unanswered:
+        share = unanswered / (answered + unanswered)
+        yield (
+            f"{unanswered:,} pixels ({share:.2%} of those with data in both images) are no data in the map: the "
+            "network gave no finite number there; check the images' values and --precision"
+        )
+    elif answered == 0:
+        yield "no pixel has data in both images: the map holds nothing but nodata"
+
+
 def date_notices(pair: ScenePair) -> Iterator[str]:
     """Yield a warning where the files' own dates say that the images are swapped."""
     before, after = pair.before.acquired, pair.after.acquired

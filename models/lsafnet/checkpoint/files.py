@@ -29,6 +29,8 @@ __all__ = [
     "save_checkpoint",
 ]
 
+_LARGEST_WEIGHT = torch.finfo(torch.float16).max  # 65,504
+_LARGEST_STATISTIC = 1e12  # of a batch norm's running mean and variance
 _LISTED = 3  # keys named in an error before "and N more"
 
 
@@ -105,7 +107,7 @@ def fit_state_dict(
     """Return copies of the tensors of `state`, read from `path`, in the types of `expected`.
 
     Raises CheckpointError, which lists what is wrong, unless `state` has exactly the keys, shapes and kinds of
-    numbers of `expected`, all of them finite.
+    numbers of `expected`, all of them finite and such that a network can compute with them.
     """
     shared = [key for key in expected if key in state]
     _refuse(path, "missing", [key for key in expected if key not in state])
@@ -117,6 +119,8 @@ def fit_state_dict(
         key: state[key].to(expected[key].dtype, copy=True) for key in expected
     }  # copied: not kept mapped
     _refuse(path, "not finite", [key for key in fitted if not torch.isfinite(fitted[key]).all()])
+    _refuse(path, "a negative variance", [key for key in fitted if _is_negative_variance(key, fitted[key])])
+    _refuse(path, "too large to compute with", [key for key in fitted if _is_too_large(key, fitted[key])])
     return fitted
 
 
@@ -126,6 +130,16 @@ def _shapes_of(key: str, state: Mapping[str, Tensor], expected: Mapping[str, Ten
 
 def _kind(tensor: Tensor) -> tuple[bool, bool, torch.layout]:
     return tensor.is_floating_point(), tensor.is_complex(), tensor.layout
+
+
+def _is_negative_variance(key: str, tensor: Tensor) -> bool:
+    return key.endswith("running_var") and bool((tensor < 0).any())
+
+
+def _is_too_large(key: str, tensor: Tensor) -> bool:
+    """Return whether weights would overflow: half precision ends there, and no trained network comes near it."""
+    most = _LARGEST_STATISTIC if key.endswith(("running_mean", "running_var")) else _LARGEST_WEIGHT
+    return tensor.is_floating_point() and bool((tensor.abs() > most).any())
 
 
 def _refuse(path: Path, fault: str, keys: list[str]) -> None:

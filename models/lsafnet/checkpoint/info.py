@@ -15,6 +15,7 @@ from typing import Any
 FORMAT = 1
 METADATA_KEY = "lsafnet"
 TILE_MULTIPLE_PX = 8  # the networks' deepest maps are one eighth of the tile
+_LARGEST_NORMALISED = 1e9  # a value's distance from the mean in standard deviations
 _LENGTH_BYTES = 8
 _LONGEST_HEADER_BYTES = 100_000_000  # safetensors' own limit
 
@@ -107,10 +108,21 @@ class CheckpointInfo:
         low_high = self.value_range
         is_range = len(low_high) == 2 and all(map(_is_number, low_high)) and low_high[0] < low_high[1]
         _require(is_range, f"value_range must be a lower and a higher number, not {low_high!r}")
+        self._check_scaling()
         is_tile = _is_count(self.tile_px) and self.tile_px % TILE_MULTIPLE_PX == 0
         _require(is_tile, f"tile_px must be a multiple of {TILE_MULTIPLE_PX}, not {self.tile_px!r}")
         is_gsd = self.gsd_m is None or (_is_number(self.gsd_m) and self.gsd_m > 0)
         _require(is_gsd, f"gsd_m must be a positive number of metres or null, not {self.gsd_m!r}")
+
+    def _check_scaling(self) -> None:
+        """Refuse statistics that turn values of the range into numbers that no network can compute with."""
+        for date in ("before", "after"):
+            statistics: BandStatistics = getattr(self.normalization, date)
+            for mean, std in zip(statistics.mean, statistics.std, strict=True):
+                # as a product: a quotient by 1e-300 overflows
+                farthest = max(abs(limit - mean) for limit in self.value_range)
+                usable = farthest <= _LARGEST_NORMALISED * std
+                _require(usable, f"mean {mean:g} and std {std:g} do not fit value_range {self.value_range!r}")
 
     def to_json(self) -> str:
         """Return the JSON text that `from_json` reads."""
