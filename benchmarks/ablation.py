@@ -19,7 +19,7 @@ import rasterio
 
 from lsafnet.registry import NETWORKS
 from lsafnet_cli import EvaluateOptions, evaluate_data_set
-from lsafnet_cli.terminal.training import make_training_observer
+from lsafnet_cli.terminal.progress import make_observer
 from lsafnet_cli.training.options import TrainOptions
 from lsafnet_cli.training.run import train_network
 from make_sample import make_scene
@@ -87,7 +87,7 @@ def train_all(data_set: Path, options: argparse.Namespace) -> dict[str, list[Pat
                 crop_px=options.crop,
                 seed=seed,
             )
-            report = train_network(data_set, run, wanted, make_training_observer(quiet=False))
+            report = train_network(data_set, run, wanted, make_observer(details=True))
             found.setdefault(name, []).append(Path(report.best_checkpoint))
     return found
 

@@ -23,6 +23,7 @@ from lsafnet_cli.commands.summarize import summarize
 from lsafnet_cli.commands.train import train
 from lsafnet_cli.commands.vectorize import vectorize
 from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, InputError, LsafnetError
+from lsafnet_cli.observer import LOG
 
 BROKEN_PROJ = "PROJ finds no database of its version; unset PROJ_DATA and PROJ_LIB, then see lsafnet doctor"
 
@@ -68,6 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = app(arguments, standalone_mode=False)
     except LsafnetError as error:
+        LOG.debug("", exc_info=True)  # shown with -vv
         code = _fail(str(error), error.exit_code)
     except TyperException as error:
         code = _fail(f"{one_line_of(error)}; see lsafnet --help", error.exit_code)

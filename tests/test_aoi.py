@@ -16,7 +16,7 @@ from shapely.geometry import mapping, shape
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import InputError, NoOverlapError, PairError
 from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import OutputOptions, ReadOptions, TileOptions
 from lsafnet_cli.prediction import tile
 from lsafnet_cli.scenes.aoi import AreaOfInterest
@@ -179,7 +179,7 @@ def test_an_edit_of_the_area_starts_a_broken_run_afresh(images, tiny_checkpoint,
         predict_change(*images, tmp_path / "changes.tif", options)
     outline.unlink()
     write_outline(outline, [on_ground(HOLED - CIRCLE.buffer(150))])
-    observer = SilentObserver()
+    observer = Observer()
     predict_change(*images, tmp_path / "changes.tif", options, observer)
     assert any("starting afresh: the area of interest changed" in notice for notice in observer.notices)
 
@@ -190,7 +190,7 @@ def pull_the_plug(*_):
 
 def test_a_file_without_a_crs_is_taken_to_be_in_that_of_the_images(images, tiny_checkpoint, tmp_path):
     outline = write_outline(tmp_path / "aoi.shp", [on_ground(HOLED)], crs=None)
-    observer = SilentObserver()
+    observer = Observer()
     options = PredictOptions(checkpoint=tiny_checkpoint, read=ReadOptions(aoi=str(outline)))
     report = predict_change(*images, tmp_path / "changes.tif", options, observer)
     assert any("aoi.shp has no CRS" in notice for notice in observer.notices)

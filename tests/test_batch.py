@@ -22,7 +22,7 @@ from shapely.geometry import shape
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.app import main
 from lsafnet_cli.batch import work
-from lsafnet_cli.batch.driver import SilentBatchObserver, run_batch
+from lsafnet_cli.batch.driver import run_batch
 from lsafnet_cli.batch.folder import BatchFolder
 from lsafnet_cli.batch.messages import Task, WorkerSetup
 from lsafnet_cli.batch.options import BatchOptions
@@ -30,6 +30,7 @@ from lsafnet_cli.batch.pairing import pair_folders, read_pairs
 from lsafnet_cli.batch.worker_devices import threads_each, worker_devices
 from lsafnet_cli.checkpoints.choose import sha256_of
 from lsafnet_cli.errors import OptionError
+from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import OutputOptions
 
 from .batches import codes, command, make_pairs, run
@@ -129,7 +130,7 @@ def test_run_again_it_does_only_what_is_missing_failed_or_changed_and_says_why(s
     write_raster(six / "a" / "s002.tif", noise(77, 72, 72), transform=place)
     (six / "out" / "s003.tif").unlink()
     os.utime(six / "out" / "s004.gpkg")
-    observer = SilentBatchObserver()
+    observer = Observer()
     again = batch(six, tiny_checkpoint, observer)
     assert again.failures == []
     assert again.done_now == 3
@@ -139,7 +140,7 @@ def test_run_again_it_does_only_what_is_missing_failed_or_changed_and_says_why(s
     assert "the after image changed" in told["s002"]
     assert "s003.tif is gone" in told["s003"]
     assert batch(six, tiny_checkpoint).done_now == 0
-    observer = SilentBatchObserver()
+    observer = Observer()
     assert batch(six, tiny_checkpoint, observer, predict={"threshold": 0.4}).done_now == 6
     assert "an option changed" in observer.notices[0]
 
@@ -219,7 +220,7 @@ def children() -> list[int]:
     return [int(number) for numbers in found for number in numbers]
 
 
-class Killer(SilentBatchObserver):
+class Killer(Observer):
     """Kills all workers when they have told of a scene's pixels, so many times."""
 
     def __init__(self, name: str, times: int) -> None:
@@ -227,27 +228,27 @@ class Killer(SilentBatchObserver):
         self.name, self.times, self.told = name, times, []
         self.killed: set[int] = set()
 
-    def advance(self, worker: int, name: str, pixels: int) -> None:  # noqa: ARG002
+    def advance(self, amount, item="", **facts) -> None:  # noqa: ARG002
         alive = set(children()) - self.killed
-        if name == self.name and self.times and alive:
+        if item == self.name and self.times and alive:
             self.times -= 1
             self.killed |= alive
             for number in alive:
                 os.kill(number, signal.SIGKILL)
 
-    def scene_notice(self, name: str, text: str) -> None:
-        if "once more" in text:
-            self.told.append((name, text))
+    def notice(self, text, item="") -> None:
+        if "retrying" in text:
+            self.told.append((item, text))
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_worker_that_dies_is_replaced_and_its_scene_begun_once_more(six, tiny_checkpoint, times):
+def test_a_worker_that_dies_is_replaced_and_its_scene_is_retried(six, tiny_checkpoint, times):
     for date_of, seed in (("b", 1), ("a", 2)):
         write_raster(six / date_of / "s002.tif", noise(seed, 900, 900))
     killer = Killer("s002", times)
     report = batch(six, tiny_checkpoint, killer)
     assert killer.times == 0
-    assert ("s002", "its worker was killed by signal 9; it is begun once more") in killer.told
+    assert ("s002", "worker was killed by signal 9; retrying this scene") in killer.told
     if times == 1:
         assert report.exit_code == 0
     else:
@@ -404,7 +405,7 @@ def test_each_scene_has_its_own_area_of_interest(six, tiny_checkpoint):
     report = batch(six, tiny_checkpoint, scenes=scenes)
     assert [record.valid_pixels for record in report.records] == [36 * 72, 72 * 72]
     write_zones(six / "area.gpkg", [ground((0, 20), (0, 72))], name=["north"])
-    observer = SilentBatchObserver()
+    observer = Observer()
     again = batch(six, tiny_checkpoint, observer, scenes=scenes)
     assert again.done_now == 1
     assert "the area of interest changed" in observer.notices[0]
@@ -418,7 +419,7 @@ def test_scenes_in_several_crs_are_merged_in_degrees_and_make_no_mosaic(six, tin
         write_raster(
             six / date_of / "s002.tif", noise(seed, 72, 72), crs=None, transform=rasterio.Affine.identity()
         )
-    observer = SilentBatchObserver()
+    observer = Observer()
     assert batch(six, tiny_checkpoint, observer, mosaic=True).exit_code == 0
     assert any("s001.tif has another CRS" in notice for notice in observer.notices)
     assert any("s002 has no georeference" in notice for notice in observer.notices)

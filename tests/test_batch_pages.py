@@ -6,10 +6,10 @@ from urllib.parse import unquote
 
 from lsafnet_cli import BatchOptions, PredictOptions, pair_folders, run_batch
 from lsafnet_cli.batch.collect import collect_batch
-from lsafnet_cli.batch.driver import SilentBatchObserver
 from lsafnet_cli.batch.index import MARK
 from lsafnet_cli.batch.scenes import SceneSpec
 from lsafnet_cli.batch.shards import Shard
+from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import OutputOptions
 
 from .batches import make_pairs
@@ -79,7 +79,7 @@ def test_also_report_gives_an_index_too_and_a_page_of_someone_else_stays(tmp_pat
     index = tmp_path / "out" / "index.html"
     index.write_text("mine")
     predict = PredictOptions(checkpoint=tiny_checkpoint, output=OutputOptions(also=("report",)))
-    watched = SilentBatchObserver()
+    watched = Observer()
     report = run_batch(
         scenes, tmp_path / "out", options_of(tiny_checkpoint, predict=predict, report=False), watched
     )

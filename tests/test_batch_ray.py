@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from lsafnet_cli import PredictOptions, predict_change
-from lsafnet_cli.batch.driver import SilentBatchObserver, run_batch
+from lsafnet_cli.batch.driver import run_batch
 from lsafnet_cli.batch.options import BatchOptions
 from lsafnet_cli.batch.pairing import pair_folders
+from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import DeviceOptions, OutputOptions, TileOptions
 
 from .batches import codes, make_pairs
@@ -35,18 +36,18 @@ def cluster():
     nodes.shutdown()
 
 
-class NodeKiller(SilentBatchObserver):
+class NodeKiller(Observer):
     """Takes a node away when the first scene has ended."""
 
     def __init__(self, nodes) -> None:
         super().__init__()
         self.nodes, self.ended = nodes, []
 
-    def scene_ended(self, record, pixels) -> None:  # noqa: ARG002
-        if not self.ended:
+    def finish(self, item="", text="", **facts) -> None:  # noqa: ARG002
+        if item and not self.ended:
             victim = next(iter(self.nodes.worker_nodes))
             threading.Thread(target=self.nodes.remove_node, args=(victim, False)).start()
-        self.ended.append(record.name)
+        self.ended += [item] if item else []
 
 
 def properties(path):

@@ -11,14 +11,14 @@ from lsafnet_cli.app import main
 from lsafnet_cli.data_sets.check import check_data_set
 from lsafnet_cli.data_sets.opening import open_data_set
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.observer import Observer
 
 from .conftest import write_raster
 from .training_sets import write_pairs, write_second, write_singles
 
 
 def check(folder):
-    return check_data_set(open_data_set(folder), SilentObserver())
+    return check_data_set(open_data_set(folder), Observer())
 
 
 def test_a_second_folder_is_counted_by_class(tmp_path):

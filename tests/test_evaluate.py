@@ -13,7 +13,7 @@ from lsafnet_cli.app import main
 from lsafnet_cli.errors import InputError, NoOverlapError, OptionError, PairError
 from lsafnet_cli.evaluation import counting as stage
 from lsafnet_cli.legend.classes import Legend
-from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.observer import Observer
 
 from .conftest import PLACE, write_raster
 from .maps import blobs, from_to_classes, large_legend, legend_of, write_map, write_town
@@ -181,7 +181,7 @@ def test_intervals_are_of_the_seed_and_hold_the_score(tmp_path):
 def test_one_unit_has_no_interval_and_few_units_are_warned_of(tmp_path):
     path, references, _, _ = world(tmp_path)
     for unit_px, words in ((256, "lies in one square of 256 pixels"), (60, "come from 4 squares of 60")):
-        observer = SilentObserver()
+        observer = Observer()
         found = evaluate_map(path, references, options=EvaluateOptions(unit_px=unit_px), observer=observer)
         assert any(words in text for text in observer.notices)
         assert found.notices == tuple(observer.notices)
@@ -245,7 +245,7 @@ def test_what_does_not_fit_is_said(tmp_path):
 
 def test_references_without_a_crs_lie_in_that_of_the_map(tmp_path):
     path, _, _, land = world(tmp_path)
-    observer = SilentObserver()
+    observer = Observer()
     place = PLACE @ Affine.translation(0, 60)
     bare = [
         write_classes(tmp_path / f"bare{n}.tif", x[60:], crs=None, transform=place)

@@ -12,7 +12,7 @@ from lsafnet.checkpoint.info import read_checkpoint_info
 from lsafnet_cli import EvaluateOptions, PredictOptions, evaluate_data_set, evaluate_map, predict_change
 from lsafnet_cli.app import main
 from lsafnet_cli.errors import CheckpointFileError, InputError
-from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import DeviceOptions, TileOptions
 
 from .conftest import noise, write_raster
@@ -108,7 +108,7 @@ def test_options_of_tiles_reach_the_maps(tmp_path, tiny_checkpoint):
 
 def test_what_each_image_has_to_say_is_said_once(tmp_path, tiny_checkpoint):
     folder = write_data_set(tmp_path / "set", crs=None, transform=Affine.identity())
-    observer = SilentObserver()
+    observer = Observer()
     chosen = [tiny_checkpoint, tiny_checkpoint]
     report = evaluate_data_set(folder, chosen, predict_options=PLAIN, observer=observer)
     (said,) = (text for text in observer.notices if "have no georeference" in text)

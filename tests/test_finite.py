@@ -12,7 +12,7 @@ from lsafnet import ChangeLogits, load_checkpoint, save_checkpoint
 from lsafnet.checkpoint.files import Checkpoint
 from lsafnet.checkpoint.info import BandStatistics, CheckpointError, Normalization
 from lsafnet_cli import predict_change
-from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import (
     DeviceOptions,
     OutputOptions,
@@ -47,7 +47,7 @@ def predicted(tmp_path, checkpoint, before, after, **output):
         output=OutputOptions(also=("from", "to", "before", "after", "probability")),
         device=DeviceOptions(device="cpu"),
     )
-    prediction = open_prediction(images, tmp_path / "changes.tif", options, SilentObserver(), checkpoint)
+    prediction = open_prediction(images, tmp_path / "changes.tif", options, Observer(), checkpoint)
     with prediction.work_folder() as store:
         prediction.compute(store)
         return prediction.write(store)

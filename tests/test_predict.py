@@ -17,7 +17,7 @@ from lsafnet_cli.files.layers import CODES
 from lsafnet_cli.files.provenance import LEGEND
 from lsafnet_cli.files.rasters import rasterio_open
 from lsafnet_cli.legend.classes import Legend, transition_codes
-from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import DeviceOptions, OutputOptions, PolygonOptions, ReadOptions, TileOptions
 from lsafnet_cli.prediction.compute import compute_parts
 from lsafnet_cli.prediction.plan import prepare_run
@@ -91,10 +91,10 @@ def test_coordinates_come_through_align_and_stitch_unmoved(tmp_path, rows, cols,
     after = np.broadcast_to((np.arange(rows) % 15 + 1)[:, None], (1, rows, cols)).astype("uint8")
     images = [write_raster(tmp_path / f"{n}.tif", image) for n, image in enumerate((before, after))]
     options = PredictOptions(tile=TileOptions(blend=blend, row_band_px=40))
-    run = prepare_run(read_pair(*images, ReadOptions(), 1), reading_checkpoint(), options, SilentObserver())
+    run = prepare_run(read_pair(*images, ReadOptions(), 1), reading_checkpoint(), options, Observer())
     store = PartStore(tmp_path / "changes.tif")
     store.create()
-    compute_parts(run, store, SilentObserver())
+    compute_parts(run, store, Observer())
     mosaic = MapWriter(store, run.layout, run.provenance).mosaic(CODES)
     with rasterio.open(mosaic) as dataset:
         found = dataset.read(1)

@@ -11,7 +11,7 @@ from rio_cogeo import cog_validate
 from lsafnet_cli.files.outputs import OutputPaths
 from lsafnet_cli.legend.classes import transition_codes
 from lsafnet_cli.maps.table import change_table
-from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import OutputOptions, PredictOptions, ReadOptions
 from lsafnet_cli.prediction.compute import compute_parts
 from lsafnet_cli.prediction.deliver import write_outputs
@@ -175,10 +175,10 @@ def test_a_network_of_twenty_classes_ends_in_a_uint16_map_with_all_its_outputs(t
     )
     options = PredictOptions(output=OutputOptions(paths.polygons, ("from", "to", "probability")))
     checkpoint = reading_checkpoint(classes + 1)
-    run = prepare_run(read_pair(*images, ReadOptions(), 1), checkpoint, options, SilentObserver())
+    run = prepare_run(read_pair(*images, ReadOptions(), 1), checkpoint, options, Observer())
     store = PartStore(paths.map)
     store.create()
-    compute_parts(run, store, SilentObserver())
+    compute_parts(run, store, Observer())
     made = write_outputs(run, store, paths)
     assert all(path.exists() for _, path in paths.named())
     with rasterio.open(paths.map) as dataset:

@@ -16,7 +16,7 @@ import rasterio
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import OutputError
 from lsafnet_cli.files.fingerprints import differences
-from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import OutputOptions, TileOptions
 from lsafnet_cli.scenes.stamps import file_stamp
 from lsafnet_cli.system.locks import locked
@@ -69,7 +69,7 @@ def in_peace(folder, checkpoint, output):
         tile=TileOptions(row_band_px=32),
         output=OutputOptions((output.with_suffix(".gpkg"),), ("probability",)),
     )
-    observer = SilentObserver()
+    observer = Observer()
     predict_change(folder / "a.tif", folder / "b.tif", output, options, observer)
     return observer.notices
 
@@ -159,7 +159,7 @@ def test_a_change_of_anything_that_decides_the_map_starts_afresh(scene, tiny_che
         write_raster(scene / "b.tif", noise(77, ROWS, COLS))
     if change == "option":
         options["threshold"] = 0.4
-    observer = SilentObserver()
+    observer = Observer()
     pair = scene / "a.tif", scene / "b.tif"
     predict_change(*pair, scene / "changes.tif", PredictOptions(**options, output=output), observer)
     told = [notice for notice in observer.notices if "starting afresh" in notice]

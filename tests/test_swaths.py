@@ -8,7 +8,7 @@ import rasterio
 
 from lsafnet_cli.checkpoints.choose import load_named_checkpoint
 from lsafnet_cli.files.layers import CODES
-from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import OutputOptions, PredictOptions, ReadOptions, TileOptions
 from lsafnet_cli.prediction.compute import compute_parts
 from lsafnet_cli.prediction.memory import MemoryPlan, plan_memory
@@ -27,7 +27,7 @@ def layers_of(run, folder, widest_px):
     run = replace(run, memory=MemoryPlan(1, widest_px, 1 << 25))
     store = PartStore(folder / f"{widest_px}.tif")
     store.create()
-    compute_parts(run, store, SilentObserver())
+    compute_parts(run, store, Observer())
     writer = MapWriter(store, run.layout, run.provenance)
     found = {}
     for layer in (CODES, *run.decision.layers):
@@ -44,8 +44,8 @@ def test_a_scene_cut_into_swaths_gives_the_same_map(tmp_path, tiny_checkpoint, b
     options = PredictOptions(
         tile=TileOptions(blend=blend, row_band_px=50), output=OutputOptions(also=("probability", "before"))
     )
-    checkpoint = load_named_checkpoint(tiny_checkpoint, SilentObserver())
-    run = prepare_run(read_pair(*images, ReadOptions(), 3), checkpoint, options, SilentObserver())
+    checkpoint = load_named_checkpoint(tiny_checkpoint, Observer())
+    run = prepare_run(read_pair(*images, ReadOptions(), 3), checkpoint, options, Observer())
     whole, one = layers_of(run, tmp_path, 10_000)
     for widest in (64, 200, 333):
         cut, count = layers_of(run, tmp_path, widest)

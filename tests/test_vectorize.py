@@ -98,9 +98,9 @@ def test_each_piece_has_its_transition_its_size_and_its_mean_probability(tmp_pat
 
 
 def test_without_a_probability_the_confidence_is_not_known_and_the_user_is_told(tmp_path):
-    from lsafnet_cli.observer import SilentObserver
+    from lsafnet_cli.observer import Observer
 
-    path, observer = write_map(tmp_path / "map.tif", blobs(50, 50)), SilentObserver()
+    path, observer = write_map(tmp_path / "map.tif", blobs(50, 50)), Observer()
     _, columns = vectorize(path, observer=observer)
     assert np.isnan(columns["confidence"]).all()
     assert [notice.split(" is not there")[0] for notice in observer.notices] == [

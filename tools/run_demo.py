@@ -5,7 +5,8 @@ from pathlib import Path
 
 from lsafnet_cli import EvaluateOptions, evaluate_map
 from lsafnet_cli.prediction.demonstration import run_demonstration
-from lsafnet_cli.terminal.console import make_observer, show_report
+from lsafnet_cli.terminal.console import show_report
+from lsafnet_cli.terminal.progress import make_observer
 
 HERE = Path(__file__).parent
 DEMO = Path(os.path.relpath(HERE.parent / "demo"))

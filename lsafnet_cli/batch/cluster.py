@@ -24,7 +24,7 @@ POLL_SECONDS = 0.5
 RETRIES = 3  # of a task whose node or process is lost
 LEAST_FLYING = 16  # tasks that the cluster is given at once, so that one that grows with its load sees some
 TIMES_SLOTS = 2
-Listen = Callable[[int, Message], None]
+Listen = Callable[[Message], None]
 
 
 class RayWorkers:
@@ -102,7 +102,7 @@ class RayWorkers:
                 task, SceneRecord.of(task.spec, FAILED, error=text, exit_code=DeviceError.exit_code)
             )
         for message in said:
-            self._listen(0, message)
+            self._listen(message)
         assert isinstance(outcome, SceneOutcome)
         return outcome
 

@@ -1,12 +1,13 @@
 """The batch itself: plan, hand out, record, merge. One scene's failure never stops the others."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from lsafnet_cli.batch.backlog import Backlog
 from lsafnet_cli.batch.folder import TABLES, BatchFolder
@@ -21,54 +22,7 @@ from lsafnet_cli.batch.worker_devices import worker_devices
 from lsafnet_cli.batch.workers import WorkerPool
 from lsafnet_cli.checkpoints.choose import chosen_checkpoint
 from lsafnet_cli.errors import BATCH_EXIT_CODE, LsafnetError, one_line
-
-
-class BatchObserver(Protocol):
-    """Whoever watches a batch."""
-
-    def notice(self, text: str) -> None:
-        """Take one line that the user should read."""
-
-    def scene_notice(self, name: str, text: str) -> None:
-        """Take one line about one scene, which its report has as well."""
-
-    def begin(self, scenes: int, pixels: int) -> None:
-        """So many scenes of so many pixels are to be done."""
-
-    def advance(self, worker: int, name: str, pixels: int) -> None:
-        """A worker has computed so many more pixels of a scene."""
-
-    def scene_ended(self, record: SceneRecord, pixels: int) -> None:
-        """A scene of so many pixels has ended, well or not."""
-
-    def finish(self) -> None:
-        """Nothing more is done."""
-
-
-class SilentBatchObserver:
-    """An observer that keeps the notices and shows nothing."""
-
-    def __init__(self) -> None:
-        self.notices: list[str] = []
-
-    def notice(self, text: str) -> None:
-        """Keep the line."""
-        self.notices.append(text)
-
-    def scene_notice(self, name: str, text: str) -> None:
-        """Show nothing."""
-
-    def begin(self, scenes: int, pixels: int) -> None:
-        """Show nothing."""
-
-    def advance(self, worker: int, name: str, pixels: int) -> None:
-        """Show nothing."""
-
-    def scene_ended(self, record: SceneRecord, pixels: int) -> None:
-        """Show nothing."""
-
-    def finish(self) -> None:
-        """Show nothing."""
+from lsafnet_cli.observer import Observer, watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +60,7 @@ def run_batch(
     scenes: Sequence[SceneSpec],
     folder: str | Path,
     options: BatchOptions | None = None,
-    observer: BatchObserver | None = None,
+    observer: Observer | None = None,
     plan: BatchPlan | None = None,
 ) -> BatchReport:
     """Do what is missing, failed or changed among some scenes, and write the tables and merged files of all.
@@ -114,7 +68,7 @@ def run_batch(
     `plan` is what `plan_batch` returned for the same scenes, where that has been called. Raises a subclass of
     LsafnetError for what concerns the whole batch; what concerns one scene stands in its record.
     """
-    options, observer = options or BatchOptions(), observer or SilentBatchObserver()
+    options, observer = options or BatchOptions(), observer or Observer()
     plan = plan or plan_batch(scenes, Path(folder), options)
     home = BatchFolder(Path(folder))
     home.create()
@@ -139,7 +93,7 @@ class RunningBatch:
     """The records of a run, kept while outcomes come in."""
 
     def __init__(
-        self, plan: BatchPlan, folder: BatchFolder, options: BatchOptions, observer: BatchObserver
+        self, plan: BatchPlan, folder: BatchFolder, options: BatchOptions, observer: Observer
     ) -> None:
         self._plan, self._folder, self._options, self._observer = plan, folder, options, observer
         self._pixels = {scene.spec.name: scene.size.pixels for scene in plan.scenes}
@@ -159,6 +113,7 @@ class RunningBatch:
         self.tables = RecordTables(self._stem, about)
         self.done_now = 0
         self._said: set[str] = set()
+        self._told: Counter[str] = Counter()  # pixels, by scene
 
     def ordered(self) -> list[SceneRecord]:
         """Return the records in the order of the scenes."""
@@ -174,14 +129,11 @@ class RunningBatch:
         for scene in todo:
             if scene.state is not None:
                 observer.notice(f"{scene.spec.name} is done again: {', '.join(scene.reasons)}")
-        observer.begin(len(todo), self._plan.pixels)
-        try:
+        with watched(observer, "batch", self._plan.pixels, items=len(todo)):
             if todo:
                 backlog = Backlog(Task(scene.spec) for scene in todo)
                 with self._workers() as run:
                     self._follow(run(backlog), backlog)
-        finally:
-            observer.finish()
 
     @contextmanager
     def _workers(self) -> Iterator[Callable[[Backlog], Iterator[SceneOutcome]]]:
@@ -213,11 +165,23 @@ class RunningBatch:
         self._records[record.name] = record
         self._keep_lost(outcome.task.spec, record)
         self.done_now += not outcome.fresh
-        self._observer.scene_ended(record, self._pixels[record.name])
+        self._tell_end(record)
         try:
             self.tables.write_now_and_then(self.ordered())
         except LsafnetError as error:  # a full disk, say; it is tried again, and at the end it counts
             self._said_once(one_line(error))
+
+    def _tell_end(self, record: SceneRecord) -> None:
+        """Tell the observer how a scene ended; pixels that were there already count as done now."""
+        name = record.name
+        self._observer.advance(max(0, self._pixels[name] - self._told.pop(name, 0)), name)
+        if record.status == FAILED:
+            self._observer.notice(f"{name} failed: {record.error}")
+            self._observer.finish(name, status=FAILED, error=record.error, exit_code=record.exit_code)
+        else:
+            self._observer.finish(
+                name, f"done in {record.seconds} s", status=record.status, seconds=record.seconds
+            )
 
     def _keep_lost(self, spec: SceneSpec, record: SceneRecord) -> None:
         """Keep the record of a scene whose worker died before it could."""
@@ -231,10 +195,11 @@ class RunningBatch:
             self._said.add(text)
             self._observer.notice(text)
 
-    def _listen(self, worker: int, message: Message) -> None:
+    def _listen(self, message: Message) -> None:
         if isinstance(message, Advance):
-            self._observer.advance(worker, message.name, message.pixels)
+            self._told[message.name] += message.pixels
+            self._observer.advance(message.pixels, message.name)
         elif isinstance(message, Said) and message.name:
-            self._observer.scene_notice(message.name, message.text)
+            self._observer.notice(message.text, message.name)
         elif isinstance(message, Said):
             self._said_once(message.text)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 from lsafnet_cli.batch.folder import BatchFolder, SceneState, claim_files
 from lsafnet_cli.batch.messages import Advance, Message, Said, SceneOutcome, Task, WorkerSetup
@@ -18,7 +18,9 @@ from lsafnet_cli.batch.split_rows import agreed_store, band_rows, same_cut
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint, load_ensemble
 from lsafnet_cli.errors import CheckpointFileError, DeviceError, LsafnetError, OutputError, one_line
 from lsafnet_cli.files.fingerprints import Fingerprint
+from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import PredictOptions
+from lsafnet_cli.prediction.compute import MAP_STAGE
 from lsafnet_cli.prediction.pipeline import Prediction, open_prediction
 from lsafnet_cli.prediction.report import RunReport
 from lsafnet_cli.prediction.write import PartStore
@@ -224,28 +226,30 @@ def success(spec: SceneSpec, report: RunReport, seconds: float) -> SceneRecord:
     )
 
 
-class SceneObserver:
-    """Tells a batch what one of its scenes has to say."""
+class SceneObserver(Observer):
+    """Sends a batch's driver the notices and the progress of one scene."""
 
     def __init__(self, name: str, tell: Tell) -> None:
+        super().__init__()
         self._name, self._tell = name, tell
-        self._pixels, self._told_at = 0, 0.0
+        self._pixels, self._told_at, self._counting = 0, 0.0, False
 
-    def notice(self, text: str) -> None:
-        """Pass a line on."""
+    def notice(self, text: str, item: str = "") -> None:  # noqa: ARG002
+        """Send a line."""
         self._tell(Said(text, self._name))
 
-    def start(self, stage: str, total_px: int) -> None:
-        """Nothing to tell."""
+    def start(self, stage: str, total: int, unit: str = "px", **counts: int) -> None:  # noqa: ARG002
+        """Count the pixels of the map alone."""
+        self._counting = stage == MAP_STAGE
 
-    def advance(self, pixels: int) -> None:
-        """Tell how many pixels are done, now and then."""
-        self._pixels += pixels
+    def advance(self, amount: int, item: str = "", **facts: float) -> None:  # noqa: ARG002
+        """Send how many pixels are done, now and then."""
+        self._pixels += amount if self._counting else 0
         if time.monotonic() - self._told_at > TELLING_SECONDS:
             self.finish()
 
-    def finish(self) -> None:
-        """Tell what has not been told."""
+    def finish(self, item: str = "", text: str = "", **facts: Any) -> None:  # noqa: ARG002
+        """Send what has not been sent."""
         if self._pixels:
             self._tell(Advance(self._name, self._pixels))
         self._pixels, self._told_at = 0, time.monotonic()

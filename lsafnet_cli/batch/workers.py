@@ -20,7 +20,7 @@ from lsafnet_cli.errors import DeviceError
 
 POLL_SECONDS = 0.2
 MOST_FALSE_STARTS = 3  # workers in a row that die before they are ready
-Listen = Callable[[int, Message], None]
+Listen = Callable[[Message], None]
 
 
 class Worker:
@@ -75,7 +75,7 @@ class Worker:
 
 
 class WorkerPool:
-    """Runs tasks in worker processes; one that dies is replaced, and its scenes are begun once more, each alone."""
+    """Runs tasks in worker processes; one that dies is replaced, and its scenes are retried, each alone."""
 
     def __init__(self, setup: WorkerSetup, devices: list[str], listen: Listen) -> None:
         threads = threads_each(devices)
@@ -127,7 +127,7 @@ class WorkerPool:
             worker.tasks.remove(message.task)
             yield message
         else:
-            self._listen(worker.number, message)
+            self._listen(message)
 
     def _replace(self, worker: Worker, backlog: Backlog) -> Iterator[SceneOutcome]:
         fate, log = worker.fate(), worker.log
@@ -141,7 +141,7 @@ class WorkerPool:
             if task not in worker.begun:
                 backlog.add_first(task)
             elif task.attempt < most:
-                self._listen(worker.number, Said(f"its worker {fate}; it is begun once more", task.spec.name))
+                self._listen(Said(f"worker {fate}; retrying this scene", task.spec.name))
                 backlog.again(task)
             else:
                 yield SceneOutcome(task, self._lost(worker, task, fate))
@@ -150,7 +150,7 @@ class WorkerPool:
 
     def _lost(self, worker: Worker, task: Task, fate: str) -> SceneRecord:
         log = worker.log.relative_to(worker.setup.folder).as_posix() if worker.log.exists() else ""
-        text = f"its worker {fate}, {task.attempt} times; out of memory, or a damaged file?"
+        text = f"worker {fate}, {task.attempt} times; out of memory, or a damaged file?"
         return SceneRecord.of(task.spec, FAILED, error=text, exit_code=DeviceError.exit_code, log=log)
 
 

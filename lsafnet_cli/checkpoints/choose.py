@@ -11,7 +11,7 @@ from lsafnet.checkpoint.info import CheckpointError, CheckpointInfo, read_checkp
 from lsafnet_cli.errors import CheckpointFileError, InputError
 from lsafnet_cli.files.sources import refuse_what_is_no_file
 from lsafnet_cli.legend.classes import Legend, parse_color
-from lsafnet_cli.observer import Observer
+from lsafnet_cli.observer import LOG, Observer
 
 if TYPE_CHECKING:
     from lsafnet.checkpoint.files import Checkpoint
@@ -104,7 +104,9 @@ def load_named_checkpoint(path: Path | None, observer: Observer) -> NamedCheckpo
             f"no --checkpoint given: using the small one shipped inside, trained on {checkpoint.info.trained_on}; "
             "it is good for a first look at sharp aerial images in colour, and errs much on places unlike those"
         )
-    return NamedCheckpoint(chosen.name, sha256_of(chosen), checkpoint)
+    named = NamedCheckpoint(chosen.name, sha256_of(chosen), checkpoint)
+    LOG.debug("checkpoint %s, sha256 %s", chosen, named.sha256)
+    return named
 
 
 def load_ensemble(path: Path | None, others: tuple[Path, ...], observer: Observer) -> NamedCheckpoint:

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lsafnet_cli.commands.options import DEVICE, FILES, OUTPUT, JsonOpt, OverwriteOpt, QuietOpt
+from lsafnet_cli.commands.options import (
+    DEVICE,
+    FILES,
+    OUTPUT,
+    JsonOpt,
+    OverwriteOpt,
+    ProgressFormat,
+    ProgressOpt,
+    QuietOpt,
+    VerboseOpt,
+)
 from lsafnet_cli.commands.predict import parse_names
 from lsafnet_cli.commands.predict_options import with_predict_options
 
@@ -66,9 +76,6 @@ PagesOpt = Annotated[
     ),
 ]
 FailFastOpt = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first scene that fails.")]
-VerboseOpt = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Say what each scene has to say.", rich_help_panel=OUTPUT)
-]
 DevicesOpt = Annotated[
     str,
     typer.Option(
@@ -124,7 +131,8 @@ def batch(
     overwrite: OverwriteOpt = False,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
-    verbose: VerboseOpt = False,
+    verbose: VerboseOpt = 0,
+    progress: ProgressOpt = ProgressFormat.AUTO,
     *,
     predict_options: "PredictOptions",
 ) -> None:
@@ -133,9 +141,10 @@ def batch(
 
     from lsafnet_cli.batch.options import BatchOptions
     from lsafnet_cli.batch.shards import Shard
-    from lsafnet_cli.terminal.batch import make_batch_observer, show_batch
+    from lsafnet_cli.terminal.batch import show_batch
+    from lsafnet_cli.terminal.progress import make_observer
 
-    observer = make_batch_observer(quiet, verbose)
+    observer = make_observer(quiet, progress, verbose)
     if collect is not None:
         from lsafnet_cli.batch.collect import collect_batch
 

@@ -27,7 +27,7 @@ def check(
     from lsafnet_cli.data_sets.check import check_data_set
     from lsafnet_cli.data_sets.opening import open_data_set
     from lsafnet_cli.errors import InputError
-    from lsafnet_cli.terminal.console import make_observer
+    from lsafnet_cli.terminal.progress import make_observer
     from lsafnet_cli.terminal.training import show_data_set
 
     facts = check_data_set(open_data_set(dataset), make_observer(quiet))

@@ -15,6 +15,7 @@ def demo(
 ) -> None:
     """Write the made sample pair into a folder and map its changes: map, polygons, a picture and a page."""
     from lsafnet_cli.prediction.demonstration import run_demonstration
-    from lsafnet_cli.terminal.console import make_observer, show_report
+    from lsafnet_cli.terminal.console import show_report
+    from lsafnet_cli.terminal.progress import make_observer
 
     show_report(run_demonstration(folder, overwrite, make_observer(quiet)), as_json=False)

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 SCORES = "Scores"
 NOT_OF_MAPS = (  # options of predict that say nothing about a map's pixels, or that a data set settles
-    "checkpoint", "polygons", "also", "overwrite", "resume", "as_json", "quiet", "verbose", "grid", "resolution",
-    "coregister", "aoi", "min_area", "simplify", "smooth", "dissolve", "classes", "before_date", "after_date",
+    "checkpoint", "polygons", "also", "overwrite", "resume", "as_json", "quiet", "verbose", "progress", "grid",
+    "resolution", "coregister", "aoi", "min_area", "simplify", "smooth", "dissolve", "classes", "before_date",
+    "after_date",
 )  # fmt: skip
 
 
@@ -109,8 +110,8 @@ def evaluate(
     from lsafnet_cli.evaluation.confusion_plot import plot_confusion
     from lsafnet_cli.evaluation.options import EvaluateOptions
     from lsafnet_cli.maps.plots import check_plot
-    from lsafnet_cli.terminal.console import make_observer
     from lsafnet_cli.terminal.numbers import show_evaluation
+    from lsafnet_cli.terminal.progress import make_observer
 
     options = EvaluateOptions(boundary, unit, bootstrap, seed)
     if plot is not None:

@@ -1,11 +1,22 @@
 """Options that several commands share."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 FILES, TILES, DEVICE, OUTPUT = "Images", "Tiles", "Device", "Output"
+
+
+class ProgressFormat(StrEnum):
+    """How progress is shown."""
+
+    AUTO = "auto"
+    BAR = "bar"
+    JSON = "json"
+    NONE = "none"
+
 
 BeforeArg = Annotated[str, typer.Argument(metavar="BEFORE", help="Image of the earlier date.")]
 AfterArg = Annotated[str, typer.Argument(metavar="AFTER", help="Image of the later date.")]
@@ -20,6 +31,21 @@ JsonOpt = Annotated[bool, typer.Option("--json", help="Print the report as JSON.
 OverwriteOpt = Annotated[bool, typer.Option(help="Replace outputs that exist.", rich_help_panel=OUTPUT)]
 QuietOpt = Annotated[
     bool, typer.Option("--quiet", "-q", help="No notices, no progress.", rich_help_panel=OUTPUT)
+]
+VerboseOpt = Annotated[
+    int,
+    typer.Option(
+        "--verbose", "-v", count=True, rich_help_panel=OUTPUT,
+        help="Say more: how long each stage took, and in a batch what concerns single scenes. -vv: debug lines too, "
+        "and the traceback of an error.",
+    ),
+]  # fmt: skip
+ProgressOpt = Annotated[
+    ProgressFormat,
+    typer.Option(
+        rich_help_panel=OUTPUT,
+        help="Progress on stderr: auto (a bar in a terminal), bar, json (a line for each event) or none.",
+    ),
 ]
 BandsOpt = Annotated[
     str | None,

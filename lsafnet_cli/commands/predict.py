@@ -17,9 +17,12 @@ from lsafnet_cli.commands.options import (
     GridOpt,
     JsonOpt,
     OverwriteOpt,
+    ProgressFormat,
+    ProgressOpt,
     QuietOpt,
     ResolutionOpt,
     StretchOpt,
+    VerboseOpt,
     parse_bands,
 )
 from lsafnet_cli.commands.polygons import (
@@ -70,9 +73,6 @@ AlsoOpt = Annotated[
         help="Further files beside the map, by comma: from, to, before, after, probability, quicklook, report, stac.",
         rich_help_panel=OUTPUT,
     ),
-]
-VerboseOpt = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Say how long each stage took.", rich_help_panel=OUTPUT)
 ]
 CoregisterOpt = Annotated[
     bool,
@@ -132,7 +132,8 @@ def predict(
     resume: ResumeOpt = True,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
-    verbose: VerboseOpt = False,
+    verbose: VerboseOpt = 0,
+    progress: ProgressOpt = ProgressFormat.AUTO,
     bands: BandsOpt = None,
     stretch: StretchOpt = "auto",
     grid: GridOpt = "before",
@@ -163,10 +164,11 @@ def predict(
     from lsafnet_cli.prediction.pipeline import (
         predict_change,  # here, so that wrong options do not wait for torch
     )
-    from lsafnet_cli.terminal.console import make_observer, show_report
+    from lsafnet_cli.terminal.console import show_report
+    from lsafnet_cli.terminal.progress import make_observer
 
-    report = predict_change(before, after, output, options, make_observer(quiet))
-    show_report(report, as_json, verbose)
+    report = predict_change(before, after, output, options, make_observer(quiet, progress, verbose))
+    show_report(report, as_json, verbose > 0)
 
 
 def make_predict_options(given: Mapping[str, Any]) -> "PredictOptions":

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from lsafnet_cli.commands.options import JsonOpt, OverwriteOpt
+from lsafnet_cli.commands.options import (
+    JsonOpt,
+    OverwriteOpt,
+    ProgressFormat,
+    ProgressOpt,
+    QuietOpt,
+    VerboseOpt,
+)
 
 MapArg = Annotated[str, typer.Argument(metavar="MAP.tif", help="A change map of lsafnet.")]
 BeforeOpt = Annotated[str | None, typer.Option(help="Image of the earlier date, to show under the map.")]
@@ -40,10 +47,15 @@ def report(
     polygons: PolygonsOpt = None,
     overwrite: OverwriteOpt = False,
     as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = 0,
+    progress: ProgressOpt = ProgressFormat.AUTO,
 ) -> None:
     """Write one HTML page of a change map that opens offline: both dates, the changes, their areas."""
     from lsafnet_cli.report_page.page import PageOptions, write_report_page
     from lsafnet_cli.terminal.console import show_page
+    from lsafnet_cli.terminal.progress import make_observer
 
     options = PageOptions(title, max_mb, cards, probability, polygons)
-    show_page(write_report_page(change_map, output, before, after, options, overwrite), as_json)
+    observer = make_observer(quiet, progress, verbose)
+    show_page(write_report_page(change_map, output, before, after, options, overwrite, observer), as_json)

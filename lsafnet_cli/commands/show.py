@@ -12,7 +12,7 @@ ForceOpt = Annotated[bool, typer.Option("--force", help="Draw even where stdout 
 def show(change_map: MapArg, force: ForceOpt = False) -> None:
     """Draw a change map in the terminal, with a legend in hectares below it."""
     from lsafnet_cli.maps.small_map import read_small_map
-    from lsafnet_cli.terminal.console import make_observer
+    from lsafnet_cli.terminal.progress import make_observer
     from lsafnet_cli.terminal.small_map import picture_shape, show_small_map
 
     room = picture_shape(force)

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lsafnet_cli.commands.options import DEVICE, OUTPUT, JsonOpt, OverwriteOpt, QuietOpt
+from lsafnet_cli.commands.options import (
+    DEVICE,
+    OUTPUT,
+    JsonOpt,
+    OverwriteOpt,
+    ProgressFormat,
+    ProgressOpt,
+    QuietOpt,
+    VerboseOpt,
+)
 
 if TYPE_CHECKING:
     from lsafnet_cli.training.options import TrainOptions
@@ -147,13 +156,17 @@ def train(
     overwrite: OverwriteOpt = False,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
+    verbose: VerboseOpt = 0,
+    progress: ProgressOpt = ProgressFormat.AUTO,
 ) -> None:
     """Train a network on labelled pairs, or on images with labels of one date, and keep the best checkpoint."""
     options = make_train_options(locals())
-    from lsafnet_cli.terminal.training import make_training_observer, show_training
+    from lsafnet_cli.terminal.progress import make_observer
+    from lsafnet_cli.terminal.training import show_training
     from lsafnet_cli.training.run import train_network  # here, so that wrong options do not wait for torch
 
-    show_training(train_network(dataset, output, options, make_training_observer(quiet)), as_json)
+    observer = make_observer(quiet, progress, verbose, details=True)
+    show_training(train_network(dataset, output, options, observer), as_json)
 
 
 def make_train_options(given: Mapping[str, Any]) -> "TrainOptions":

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from lsafnet_cli.commands.options import JsonOpt, OverwriteOpt, QuietOpt
+from lsafnet_cli.commands.options import (
+    JsonOpt,
+    OverwriteOpt,
+    ProgressFormat,
+    ProgressOpt,
+    QuietOpt,
+    VerboseOpt,
+)
 from lsafnet_cli.commands.polygons import (
     AfterDateOpt,
     BeforeDateOpt,
@@ -47,11 +54,15 @@ def vectorize(
     overwrite: OverwriteOpt = False,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
+    verbose: VerboseOpt = 0,
+    progress: ProgressOpt = ProgressFormat.AUTO,
 ) -> None:
     """Write the polygons of a change map."""
     from lsafnet_cli.polygons.vectorization import vectorize_changes
-    from lsafnet_cli.terminal.console import make_observer, show_polygon_report
+    from lsafnet_cli.terminal.console import show_polygon_report
+    from lsafnet_cli.terminal.progress import make_observer
 
     options = make_polygon_options(min_area, simplify, smooth, dissolve, classes, (before_date, after_date))
-    report = vectorize_changes(changes, outputs, options, probability, overwrite, make_observer(quiet))
+    observer = make_observer(quiet, progress, verbose)
+    report = vectorize_changes(changes, outputs, options, probability, overwrite, observer)
     show_polygon_report(report, as_json)

@@ -13,7 +13,7 @@ from lsafnet_cli.data_sets.pairs import LabelledImage, LabelledPair
 from lsafnet_cli.errors import LsafnetError
 from lsafnet_cli.geometry.arrays import BoolArray, FloatArray, IntArray
 from lsafnet_cli.geometry.row_bands import row_windows
-from lsafnet_cli.observer import Observer
+from lsafnet_cli.observer import Observer, watched
 
 
 class BandSums:
@@ -121,15 +121,14 @@ def _split_dict(facts: SplitFacts, classes: tuple[str, ...]) -> dict[str, Any]:
 def check_data_set(data_set: DataSet, observer: Observer) -> DataSetFacts:
     """Read every pixel of a data set once and say what it holds. Files that cannot be read are listed, not raised."""
     total = sum(map(len, data_set.splits.values()))
-    observer.start("check", total)
     sums = BandSums(), BandSums()
     found: dict[str, SplitFacts] = {}
-    for number, (name, items) in enumerate(data_set.splits.items()):
-        facts = found[name] = SplitFacts(items=len(items))
-        for item in items:
-            _check_item(item, facts, len(data_set.classes), sums if number == 0 else None)
-            observer.advance(1)
-    observer.finish()
+    with watched(observer, "check", total, "images"):
+        for number, (name, items) in enumerate(data_set.splits.items()):
+            facts = found[name] = SplitFacts(items=len(items))
+            for item in items:
+                _check_item(item, facts, len(data_set.classes), sums if number == 0 else None)
+                observer.advance(1)
     return DataSetFacts(
         folder=str(data_set.folder),
         layout=data_set.layout.name,

@@ -14,7 +14,7 @@ from lsafnet_cli.errors import (
     OptionError,
     OutputError,
 )
-from lsafnet_cli.observer import SilentObserver
+from lsafnet_cli.observer import Observer
 
 if TYPE_CHECKING:
     from lsafnet_cli.checkpoints.choose import NamedCheckpoint
@@ -97,7 +97,7 @@ def examine(checkpoint: Path | None = None, seconds: float = 10.0) -> Diagnosis:
 
 def _load(checkpoint: Path | None) -> "tuple[NamedCheckpoint | None, LsafnetError | None]":
     try:
-        return load_named_checkpoint(checkpoint, SilentObserver()), None
+        return load_named_checkpoint(checkpoint, Observer()), None
     except CheckpointFileError as error:
         return None, error
 

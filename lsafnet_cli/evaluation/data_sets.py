@@ -21,10 +21,9 @@ from lsafnet_cli.evaluation.scoring import Resamples, differences, interval_noti
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.files.sources import patience
 from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.observer import Observer, SilentObserver
+from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import OutputOptions, PolygonOptions, PredictOptions
 from lsafnet_cli.prediction.pipeline import open_prediction
-from lsafnet_cli.scenes.notices import Notebook
 from lsafnet_cli.system.devices import choose_device
 from lsafnet_cli.system.heap import memory_errors
 
@@ -32,15 +31,15 @@ MOST_NOTICES = 5  # of all images of a data set, which often say the same
 TOLD = ("threshold", "tile_px", "overlap_px", "blend", "bands", "precision", "tta")
 
 
-class _ImageObserver(SilentObserver):
-    """Passes on what images have to say: each line once, under the first image's name, and only the first few."""
+class ImageObserver(Observer):
+    """Passes on what images give notice of: each line once, under the first image's name, and only the first few."""
 
     def __init__(self, observer: Observer) -> None:
         super().__init__()
         self._observer = observer
         self.image = ""
 
-    def notice(self, text: str) -> None:
+    def notice(self, text: str, item: str = "") -> None:  # noqa: ARG002
         """Keep the line, and pass it on where it is one of the first."""
         if text not in self.notices:
             self.notices.append(text)
@@ -68,7 +67,7 @@ def evaluate_data_set(
     CheckpointFileError, before anything is computed, for a checkpoint whose classes are not the data set's,
     InputError for files that cannot be read, and whatever `predict_change` raises.
     """
-    options, notes = options or EvaluateOptions(), Notebook(observer or SilentObserver())
+    options, notes = options or EvaluateOptions(), Observer(observer)
     data_set = open_data_set(Path(folder))
     pairs = data_set.split(split)
     loaded = [load_named_checkpoint(Path(path) if path else None, notes) for path in checkpoints]
@@ -110,11 +109,11 @@ def _score_all(
     pairs: Sequence[LabelledPair],
     predict: PredictOptions,
     options: EvaluateOptions,
-    notes: Notebook,
+    notes: Observer,
 ) -> Iterator[CheckpointEvaluation]:
     """Yield the scores of each checkpoint, compared with the first one's."""
     first: tuple[ChangeScores, Resamples | None] | None = None
-    images = _ImageObserver(notes)
+    images = ImageObserver(notes)
     for checkpoint in loaded:
         tally = PairCounts.start(checkpoint.legend, options, choose_device(predict.device).torch_device)
         with rasterio.Env(**patience()), memory_errors():
@@ -134,20 +133,17 @@ def _count_pairs(
     pairs: Sequence[LabelledPair],
     predict: PredictOptions,
     tally: PairCounts,
-    notes: Notebook,
-    images: _ImageObserver,
+    notes: Observer,
+    images: ImageObserver,
 ) -> dict[str, Any]:
     """Map pairs and count their maps; return how the maps were made."""
     sizes = [_pixels_of(pair.before) for pair in pairs]
-    notes.start(f"{STAGE} {checkpoint.name}", sum(sizes))
-    try:
+    with watched(notes, f"{STAGE} {checkpoint.name}", sum(sizes)):
         for number, pair in enumerate(pairs):
             images.image = pair.name
             with mapped(pair, checkpoint, predict, images) as (change_map, told):
-                count_map(MapPart.whole(*change_map, number), pair.labels, tally, SilentObserver())
+                count_map(MapPart.whole(*change_map, number), pair.labels, tally, Observer())
             notes.advance(sizes[number])
-    finally:
-        notes.finish()
     return told
 
 

@@ -21,10 +21,9 @@ from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend, hex_color
 from lsafnet_cli.maps.summarize import refuse_layer
 from lsafnet_cli.maps.table import read_legend
-from lsafnet_cli.observer import Observer, SilentObserver
+from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import DeviceOptions
 from lsafnet_cli.scenes.align import window_within
-from lsafnet_cli.scenes.notices import Notebook
 from lsafnet_cli.system.devices import choose_device
 from lsafnet_cli.system.heap import memory_errors
 
@@ -47,7 +46,7 @@ def evaluate_map(
     unchanged). Memory does not follow the map's size. Raises OptionError, InputError for files that cannot be
     read and classes that are none, NoOverlapError, and PairError where a reference has another legend.
     """
-    options, notes = options or EvaluateOptions(), Notebook(observer or SilentObserver())
+    options, notes = options or EvaluateOptions(), Observer(observer)
     paths = tuple(str(path) for path in references)
     kind = _kind_of(paths, labels)
     torch_device = choose_device(DeviceOptions(device)).torch_device
@@ -56,11 +55,8 @@ def evaluate_map(
         reference = _reference_labels(paths, kind, legend, str(change_map))
         part = _scored_part(str(change_map), grid, paths, options.unit_px, notes)
         tally = PairCounts.start(legend, options, torch_device)
-        notes.start(STAGE, int(part.window.width) * int(part.window.height))
-        try:
+        with watched(notes, STAGE, int(part.window.width) * int(part.window.height)):
             count_map(part, reference, tally, notes)
-        finally:
-            notes.finish()
     refuse_nothing(tally, str(change_map), paths)
     size = f"of {part.unit_px} pixels"
     tell(notes, interval_notice(tally, f"square {size}", f"squares {size}"))

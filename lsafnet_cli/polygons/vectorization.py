@@ -14,7 +14,7 @@ from lsafnet_cli.files.publishing import WorkFolder, output_errors, publish
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.maps.table import read_legend
-from lsafnet_cli.observer import Observer, SilentObserver
+from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import PolygonOptions, check_polygon_name
 from lsafnet_cli.polygons.vectorize import ChangeMap, vectorize_map
 from lsafnet_cli.polygons.wishes import wanted_codes
@@ -56,10 +56,10 @@ def vectorize_changes(
         check_path(path, inputs, overwrite)
     if len({path.name for path in outputs}) < len(outputs):
         raise OptionError("--output: two outputs have one name")
-    options = options or PolygonOptions()
+    options, observer = options or PolygonOptions(), observer or Observer()
     change_map, pixel_count = open_change_map(changes, probability, options)
     if change_map.probability is None:
-        (observer or SilentObserver()).notice(
+        observer.notice(
             f"{layer_path(Path(changes), 'probability')} is not there: the polygons have no confidence"
         )
     store = WorkFolder(outputs[0])
@@ -67,8 +67,10 @@ def vectorize_changes(
     with locked(store.folder):
         try:
             targets = [store.path(path.name) for path in outputs]
-            with open_raster(changes), vectorizing(change_map, targets, options, pixel_count) as wait:
-                count = wait()
+            with watched(observer, "vectorize", pixel_count), open_raster(changes):
+                with vectorizing(change_map, targets, options, pixel_count) as wait:
+                    count = wait()
+                observer.advance(pixel_count)
             publish_polygons(store, outputs)
         finally:
             store.remove()

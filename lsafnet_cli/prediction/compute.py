@@ -1,14 +1,13 @@
 """The pixels of a run: reading, inferring, stitching and writing, all at the same time."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from functools import cached_property
 
 from rasterio.windows import Window
 
 from lsafnet_cli.files.layers import CODES
-from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.observer import Observer
+from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.prediction.infer import Scorer, infer_tiles, make_batches
 from lsafnet_cli.prediction.plan import RunPlan
 from lsafnet_cli.prediction.shifts import ShiftSampler
@@ -22,6 +21,7 @@ from lsafnet_cli.system.heap import FreedMemory
 
 BATCHES_AHEAD = 2
 PATCHES_WAITING = 8
+MAP_STAGE = "map"  # what an observer is told, and `seconds` of the report
 
 
 def compute_parts(
@@ -33,7 +33,7 @@ def compute_parts(
     """
     top, end = rows or (0, run.layout.end_row)
     grid = run.pair.grid if rows is None else run.pair.grid.cut(Window(0, top, run.plan.width, end - top))
-    with run.timed("map"), watched(observer, "map", grid), FreedMemory() as freed:
+    with run.timed(MAP_STAGE), watched(observer, MAP_STAGE, grid.pixel_count), FreedMemory() as freed:
         work = Computation(run, store, observer, freed)
         for swath in run.swaths:
             done = run.layout.finished_rows(store, (CODES, *run.decision.layers), swath.owned, top)
@@ -87,13 +87,3 @@ class Computation:
                 self._observer.advance(patch.pixel_count)
                 self._freed.used_once()
         writer.write_until(end)
-
-
-@contextmanager
-def watched(observer: Observer, stage: str, grid: Grid) -> Iterator[None]:
-    """Tell the observer that a stage over the whole grid begins and ends."""
-    observer.start(stage, grid.pixel_count)
-    try:
-        yield
-    finally:
-        observer.finish()

@@ -12,14 +12,14 @@ from lsafnet_cli.files.fingerprints import differences, read_fingerprint, write_
 from lsafnet_cli.files.outputs import OutputPaths
 from lsafnet_cli.files.publishing import output_errors
 from lsafnet_cli.files.sources import patience
-from lsafnet_cli.observer import Observer, SilentObserver
+from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import PredictOptions
 from lsafnet_cli.prediction.compute import compute_parts
 from lsafnet_cli.prediction.deliver import make_report, write_outputs
 from lsafnet_cli.prediction.plan import RunPlan, prepare_run
 from lsafnet_cli.prediction.report import RunReport
 from lsafnet_cli.prediction.write import PartStore
-from lsafnet_cli.scenes.notices import Notebook, answer_notices, registration_notices
+from lsafnet_cli.scenes.notices import answer_notices, registration_notices
 from lsafnet_cli.scenes.read import read_pair
 from lsafnet_cli.system.heap import memory_errors
 from lsafnet_cli.system.locks import locked
@@ -38,7 +38,7 @@ def predict_change(
     user can mend. Rows that are finished by then are kept beside the output, and the same call goes on from
     there; where there are none, nothing is left behind.
     """
-    options, observer = options or PredictOptions(), observer or SilentObserver()
+    options, observer = options or PredictOptions(), observer or Observer()
     prediction = open_prediction((before, after), Path(output), options, observer)
     with prediction.work_folder() as store:
         prediction.compute(store)
@@ -51,7 +51,7 @@ class Prediction:
 
     run: RunPlan
     paths: OutputPaths
-    notes: Notebook
+    notes: Observer
 
     def work_folder(self) -> AbstractContextManager[PartStore]:
         """Give the folder for its parts; see `work_folder`."""
@@ -70,8 +70,10 @@ class Prediction:
 
     def write(self, store: PartStore) -> RunReport:
         """Make the files from the parts."""
-        with self._surroundings():
+        pixel_count = self.run.mapped.grid.pixel_count
+        with self._surroundings(), watched(self.notes, "write", pixel_count):
             made = write_outputs(self.run, store, self.paths)
+            self.notes.advance(pixel_count)
         for text in answer_notices(made.table.valid_pixels, made.unanswered):
             self.notes.notice(text)
         return make_report(self.run, self.paths, self.notes.notices, made.table, made.polygon_count)
@@ -85,7 +87,7 @@ def open_prediction(
     checkpoint: NamedCheckpoint | None = None,
 ) -> Prediction:
     """Open two images and decide everything else; a checkpoint that is loaded already takes the options' place."""
-    notes = Notebook(observer)
+    notes = Observer(observer)
     paths = OutputPaths.of(output, options.output)
     others = (options.read.aoi, options.checkpoint, *options.ensemble)
     paths.check(tuple(str(name) for name in (*pair, *others) if name), options.output.overwrite)

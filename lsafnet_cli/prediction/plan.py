@@ -12,7 +12,7 @@ from lsafnet_cli.checkpoints.choose import NamedCheckpoint
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.files.provenance import Provenance
 from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.observer import Observer
+from lsafnet_cli.observer import LOG, Observer
 from lsafnet_cli.options import LAYERS, GridOptions, PredictOptions
 from lsafnet_cli.polygons.wishes import wanted_codes
 from lsafnet_cli.prediction.memory import MemoryPlan, plan_memory
@@ -100,6 +100,7 @@ class RunPlan:
         start = time.perf_counter()
         yield
         self.seconds[stage] = round(time.perf_counter() - start, 3)
+        LOG.debug("%s took %.3f s", stage, self.seconds[stage])
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what decides the parts of this run, under the names that a user knows."""
@@ -139,6 +140,9 @@ def prepare_run(
     region = Region.of(aligned, plan_tiles(aligned.grid, checkpoint.tile_px, options.tile), area)
     decision = Decision(checkpoint.legend, options.threshold, layers_to_compute(options))
     device = choose_device(options.device)
+    LOG.debug(
+        "%s; %d tiles of %d pixels on %s", device, len(region.plan), region.plan.size, aligned.grid.shape
+    )
     return RunPlan(
         region=region,
         checkpoint=checkpoint,

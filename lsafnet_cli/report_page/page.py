@@ -4,6 +4,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -17,11 +18,12 @@ from lsafnet_cli.files.publishing import WorkFolder, output_errors, publish
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.maps.summarize import summarize_map
 from lsafnet_cli.maps.table import ChangeTable
+from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import PolygonOptions, ReadOptions
 from lsafnet_cli.polygons.vectorization import open_change_map
 from lsafnet_cli.report_page.cards import Cards, cards_of_map, cards_of_polygons
 from lsafnet_cli.report_page.content import PageContent, page_data
-from lsafnet_cli.report_page.painted_rows import CACHE_BYTES, read_bands
+from lsafnet_cli.report_page.painted_rows import CACHE_BYTES, PaintedRows, read_bands
 from lsafnet_cli.report_page.pyramid import TilePyramid, build_pyramid
 from lsafnet_cli.report_page.template import fill_template, kept_text
 from lsafnet_cli.scenes.align import AlignedImage, shared_window, whole_pixel_offset
@@ -71,7 +73,7 @@ class PageReport:
 
 def write_report_page(
     change_map: str | Path, output: str | Path, before: str | None = None, after: str | None = None,
-    options: PageOptions | None = None, overwrite: bool = False,
+    options: PageOptions | None = None, overwrite: bool = False, observer: Observer | None = None,
 ) -> PageReport:  # fmt: skip
     """Write a change map as one HTML file of at most `options.max_mb` megabytes that opens offline.
 
@@ -92,7 +94,7 @@ def write_report_page(
     store = WorkFolder(target)
     store.create()
     try:
-        made = write_page(store.path(target.name), content, default_title(map_path), options)
+        made = write_page(store.path(target.name), content, default_title(map_path), options, observer)
         publish(store, [target])
     finally:
         store.remove()
@@ -104,12 +106,14 @@ def default_title(change_map: str | Path) -> str:
     return f"Change map {Path(change_map).name}"
 
 
-def write_page(target: Path, content: PageContent, title: str, options: PageOptions) -> PageReport:
+def write_page(
+    target: Path, content: PageContent, title: str, options: PageOptions, observer: Observer | None = None
+) -> PageReport:
     """Write a page under the name it is given, whatever is there. Raises OptionError where nothing fits."""
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
         page = _Page(options.title or title, page_data(content, find_cards(content, options)))
     room = int(options.max_mb * 1e6) - page.size_bytes
-    pyramid = _pyramid(content, room)
+    pyramid = _pyramid(content, room, observer or Observer())
     shape = content.grid.shape
     page.data["levels"] = pyramid.levels
     with output_errors(target), target.open("w", encoding="utf-8", newline="\n") as file:
@@ -125,12 +129,16 @@ def find_cards(content: PageContent, options: PageOptions) -> Cards:
     return cards_of_map(content.map_path, content.legend, content.probability, options.cards)
 
 
-def _pyramid(content: PageContent, room: int) -> TilePyramid:
-    bands = run_ahead(read_bands(content.map_path, content.pair, content.probability), 1)
-    try:
-        return build_pyramid(bands, content.grid.shape, content.legend.nodata, room)
-    finally:
-        bands.close()
+def _pyramid(content: PageContent, room: int, observer: Observer) -> TilePyramid:
+    rows_ahead = run_ahead(read_bands(content.map_path, content.pair, content.probability), 1)
+    with watched(observer, "report", content.grid.pixel_count), closing(rows_ahead):
+        return build_pyramid(_told(rows_ahead, observer), content.grid.shape, content.legend.nodata, room)
+
+
+def _told(rows: Iterable[PaintedRows], observer: Observer) -> Iterator[PaintedRows]:
+    for painted in rows:
+        yield painted
+        observer.advance(painted.codes.size)
 
 
 def _on_grid(grid: Grid, before: str, after: str, map_path: str) -> tuple[AlignedImage, AlignedImage]:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import GridOptions
 from lsafnet_cli.scenes.align import AlignedPair, pixel_size_m
 from lsafnet_cli.scenes.aoi import AreaOfInterest
@@ -15,20 +14,6 @@ from lsafnet_cli.scenes.registration import Registration
 from lsafnet_cli.scenes.stretch import Sample, Stretch
 
 TOLERABLE_SHIFT_PX = 1.0
-
-
-class Notebook:
-    """Passes on what an observer is told, and keeps the notices for the report."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
-        self.notices: list[str] = []
-        self.start, self.advance, self.finish = observer.start, observer.advance, observer.finish
-
-    def notice(self, text: str) -> None:
-        """Keep a notice and pass it on."""
-        self.notices.append(text)
-        self._observer.notice(text)
 
 
 def grid_notices(pair: ScenePair, aligned: AlignedPair, options: GridOptions) -> Iterator[str]:

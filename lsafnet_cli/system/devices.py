@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from lsafnet_cli.errors import DeviceError
+from lsafnet_cli.observer import LOG
 from lsafnet_cli.options import DeviceOptions
 
 LARGEST_CPU_BATCH_PX = 512 * 512  # beyond it a processor gains nothing and its caches lose
@@ -130,6 +131,7 @@ class BatchSize:
 
     def _settle(self, size: int) -> None:
         self.size, self.tuning = size, False
+        LOG.debug("batches of %d tiles of %d pixels", size, self._tile_px)
 
     def ran_out_of_memory(self, tiles: int) -> None:
         """Halve the size that `tiles` was too many for. Raises DeviceError where one tile is too much."""

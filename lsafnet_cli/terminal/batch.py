@@ -1,86 +1,19 @@
-"""How a batch is shown: its bars, its plan, its end."""
+"""How a batch is shown: its plan, its end."""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
-from tqdm import tqdm
 
-from lsafnet_cli.terminal.console import BAR_FORMAT, show_json
+from lsafnet_cli.terminal.console import show_json
 
 if TYPE_CHECKING:
-    from lsafnet_cli.batch.driver import BatchObserver, BatchReport
+    from lsafnet_cli.batch.driver import BatchReport
     from lsafnet_cli.batch.pairing import Pairing
     from lsafnet_cli.batch.plan import BatchPlan
-    from lsafnet_cli.batch.records import SceneRecord
-
-
-class TerminalBatchObserver:
-    """Shows a bar over all scenes, and under it what each worker is at, on stderr; without a terminal, lines."""
-
-    def __init__(self, verbose: bool) -> None:
-        self._verbose = verbose
-        self._bars: dict[int, Any] = {}  # the overall one is number 0
-        self._told: dict[str, int] = {}
-        self._scenes = self._ended = self._failed = 0
-
-    def notice(self, text: str) -> None:
-        """Print one line, above the bars where there are any."""
-        tqdm.write(f"note: {text}", file=sys.stderr)
-
-    def scene_notice(self, name: str, text: str) -> None:
-        """Print one line about a scene, if wished."""
-        if self._verbose:
-            self.notice(f"{name}: {text}")
-
-    def begin(self, scenes: int, pixels: int) -> None:
-        """Begin the overall bar."""
-        self._scenes = scenes
-        self._bars[0] = self._bar(0, f"0/{scenes} scenes", pixels)
-
-    def advance(self, worker: int, name: str, pixels: int) -> None:
-        """Move the overall bar on and say what a worker is at."""
-        self._told[name] = self._told.get(name, 0) + pixels
-        self._bars[0].update(pixels)
-        if worker not in self._bars:
-            self._bars[worker] = self._bar(worker, "", None)
-        self._bars[worker].set_description_str(f"worker {worker}: {name}, {self._told[name]:,} px")
-
-    def scene_ended(self, record: SceneRecord, pixels: int) -> None:
-        """Count a scene; name it where it failed."""
-        self._ended += 1
-        self._bars[0].update(max(0, pixels - self._told.pop(record.name, 0)))
-        failed = record.status == "failed"
-        self._failed += failed
-        self._bars[0].set_description_str(
-            f"{self._ended}/{self._scenes} scenes" + (f", {self._failed} failed" if self._failed else "")
-        )
-        if failed:
-            self.notice(f"{record.name} failed: {record.error}")
-        elif self._verbose:
-            self.notice(f"{record.name} is done ({record.seconds} s)")
-
-    def finish(self) -> None:
-        """End the bars."""
-        for bar in self._bars.values():
-            bar.close()
-
-    @staticmethod
-    def _bar(position: int, text: str, total: int | None) -> Any:
-        form = BAR_FORMAT if total is not None else "{desc}"
-        return tqdm(desc=text, total=total, unit="px", unit_scale=True, disable=None, file=sys.stderr,
-                    bar_format=form, position=position, leave=position == 0)  # fmt: skip
-
-
-def make_batch_observer(quiet: bool, verbose: bool) -> BatchObserver:
-    """Return an observer that shows notices and progress, or nothing."""
-    from lsafnet_cli.batch.driver import SilentBatchObserver
-
-    return SilentBatchObserver() if quiet else TerminalBatchObserver(verbose)
 
 
 def show_batch(report: BatchReport, as_json: bool) -> None:

@@ -9,57 +9,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from tqdm import tqdm
 
 from lsafnet_cli.errors import printable
 
 if TYPE_CHECKING:
     from lsafnet_cli.maps.table import ChangeTable
-    from lsafnet_cli.observer import Observer
     from lsafnet_cli.polygons.vectorization import PolygonReport
     from lsafnet_cli.prediction.report import RunReport
     from lsafnet_cli.report_page.page import PageReport
-
-
-BAR_FORMAT = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} px  {rate_fmt}  {remaining} left"
-
-
-class TerminalObserver:
-    """Shows notices and a progress bar with pixels per second and time left, on stderr."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def notice(self, text: str) -> None:
-        """Print one line, above the bar where there is one."""
-        tqdm.write(f"note: {printable(text)}", file=sys.stderr)
-
-    def start(self, stage: str, total_px: int) -> None:
-        """Begin a bar."""
-        self._bar = tqdm(
-            desc=stage,
-            total=total_px,
-            unit="px",
-            unit_scale=True,
-            disable=None,  # shown only where stderr is a terminal
-            file=sys.stderr,
-            bar_format=BAR_FORMAT,
-        )
-
-    def advance(self, pixels: int) -> None:
-        """Move the bar on."""
-        self._bar.update(pixels)
-
-    def finish(self) -> None:
-        """End the bar."""
-        self._bar.close()
-
-
-def make_observer(quiet: bool) -> Observer:
-    """Return an observer that shows notices and progress, or nothing."""
-    from lsafnet_cli.observer import SilentObserver
-
-    return SilentObserver() if quiet else TerminalObserver()
 
 
 def show_error(text: str) -> None:

@@ -3,62 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
-from tqdm import tqdm
 
 from lsafnet_cli.errors import printable
+from lsafnet_cli.training.watching import TRAINING_SCORES
 
 if TYPE_CHECKING:
     from lsafnet_cli.data_sets.check import DataSetFacts
     from lsafnet_cli.training.run import TrainingReport
-    from lsafnet_cli.training.watching import EpochRow, TrainingObserver
-
-
-class TerminalTrainingObserver:
-    """Shows a bar of steps with time left, and a line for each epoch, on stderr."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def notice(self, text: str) -> None:
-        """Print one line, above the bar where there is one."""
-        tqdm.write(f"note: {printable(text)}", file=sys.stderr)
-
-    def begin(self, steps: int, done: int) -> None:
-        """Begin the bar."""
-        self._bar = tqdm(total=steps, initial=done, unit="step", disable=None, file=sys.stderr)
-
-    def stepped(self, epoch: int, loss: float) -> None:
-        """Move the bar on."""
-        self._bar.set_description_str(f"epoch {epoch}, loss {loss:.3f}", refresh=False)
-        self._bar.update(1)
-
-    def epoch_ended(self, row: EpochRow, best: bool) -> None:
-        """Print the epoch's numbers."""
-        scores = ", ".join(f"{name} {row.scores[name]:.3f}" for name in TRAINING_SCORES)
-        tqdm.write(
-            f"epoch {row.epoch}: loss {row.losses['total']:.3f}, {scores}{' (best)' if best else ''}, "
-            f"{row.seconds:.0f} s, {row.waiting:.0%} of it waiting for examples",
-            file=sys.stderr,
-        )
-
-    def finish(self) -> None:
-        """End the bar."""
-        self._bar.close()
-
-
-TRAINING_SCORES = ("miou", "oa", "sek", "f_scd")
-
-
-def make_training_observer(quiet: bool) -> TrainingObserver:
-    """Return an observer of a training that shows its progress, or nothing."""
-    from lsafnet_cli.training.watching import SilentTrainingObserver
-
-    return SilentTrainingObserver() if quiet else TerminalTrainingObserver()
 
 
 def show_training(report: TrainingReport, as_json: bool) -> None:

@@ -17,6 +17,7 @@ from lsafnet.training.examples import stack_examples
 from lsafnet.training.trainer import LabelledBatch, LossError, Trainer, TrainingOptions, learning_rate
 from lsafnet_cli.errors import DeviceError, OptionError, OutputError
 from lsafnet_cli.files.publishing import output_errors
+from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import DeviceOptions
 from lsafnet_cli.system.devices import choose_device, is_out_of_memory
 from lsafnet_cli.system.locks import locked
@@ -28,7 +29,7 @@ from lsafnet_cli.training.processes import Processes, joined_processes, own_devi
 from lsafnet_cli.training.setup import TrainingSetup, build_start, prepare_training, variation_of
 from lsafnet_cli.training.state import BEST, CURVES, LAST, EpochTotals, Progress, RunFolder
 from lsafnet_cli.training.validate import validate
-from lsafnet_cli.training.watching import EpochRow, SilentTrainingObserver, TrainingObserver
+from lsafnet_cli.training.watching import EpochRow
 
 SAVE_EVERY_SECONDS = 300.0
 
@@ -62,7 +63,7 @@ def train_network(
     folder: str | Path,
     run_folder: str | Path,
     options: TrainOptions | None = None,
-    observer: TrainingObserver | None = None,
+    observer: Observer | None = None,
 ) -> TrainingReport:
     """Train a network on a data set, or go on where a run like this was broken off.
 
@@ -70,7 +71,7 @@ def train_network(
     `curves.png`, `training.json` and the state. Raises LsafnetError.
     """
     options = options or TrainOptions()
-    observer = observer or SilentTrainingObserver()
+    observer = observer or Observer()
     setup = prepare_training(Path(folder), options, observer)
     device, precision = _device(options)
     with joined_processes(device, options.batch_size, options.accumulate) as processes, ExitStack() as stack:
@@ -109,7 +110,7 @@ class Training:
         device: torch.device,
         precision: str,
         processes: Processes,
-        observer: TrainingObserver,
+        observer: Observer,
     ) -> None:
         options = setup.options
         torch.manual_seed(options.seed)
@@ -167,16 +168,16 @@ class Training:
         """Take all steps that are left."""
         schedule, observer = self.schedule, self.observer
         total = schedule.epochs * schedule.steps_per_epoch
-        observer.begin(total, self.trainer.step)
-        try:
-            with open_board(self.run.path, self.setup.options.tensorboard and self.processes.leads) as board:
-                batches = iter(self._loader())
-                while self.trainer.step < total and not self.progress.complete:
-                    self._step(batches)
-                    if self.trainer.step % schedule.steps_per_epoch == 0:
-                        board.add(self._end_epoch())
-        finally:
-            observer.finish()
+        tensorboard = self.setup.options.tensorboard and self.processes.leads
+        with (
+            watched(observer, "train", total, "steps", done=self.trainer.step),
+            open_board(self.run.path, tensorboard) as board,
+        ):
+            batches = iter(self._loader())
+            while self.trainer.step < total and not self.progress.complete:
+                self._step(batches)
+                if self.trainer.step % schedule.steps_per_epoch == 0:
+                    board.add(self._end_epoch())
         return self._report()
 
     def _loader(self) -> DataLoader[Any]:
@@ -204,7 +205,7 @@ class Training:
             ) from error
         self.progress.tally.add(terms, time.perf_counter() - start, waited)
         epoch = (self.trainer.step - 1) // self.schedule.steps_per_epoch + 1
-        self.observer.stepped(epoch, terms["total"])
+        self.observer.advance(1, f"epoch {epoch}", loss=terms["total"])
         ending = self.trainer.step % self.schedule.steps_per_epoch == 0
         if not ending and time.monotonic() - self.saved > SAVE_EVERY_SECONDS:
             self._save()
@@ -230,7 +231,7 @@ class Training:
         patience = self.setup.options.patience
         waited = row.epoch - (progress.best.epoch if progress.best else 0)
         progress.complete = row.epoch == self.schedule.epochs or (patience is not None and waited >= patience)
-        self.observer.epoch_ended(row, best)
+        self.observer.finish(f"epoch {row.epoch}", row.words(best), **row.flat(), best=best)
         if self.processes.leads:
             self._publish(row, best)
         self._save()

@@ -17,9 +17,9 @@ from lsafnet.registry import NetworkSpec, build_network, network_spec
 from lsafnet_cli.data_sets.check import measure_normalization
 from lsafnet_cli.data_sets.opening import WHOLE, DataSet, Item, open_data_set
 from lsafnet_cli.errors import CheckpointFileError, InputError, OptionError, reason_of
+from lsafnet_cli.observer import Observer
 from lsafnet_cli.training.draws import Variation
 from lsafnet_cli.training.options import PAPERS_CROP_PX, TrainOptions
-from lsafnet_cli.training.watching import TrainingObserver
 
 HELD_OUT_OF = 5  # without a split "val", one item of so many is held out
 
@@ -51,7 +51,7 @@ class TrainingSetup:
         }
 
 
-def prepare_training(folder: Path, options: TrainOptions, observer: TrainingObserver) -> TrainingSetup:
+def prepare_training(folder: Path, options: TrainOptions, observer: Observer) -> TrainingSetup:
     """Open the data set and decide how to train on it. Raises InputError and OptionError."""
     data_set = open_data_set(folder)
     train, val = choose_splits(data_set, observer)
@@ -71,7 +71,7 @@ def prepare_training(folder: Path, options: TrainOptions, observer: TrainingObse
     return TrainingSetup(data_set, train, val, info, spec, options)
 
 
-def choose_splits(data_set: DataSet, observer: TrainingObserver) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+def choose_splits(data_set: DataSet, observer: Observer) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
     """Return what to train on and what to validate on, and say so where the data set leaves it open."""
     train = data_set.items("train" if "train" in data_set.splits else WHOLE)
     if "val" in data_set.splits:
