@@ -1,5 +1,9 @@
 """Small worlds with known answers: rasters that hold their own coordinates, networks that tell what they saw."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from lsafnet_cli.checkpoints.choose import NamedCheckpoint
 UTM = "EPSG:32632"
 PLACE = Affine(0.5, 0, 600000, 0, -0.5, 5335000)
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+PRELOADED_PYTHON = Path(__file__).with_name("preloaded_python")
 
 
 def write_raster(path: Path, pixels: np.ndarray, **profile: Any) -> Path:
@@ -102,3 +107,27 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     before = write_raster(tmp_path / "before.tif", noise(1, 150, 203))
     after = write_raster(tmp_path / "after.tif", noise(2, 150, 203))
     return before, after
+
+
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str | None]:
+    """Return the socket of a server that forks processes with all imports done; None where there is none."""
+    if sys.platform != "linux":
+        yield None
+        return
+    path = str(tmp_path_factory.mktemp("server") / "socket")
+    root = str(Path(__file__).parents[1])
+    settings = {"cwd": root, "env": {**os.environ, "OMP_NUM_THREADS": "1"}}
+    command = [sys.executable, "-m", "tests.fork_server", path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **settings) as server:
+        assert server.stdout.readline() == b"ready\n"
+        yield path
+        server.stdin.close()
+
+
+@pytest.fixture
+def preloaded(fork_server: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let processes that this test and its program start as `sys.executable` begin with all imports done."""
+    if fork_server is not None:
+        monkeypatch.setattr(sys, "executable", str(PRELOADED_PYTHON))
+        monkeypatch.setenv("LSAFNET_TEST_FORK_SERVER", fork_server)

@@ -37,6 +37,8 @@ from .batches import codes, command, make_pairs, run
 from .conftest import PLACE, UTM, noise, write_raster
 from .maps import ground, write_zones
 
+pytestmark = pytest.mark.usefixtures("preloaded")
+
 
 def rows_of(folder: Path) -> dict[str, dict[str, str]]:
     """Return the rows of batch.csv by name."""

@@ -4,6 +4,8 @@ import html
 import re
 from urllib.parse import unquote
 
+import pytest
+
 from lsafnet_cli import BatchOptions, PredictOptions, pair_folders, run_batch
 from lsafnet_cli.batch.collect import collect_batch
 from lsafnet_cli.batch.index import MARK
@@ -14,6 +16,8 @@ from lsafnet_cli.options import OutputOptions
 
 from .batches import make_pairs
 from .report_pages import data_of
+
+pytestmark = pytest.mark.usefixtures("preloaded")
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

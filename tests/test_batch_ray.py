@@ -18,6 +18,8 @@ from lsafnet_cli.options import DeviceOptions, OutputOptions, TileOptions
 from .batches import codes, make_pairs
 from .conftest import noise, write_raster
 
+pytestmark = pytest.mark.usefixtures("preloaded")
+
 ray = pytest.importorskip("ray", reason="Ray is not installed (the extra lsafnet[ray])")
 
 

@@ -15,6 +15,8 @@ from lsafnet_cli.errors import OptionError
 
 from .batches import codes, make_pairs, run
 
+pytestmark = pytest.mark.usefixtures("preloaded")
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -23,6 +23,8 @@ from .conftest import noise, write_raster
 from .serving import serving
 from .test_aoi import on_ground, write_outline
 
+pytestmark = pytest.mark.usefixtures("preloaded")
+
 ROWS, COLS = 1400, 300  # more rows than one part of a map holds
 SMALL_BLOCKS = {"tiled": True, "blockxsize": 64, "blockysize": 64}
 NO_ACCOUNT = {"AWS_HTTPS": "NO", "AWS_VIRTUAL_HOSTING": "FALSE", "AWS_NO_SIGN_REQUEST": "YES"}

@@ -22,6 +22,8 @@ from lsafnet_cli.training.run import train_network
 
 from .training_sets import CLASSES, write_pairs, write_singles
 
+pytestmark = pytest.mark.usefixtures("preloaded")
+
 TINY = {
     "network": "lsafnet-tiny",
     "crop_px": 32,

@@ -1,0 +1,178 @@
+"""Processes without their imports: a server that has loaded torch, GDAL and lsafnet forks one for each command.
+
+    python -m tests.fork_server SOCKET
+
+serves until its standard input ends. `tests/preloaded_python` is what is run in place of Python: it hands its
+arguments, folder, environment, limits and open files over to the server, passes signals on, and ends as the forked
+process ends, so that `subprocess` needs no change. A process that is killed takes the forked one with it. Rights
+that a process has given up are not handed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import runpy
+import select
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+MOST_FILES = 64
+MOST_BYTES = 1 << 20
+
+
+def preload() -> None:
+    """Import what nearly every command imports."""
+    import fiona  # noqa: F401
+    import pyogrio  # noqa: F401
+    import scipy.ndimage
+    import scipy.sparse.csgraph  # noqa: F401
+    import torch  # noqa: F401
+
+    import lsafnet_cli.app
+    import lsafnet_cli.batch.driver
+    import lsafnet_cli.batch.worker
+    import lsafnet_cli.commands.predict
+    import lsafnet_cli.prediction.pipeline
+    import lsafnet_cli.terminal.console  # noqa: F401
+
+
+def serve(path: str) -> None:
+    """Fork for every connection; tell its client the process number, then how the process has ended."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listening.bind(path)
+    listening.listen(64)
+    print("ready", flush=True)
+    clients: dict[int, socket.socket] = {}  # by process number
+    watched: dict[int, int] = {}  # process descriptor -> process number
+    while True:
+        reading = [sys.stdin.fileno(), listening, *watched, *clients.values()]
+        for ready in select.select(reading, [], [])[0]:
+            if ready == sys.stdin.fileno():
+                return
+            if ready is listening:
+                client, _ = listening.accept()
+                pid = _fork(client, listening)
+                clients[pid], watched[os.pidfd_open(pid)] = client, pid
+                client.send(str(pid).encode())
+            elif isinstance(ready, int):
+                pid = watched.pop(ready)
+                os.close(ready)
+                _finish(pid, clients.pop(pid, None))
+            else:  # the client has ended before the process: killed
+                pid = next(number for number, client in clients.items() if client is ready)
+                os.kill(pid, signal.SIGKILL)
+                clients.pop(pid).close()
+
+
+def _finish(pid: int, client: socket.socket | None) -> None:
+    _, status = os.waitpid(pid, 0)
+    if client is not None:
+        with contextlib.suppress(OSError):  # where it was killed meanwhile
+            client.send(str(os.waitstatus_to_exitcode(status)).encode())
+        client.close()
+
+
+def _fork(client: socket.socket, listening: socket.socket) -> int:
+    message, files, _, _ = socket.recv_fds(client, MOST_BYTES, MOST_FILES)
+    job = json.loads(message)
+    if pid := os.fork():
+        for file in files:
+            os.close(file)
+        return pid
+    code = 1
+    try:
+        client.close()
+        listening.close()
+        _become(job, files)
+        code = _run(job["arguments"])
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    import threading
+
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    import atexit
+
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            code = code or 120  # as Python itself ends
+    os._exit(code)
+
+
+def _become(job: dict[str, Any], files: list[int]) -> None:
+    """Take over the folder, environment, limits and open files of the client."""
+    high = [os.dup(file) for file in _above(files, job["numbers"])]
+    for file, number in zip(high, job["numbers"], strict=True):
+        os.dup2(file, number, inheritable=True)
+    for file in {*files, *high} - set(job["numbers"]):
+        os.close(file)
+    os.chdir(job["folder"])
+    os.environ.clear()
+    os.environ.update(job["environment"])
+    os.umask(job["umask"])
+    for name, limits in job["limits"].items():
+        resource.setrlimit(getattr(resource, name), tuple(limits))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.stdin, sys.stdout, sys.stderr = (
+        open(number, mode, encoding="utf-8", errors=errors, buffering=1, closefd=False)  # noqa: SIM115
+        for number, mode, errors in ((0, "r", "strict"), (1, "w", "strict"), (2, "w", "backslashreplace"))
+    )
+    sys.executable = job["executable"]
+    added = [folder for folder in job["environment"].get("PYTHONPATH", "").split(os.pathsep) if folder]
+    sys.path[:] = [str(Path.cwd()), *added, *sys.path]
+
+
+def _above(files: list[int], numbers: list[int]) -> list[int]:
+    """Return the files; none of them lies where another is to go."""
+    import fcntl
+
+    first = max([*numbers, *files]) + 1
+    return [fcntl.fcntl(file, fcntl.F_DUPFD, first) for file in files]
+
+
+def _run(arguments: list[str]) -> int:
+    kind, what, *rest = arguments if arguments[0] in ("-m", "-c") else ("", *arguments)
+    sys.argv = [what if kind != "-c" else "-c", *rest]
+    try:
+        if kind == "-m":
+            sys.modules.pop(what, None)  # it is run anew, as __main__
+            runpy.run_module(what, run_name="__main__", alter_sys=True)
+        elif kind == "-c":
+            exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})
+        else:
+            runpy.run_path(what, run_name="__main__")
+    except SystemExit as left:
+        if left.code is None or isinstance(left.code, int):
+            return left.code or 0
+        print(left.code, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        traceback.print_exc()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        sys.stderr.flush()
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    preload()
+    serve(sys.argv[1])
