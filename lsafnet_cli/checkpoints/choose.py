@@ -57,13 +57,13 @@ class NamedCheckpoint:
     @property
     def legend(self) -> Legend:
         """The legend of the maps it makes."""
-        from lsafnet.registry import NETWORKS
+        from lsafnet.registry import network_spec
 
         entries = self.info.classes
         return Legend(
             names=tuple(entry.name for entry in entries),
             colors=tuple(parse_color(entry.color) for entry in entries),
-            semantic=NETWORKS[self.info.network].semantic,
+            semantic=network_spec(self.info.network).semantic,
         )
 
 

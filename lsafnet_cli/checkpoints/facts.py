@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lsafnet.checkpoint.info import CheckpointError, CheckpointInfo, count_parameters
-from lsafnet.registry import NETWORKS, NetworkSpec
+from lsafnet.registry import ALIASES, NETWORKS, NetworkSpec
 from lsafnet_cli.checkpoints.choose import read_info, sha256_of
 from lsafnet_cli.errors import CheckpointFileError, one_line
 
@@ -54,7 +54,7 @@ def read_checkpoint_facts(path: Path) -> CheckpointFacts:
         parameters = count_parameters(path)
     except CheckpointError as error:
         raise CheckpointFileError(one_line(error)) from error
-    spec = NETWORKS.get(info.network)
+    spec = NETWORKS.get(ALIASES.get(info.network, info.network))
     return CheckpointFacts(str(path), path.stat().st_size, sha256_of(path), parameters, info, spec)
 
 
@@ -63,12 +63,14 @@ def network_facts() -> list[dict[str, Any]]:
     return [
         {
             "name": spec.name,
+            "aliases": [alias for alias, name in ALIASES.items() if name == spec.name],
             "land_cover": spec.semantic,
             "parameters_millions": spec.parameters,
             "gflop_per_512_pair": spec.gflop,
             "published": {
                 name: dict(zip(SCORES, scores, strict=True)) for name, scores in spec.published.items()
             },
+            "weights": spec.weights,
             "options": dict(spec.options),
             "paper": spec.paper,
         }

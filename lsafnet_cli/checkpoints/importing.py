@@ -8,7 +8,7 @@ from typing import Any
 
 from lsafnet.checkpoint.info import CheckpointError
 from lsafnet.checkpoint.published import DATA_SETS, describe_checkpoint
-from lsafnet.registry import NETWORKS
+from lsafnet.registry import ALIASES, NETWORKS
 from lsafnet_cli.errors import CheckpointFileError, InputError, OptionError, OutputError, one_line
 from lsafnet_cli.files.outputs import check_path
 
@@ -40,7 +40,7 @@ def import_checkpoint(
     data_set: a name of `DATA_SETS`, or a JSON file in their words. network: its name, else it is guessed.
     Raises CheckpointFileError for a file that does not fit, OptionError, InputError and OutputError.
     """
-    if network is not None and network not in NETWORKS:
+    if network is not None and network not in {**NETWORKS, **ALIASES}:
         raise OptionError(f"--network {network}: choose from {', '.join(NETWORKS)}")
     if output.suffix.lower() != ENDING:
         raise OptionError(f"{output}: a checkpoint's name ends in {ENDING}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -71,27 +73,40 @@ def show_networks(networks: list[dict[str, Any]], as_json: bool) -> None:
         show_json({"networks": networks})
         return
     papers = list(dict.fromkeys(network["paper"] for network in networks))
-    shown = Table("network", "maps", title="Networks", title_justify="left")
-    for heading in ("M parameters", "GFLOP per 512 pair", "paper"):
+    shown = Table(title="Networks", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown.add_column("network", no_wrap=True)
+    for heading in ("M par.", "GFLOP", "paper"):
         shown.add_column(heading, justify="right")
-    shown.add_column("published mIoU, OA, SeK, F_scd (%)")
+    shown.add_column("mIoU, OA, SeK, F_scd in %", no_wrap=True)
     for network in networks:
-        scores = [
-            f"{name} {', '.join(f'{value:.2f}' for value in values.values())}"
-            for name, values in network["published"].items()
-        ]
         shown.add_row(
             network["name"],
-            "from-to" if network["land_cover"] else "change",
             _number_words(network["parameters_millions"], 3),
             _number_words(network["gflop_per_512_pair"], 1),
             f"[{papers.index(network['paper']) + 1}]",
-            "; ".join(scores) or "-",
+            "\n".join(map(_score_words, network["published"], network["published"].values())) or "-",
         )
     console = Console(soft_wrap=True)
     console.print(shown)
+    for line in _network_notes(networks):
+        console.print(Text(line))
     for number, paper in enumerate(papers, 1):
         console.print(Text(f"[{number}] {paper}"))
+
+
+def _score_words(data_set: str, scores: dict[str, float]) -> str:
+    return f"{data_set} {' '.join(f'{value:.2f}' for value in scores.values())}"
+
+
+def _network_notes(networks: list[dict[str, Any]]) -> Iterator[str]:
+    yield "M par.: millions of parameters; GFLOP: of one pair of 512 x 512 pixels; scores: Tables I and II of [1]"
+    for network in networks:
+        if not network["land_cover"]:
+            yield f"{network['name']}: change alone, no land cover"
+        for alias in network["aliases"]:
+            yield f"{alias}: another name of {network['name']}"
+        if network["weights"]:
+            yield f"{network['name']}: weights are published, {network['weights']}"
 
 
 def _number_words(value: float | None, digits: int) -> str:

@@ -161,4 +161,4 @@ def _load_start(network: nn.Module, path: Path, info: CheckpointInfo) -> None:
 
 
 def _shape_of(info: CheckpointInfo) -> tuple[str, Mapping[str, Any], int, int]:
-    return info.network, dict(info.options), info.num_classes, info.bands
+    return network_spec(info.network).name, dict(info.options), info.num_classes, info.bands

@@ -17,6 +17,29 @@ class ChangeLogits(NamedTuple):
     before: Tensor | None
     after: Tensor | None
 
+    def float(self) -> "ChangeLogits":
+        """Return them as float32."""
+        before, after = (None if date is None else date.float() for date in (self.before, self.after))
+        return ChangeLogits(self.change.float(), before, after)
+
+
+class SupervisedLogits(NamedTuple):
+    """What a network returns in training for which "unchanged" is a class like the others.
+
+    The first three are those of `ChangeLogits`; index 0 of `before` and `after` is a target here. `auxiliary` holds
+    further maps of (before, after), each (batch, K, rows, cols), for deep supervision.
+    """
+
+    change: Tensor
+    before: Tensor
+    after: Tensor
+    auxiliary: tuple[tuple[Tensor, Tensor], ...] = ()
+
+    def float(self) -> "SupervisedLogits":
+        """Return them as float32."""
+        auxiliary = tuple((before.float(), after.float()) for before, after in self.auxiliary)
+        return SupervisedLogits(self.change.float(), self.before.float(), self.after.float(), auxiliary)
+
 
 def land_cover(logits: Tensor) -> Tensor:
     """Return the (batch, rows, cols) int64 class 1..K-1 of each pixel of (batch, K, rows, cols) logits."""

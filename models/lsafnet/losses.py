@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lsafnet.logits import ChangeLogits
+from lsafnet.logits import ChangeLogits, SupervisedLogits
 
 Bce = Literal["plain", "balanced"]
 
@@ -18,6 +18,9 @@ class ChangeLoss:
     `bce="plain"` is the paper's mean over pixels; "balanced" is the authors' released code, which averages
     changed and unchanged pixels apart: a quarter of the one mean plus three quarters of the other.
     `class_weights`, K numbers, make rare classes count for more in CE; the paper has none.
+
+    A network that returns `SupervisedLogits` learns by its own loss (Peng et al. 2021), whatever `bce` says:
+    2 * (CE of each auxiliary map + 2 * CE of the map itself), summed over both dates, index 0 being a class.
     """
 
     def __init__(self, bce: Bce = "plain", class_weights: Sequence[float] | None = None) -> None:
@@ -28,7 +31,7 @@ class ChangeLoss:
 
     def __call__(
         self,
-        logits: ChangeLogits,
+        logits: ChangeLogits | SupervisedLogits,
         label_before: Tensor,
         label_after: Tensor,
         *,
@@ -37,18 +40,20 @@ class ChangeLoss:
     ) -> dict[str, Tensor]:
         """Return the terms `bce`, `ce_before`, `ce_after`, `consistency` and their `total`, scalars.
 
-        Labels are (batch, rows, cols) integers; 0 is never a target of the semantic maps. `changed` (bool,
+        Labels are (batch, rows, cols) integers; 0 is no target of `ChangeLogits`' semantic maps. `changed` (bool,
         same shape) is the change target; without it a pixel is changed where it has a label, as in SECOND.
         Give `changed=label_before != label_after` for labels that are land cover everywhere. Pixels where
         `valid` is False count nowhere. Networks without semantic maps have the term `bce` alone.
         """
         changed = (label_before > 0) if changed is None else changed
         valid = torch.ones_like(changed) if valid is None else valid
+        if isinstance(logits, SupervisedLogits):
+            return self._supervised(logits, label_before, label_after, changed, valid)
         terms = {"bce": self._bce(logits.change[:, 0], changed, valid)}
         total = terms["bce"]
         if logits.before is not None and logits.after is not None:
-            terms["ce_before"] = self._cross_entropy(logits.before, label_before, valid)
-            terms["ce_after"] = self._cross_entropy(logits.after, label_after, valid)
+            terms["ce_before"] = self._cross_entropy(logits.before, label_before, valid & (label_before > 0))
+            terms["ce_after"] = self._cross_entropy(logits.after, label_after, valid & (label_after > 0))
             terms["consistency"] = semantic_consistency(logits.before, logits.after, changed, valid)
             total = total + 0.5 * (terms["ce_before"] + terms["ce_after"]) + terms["consistency"]
         return {**terms, "total": total}
@@ -59,9 +64,36 @@ class ChangeLoss:
             return _mean_where(bce, valid)
         return 0.25 * _mean_where(bce, valid & changed) + 0.75 * _mean_where(bce, valid & ~changed)
 
-    def _cross_entropy(self, logits: Tensor, label: Tensor, valid: Tensor) -> Tensor:
-        """Return the mean over valid pixels with a label above 0, each weighted by its class."""
-        weights = (valid & (label > 0)).to(logits.dtype)
+    def _supervised(
+        self,
+        logits: SupervisedLogits,
+        label_before: Tensor,
+        label_after: Tensor,
+        changed: Tensor,
+        valid: Tensor,
+    ) -> dict[str, Tensor]:
+        """Return `ce_before`, `ce_after`, `ce_auxiliary` where there are such maps, and `total`.
+
+        The target is 0 where nothing changed; a changed pixel without a class counts nowhere.
+        """
+
+        def entropy(date: Tensor, label: Tensor) -> Tensor:
+            return self._cross_entropy(date, label * changed, valid & (~changed | (label > 0)))
+
+        terms = {
+            "ce_before": entropy(logits.before, label_before),
+            "ce_after": entropy(logits.after, label_after),
+        }
+        total = 2 * (terms["ce_before"] + terms["ce_after"])
+        if logits.auxiliary:
+            maps = [entropy(b, label_before) + entropy(a, label_after) for b, a in logits.auxiliary]
+            terms["ce_auxiliary"] = torch.stack(maps).sum()
+            total = total + terms["ce_auxiliary"]
+        return {**terms, "total": 2 * total}
+
+    def _cross_entropy(self, logits: Tensor, label: Tensor, counted: Tensor) -> Tensor:
+        """Return the mean over the pixels that are counted, each weighted by its class."""
+        weights = counted.to(logits.dtype)
         if self.class_weights is not None:
             weights = weights * self.class_weights.to(logits)[label.long()]
         entropy = F.cross_entropy(logits, label.long(), reduction="none")

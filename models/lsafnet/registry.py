@@ -13,6 +13,14 @@ LSAFNET_PAPER = (
     "Zhou et al., A late-stage bitemporal feature fusion network for semantic change detection, "
     "IEEE GRSL 22 (2025), doi 10.1109/LGRS.2024.3507292"
 )
+SCDNET_PAPER = (
+    "Peng et al., SCDNET: a novel convolutional network for semantic change detection in high resolution optical "
+    "remote sensing imagery, JAG 103 (2021), doi 10.1016/j.jag.2021.102465"
+)
+DEFO_PAPER = (
+    "Li et al., A decoder-focused multitask network for semantic change detection, "
+    "IEEE TGRS 62 (2024), doi 10.1109/TGRS.2024.3362728"
+)
 BISRNET_PAPER = (
     "Ding et al., Bi-temporal semantic reasoning for the semantic change detection in HR remote sensing images, "
     "IEEE TGRS 60 (2022), doi 10.1109/TGRS.2022.3154390"
@@ -29,6 +37,10 @@ FC_SIAM_PAPER = (
     "Daudt et al., Fully convolutional Siamese networks for change detection, "
     "ICIP 2018, doi 10.1109/ICIP.2018.8451652"
 )
+SCANNET_WEIGHTS = "SECOND: github.com/ggsDing/SCanNet"
+
+
+Scores = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +49,10 @@ class NetworkSpec:
 
     `semantic` is False for networks that tell only changed from unchanged; K does not matter to them.
     `parameters` (millions) and `gflop` (2 x multiply-add of one pair of 512 x 512 pixels) hold for 3 bands and 7
-    classes. `published` holds the percentages that `paper` prints, by data set: mIoU, OA, SeK, F_scd.
+    classes. `published` holds the percentages in the tables of LSAFNet's paper, by data set: mIoU, OA, SeK, F_scd.
+    `weights` says where trained weights are published, empty where none are known. `unit_range`: the published
+    network was trained on values divided by the end of their range, not normalised. `variants`: the
+    options, beside bands, under which its weights may be published.
     """
 
     name: str
@@ -47,7 +62,10 @@ class NetworkSpec:
     semantic: bool = True
     parameters: float | None = None
     gflop: float | None = None
-    published: Mapping[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    published: Mapping[str, Scores] = field(default_factory=dict)
+    weights: str = ""
+    unit_range: bool = False
+    variants: tuple[Mapping[str, object], ...] = ({},)
 
     def with_options(self, options: Mapping[str, object]) -> dict[str, object]:
         """Return the defaults overridden by `options`; ValueError for any that does not exist or fit."""
@@ -79,21 +97,51 @@ def _builder(module: str, name: str, semantic: bool = True) -> Callable[..., "nn
 def _lsafnet(name: str, size: tuple[float, float], **changed: object) -> NetworkSpec:
     defaults = {"bands": 3, "backbone": "resnet34", "width": 128, "lgaa": True, "lgce": True}
     options = MappingProxyType({**defaults, **changed})
-    published = LSAFNET_SCORES if name == "lsafnet" else {}
     builder = _builder("lsafnet", "LSAFNet")
-    return NetworkSpec(name, LSAFNET_PAPER, builder, options, True, *size, published)
+    return NetworkSpec(name, LSAFNET_PAPER, builder, options, True, *size, SCORES.get(name, {}))
 
 
 def _published(
-    name: str, class_name: str, paper: str, size: tuple[float, float], semantic: bool = True
+    name: str,
+    class_name: str,
+    paper: str,
+    size: tuple[float, float],
+    semantic: bool = True,
+    weights: str = "",
 ) -> NetworkSpec:
     builder = _builder(name.replace("-", "_"), class_name, semantic)
-    return NetworkSpec(name, paper, builder, MappingProxyType({"bands": 3}), semantic, *size)
+    options = MappingProxyType({"bands": 3})
+    return NetworkSpec(name, paper, builder, options, semantic, *size, SCORES.get(name, {}), weights)
 
 
-LSAFNET_SCORES = MappingProxyType(
-    {"SECOND": (74.01, 87.66, 24.32, 63.20), "Landsat-SCD": (87.60, 94.46, 49.94, 81.66)}
+def _scdnet() -> NetworkSpec:
+    options = MappingProxyType({"bands": 3, "auxiliary": True})
+    builder, published = _builder("scdnet", "SCDNet"), SCORES["scdnet"]
+    return NetworkSpec(
+        "scdnet",
+        SCDNET_PAPER,
+        builder,
+        options,
+        parameters=37.251,
+        gflop=233.3,
+        published=published,
+        unit_range=True,
+        variants=({}, {"auxiliary": False}),
+    )
+
+
+def _scores(second: Scores, landsat_scd: Scores) -> Mapping[str, Scores]:
+    return MappingProxyType({"SECOND": second, "Landsat-SCD": landsat_scd})
+
+
+SCORES = MappingProxyType(
+    {
+        "lsafnet": _scores((74.01, 87.66, 24.32, 63.20), (87.60, 94.46, 49.94, 81.66)),
+        "defo-mltscd": _scores((73.76, 87.80, 23.73, 62.73), (87.49, 94.32, 49.26, 81.39)),
+        "scdnet": _scores((70.95, 87.29, 19.75, 59.77), (80.14, 93.62, 40.05, 75.17)),
+    }
 )
+"""Rows of Tables I and II of LSAFNet's paper: mIoU, OA, SeK, F_scd in percent."""
 
 _SPECS = (
     _lsafnet("lsafnet", (24.539, 720.9)),
@@ -102,16 +150,21 @@ _SPECS = (
     _lsafnet("lsafnet-lgce", (24.635, 723.1), lgaa=False),
     _lsafnet("lsafnet-tiny", (1.136, 35.1), backbone="resnet10-narrow", width=28),
     _published("rsiscd-scd", "SCDNet", LSAFNET_PAPER, (27.860, 1040.6)),
-    _published("rsiscd-tbff", "TBFFNet", LSAFNET_PAPER, (26.021, 799.8)),
+    _published("defo-mltscd", "DefoMltscd", DEFO_PAPER, (26.021, 799.8)),
+    _published("defo-baseline", "DefoBaseline", DEFO_PAPER, (25.447, 768.2)),
+    _scdnet(),
     _published("sscdl", "SSCDL", BISRNET_PAPER, (23.314, 378.8)),
     _published("bisrnet", "BiSRNet", BISRNET_PAPER, (23.396, 398.8)),
     _published("ted", "TED", SCANNET_PAPER, (24.192, 402.9)),
-    _published("scannet", "SCanNet", SCANNET_PAPER, (27.898, 530.2)),
+    _published("scannet", "SCanNet", SCANNET_PAPER, (27.898, 530.2), weights=SCANNET_WEIGHTS),
     _published("hrscd3", "HRSCD3", HRSCD_PAPER, (12.774, 70.5)),
     _published("hrscd4", "HRSCD4", HRSCD_PAPER, (13.713, 72.6)),
     _published("fc-siam-conc", "FCSiamConc", FC_SIAM_PAPER, (1.546, 38.7), semantic=False),
     _published("fc-siam-diff", "FCSiamDiff", FC_SIAM_PAPER, (1.350, 33.8), semantic=False),
 )
+
+ALIASES: Mapping[str, str] = MappingProxyType({"rsiscd-tbff": "defo-mltscd"})
+"""Further names of networks: the code released with LSAFNet holds DEFO-MLTSCD under another name."""
 
 _REGISTERED = {spec.name: spec for spec in _SPECS}
 NETWORKS: Mapping[str, NetworkSpec] = MappingProxyType(_REGISTERED)
@@ -119,13 +172,14 @@ NETWORKS: Mapping[str, NetworkSpec] = MappingProxyType(_REGISTERED)
 
 def register_network(spec: NetworkSpec) -> None:
     """Add a network of one's own to `NETWORKS`, so that its checkpoints load. ValueError where the name is taken."""
-    if spec.name in _REGISTERED:
+    if spec.name in _REGISTERED or spec.name in ALIASES:
         raise ValueError(f"a network called {spec.name!r} exists already")
     _REGISTERED[spec.name] = spec
 
 
 def network_spec(name: str) -> NetworkSpec:
-    """Return the spec of the network called `name`; ValueError names those that exist."""
+    """Return the spec of the network called `name`, or by an alias; ValueError names those that exist."""
+    name = ALIASES.get(name, name)
     if name not in NETWORKS:
         raise ValueError(f"no network is called {name!r}; there are {', '.join(NETWORKS)}")
     return NETWORKS[name]

@@ -1,17 +1,17 @@
 """Import: a published state dict becomes a checkpoint, once it is sure which network it is of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lsafnet.checkpoint.files import Checkpoint, fit_state_dict, load_state_dict_file
 from lsafnet.checkpoint.info import CheckpointError, CheckpointInfo
 from lsafnet.checkpoint.published import describe_checkpoint
-from lsafnet.registry import NETWORKS, NetworkSpec, build_network
+from lsafnet.registry import NETWORKS, NetworkSpec, build_network, network_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +52,19 @@ def import_state_dict(
         found = guess_network(path, state, data_set)
         reason = f"all of its {found.keys} keys and shapes are those of {found.spec.name}"
     else:
-        found = resemblance(NETWORKS[network], state, data_set)
+        found = min(_resemblances(network_spec(network), state, data_set), key=lambda one: one.distance)
         reason = f"named as {network}, and its {found.keys} keys and shapes fit"
-    built = build_network(found.spec.name, num_classes=found.info.num_classes, bands=found.info.bands)
+    built = _build(found.info)
     built.load_state_dict(fit_state_dict(path, state, built.state_dict()))
     return Checkpoint(built.eval(), found.info), reason
 
 
 def guess_network(path: Path, state: Mapping[str, Tensor], data_set: Mapping[str, Any]) -> Resemblance:
     """Return the one network whose keys and shapes these are; CheckpointError names the nearest where none is."""
-    ranked = sorted(
-        (resemblance(spec, state, data_set) for spec in NETWORKS.values()), key=lambda one: one.distance
-    )
+    nearest = [
+        min(_resemblances(spec, state, data_set), key=lambda one: one.distance) for spec in NETWORKS.values()
+    ]
+    ranked = sorted(nearest, key=lambda one: one.distance)
     best = ranked[0]
     if best.distance == (0, 0):
         return best
@@ -75,9 +76,21 @@ def guess_network(path: Path, state: Mapping[str, Tensor], data_set: Mapping[str
     )
 
 
-def resemblance(spec: NetworkSpec, state: Mapping[str, Tensor], data_set: Mapping[str, Any]) -> Resemblance:
+def _resemblances(
+    spec: NetworkSpec, state: Mapping[str, Tensor], data_set: Mapping[str, Any]
+) -> Iterator[Resemblance]:
+    for options in spec.variants:
+        yield resemblance(spec, state, data_set, options)
+
+
+def resemblance(
+    spec: NetworkSpec,
+    state: Mapping[str, Tensor],
+    data_set: Mapping[str, Any],
+    options: Mapping[str, Any] | None = None,
+) -> Resemblance:
     """Compare a state dict with a network for the classes and bands of a data set."""
-    info = describe_checkpoint(spec, data_set)
+    info = describe_checkpoint(spec, data_set, options)
     expected = _expected(info)
     shared = expected.keys() & state.keys()
     return Resemblance(
@@ -92,5 +105,8 @@ def resemblance(spec: NetworkSpec, state: Mapping[str, Tensor], data_set: Mappin
 
 def _expected(info: CheckpointInfo) -> dict[str, Tensor]:
     with torch.device("meta"):
-        network = build_network(info.network, num_classes=info.num_classes, bands=info.bands)
-    return network.state_dict()
+        return _build(info).state_dict()
+
+
+def _build(info: CheckpointInfo) -> nn.Module:
+    return build_network(info.network, num_classes=info.num_classes, bands=info.bands, **info.options)

@@ -224,12 +224,15 @@ def _parse_header(path: Path, text: bytes) -> dict[str, Any]:
 
 
 _NO_PARAMETERS = ("running_mean", "running_var", "num_batches_tracked", "resnet.fc.weight", "resnet.fc.bias")
+_NEVER_CALLED = (".dilate4.", ".SEBlock.")  # of SCDNet
 
 
 def count_parameters(path: str | Path) -> int:
     """Return how many trained numbers a checkpoint holds, by its header; statistics are not among them."""
     header = read_header(Path(path))
-    names = [name for name in header if name != "__metadata__" and not name.endswith(_NO_PARAMETERS)]
+    header.pop("__metadata__", None)
+    named = [name for name in header if not name.endswith(_NO_PARAMETERS)]
+    names = [name for name in named if not any(part in name for part in _NEVER_CALLED)]
     try:
         return sum(prod(map(int, header[name]["shape"])) for name in names)
     except (TypeError, KeyError, ValueError) as error:

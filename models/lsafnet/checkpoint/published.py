@@ -1,7 +1,7 @@
 """The data sets that published checkpoints were trained on, in the words of a checkpoint's metadata."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -61,16 +61,29 @@ def describe_checkpoint(
     """Return the metadata of a checkpoint of a network trained on a data set, given in the words of `DATA_SETS`.
 
     A network without land cover is given the classes "unchanged" and "changed" in place of the data set's, unless
-    those are two. What is left out: value_range is 0..255, tile_px 512. Raises CheckpointError where it is unusable.
+    those are two. A network that was published for values in their range (`unit_range`) does not take the statistics
+    of the data sets known by name. What is left out: value_range is 0..255, tile_px 512. Raises CheckpointError where
+    it is unusable.
     """
     usual = {"value_range": [0, 255], "tile_px": 512, "trained_on": "unknown", "license": UNKNOWN_LICENSE}
     values = {**usual, **data_set, "format": FORMAT, "network": spec.name, "options": dict(options or {})}
     classes, statistics = values.get("classes", ()), values.get("normalization")
     if not spec.semantic and len(classes) != 2:
         classes = values["classes"] = list(BINARY_CLASSES)
+    if spec.unit_range and any(statistics == known["normalization"] for known in DATA_SETS.values()):
+        statistics = values["normalization"] = _unit_range(statistics, values["value_range"])
     try:
         values.setdefault("bands", len(statistics["before"]["mean"]))  # type: ignore[index]
         values.setdefault("num_classes", len(classes))
     except (TypeError, KeyError) as error:
         raise CheckpointError("normalization is missing or not laid out as it must be") from error
     return CheckpointInfo.from_json(json.dumps(values))
+
+
+def _unit_range(statistics: Mapping[str, Any], value_range: Sequence[float]) -> dict[str, Any]:
+    """Return the normalisation that divides values by the end of their range, for as many bands and dates."""
+    low, high = value_range
+    return {
+        date: {"mean": [low] * len(of["mean"]), "std": [high - low] * len(of["mean"])}
+        for date, of in statistics.items()
+    }

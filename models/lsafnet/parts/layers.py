@@ -51,3 +51,15 @@ def initialise(network: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+def unused(module: nn.Module) -> nn.Module:
+    """Return a module whose tensors are all buffers of zeros: keys that published checkpoints carry along.
+
+    As buffers they load and save like any tensor, and nothing ever trains or counts them.
+    """
+    for part in module.modules():
+        for name, parameter in list(part.named_parameters(recurse=False)):
+            delattr(part, name)
+            part.register_buffer(name, torch.zeros_like(parameter, requires_grad=False))
+    return module

@@ -1,29 +1,20 @@
-"""What both networks of the RSISCD code share: ResNet-34 with all its keys, and the steps of decoding."""
+"""What the networks of the RSISCD code and DEFO-MLTSCD share: ResNet-34 with all its keys, steps of decoding."""
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from lsafnet.parts.backbone import ResNet, build_backbone
 from lsafnet.parts.dates import split_dates
 from lsafnet.parts.decoder import join
-
-
-class UnusedClassifier(nn.Module):
-    """ImageNet's classifier, which published checkpoints carry along; buffers, for nothing ever trains it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("weight", torch.zeros(1000, 512))
-        self.register_buffer("bias", torch.zeros(1000))
+from lsafnet.parts.layers import unused
 
 
 def resnet34_with_classifier(bands: int) -> ResNet:
     """Return ResNet-34 at output stride 8 with the keys of a whole torchvision network."""
     network = build_backbone("resnet34", bands)
     assert isinstance(network, ResNet)
-    network.add_module("fc", UnusedClassifier())
+    network.add_module("fc", unused(nn.Linear(512, 1000)))  # ImageNet's classifier
     return network
 
 

@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel
 
-from lsafnet.logits import ChangeLogits, change_maps
+from lsafnet.logits import ChangeLogits, SupervisedLogits, change_maps
 from lsafnet.losses import Bce, ChangeLoss
 from lsafnet.metrics import ChangeMetrics
 
@@ -137,11 +137,9 @@ class Trainer:
     def _backward(self, batch: LabelledBatch, parts: int) -> dict[str, float]:
         batch = batch.to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.bf16):
-            logits: ChangeLogits = self._forward(batch.before, batch.after)
-        logits = ChangeLogits(*(None if x is None else x.float() for x in logits))  # type: ignore[arg-type]
-        terms = self.loss(
-            logits, batch.label_before, batch.label_after, changed=batch.changed, valid=batch.valid
-        )
+            logits: ChangeLogits | SupervisedLogits = self._forward(batch.before, batch.after)
+        labels = batch.label_before, batch.label_after
+        terms = self.loss(logits.float(), *labels, changed=batch.changed, valid=batch.valid)
         (terms["total"] / parts).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return {name: float(value.detach()) for name, value in terms.items()}
 

@@ -1,8 +1,6 @@
-"""TBFFNet of the RSISCD code: the forerunner of LSAFNet that concatenates its features where LSAFNet attends.
+"""What DEFO-MLTSCD and its baseline share: encoder, land-cover decoder, heads; keys as published.
 
-Released by the authors of Zhou, Zhang, Guo, Zou and Shi, "A late-stage bitemporal feature fusion network for
-semantic change detection", IEEE Geoscience and Remote Sensing Letters 22 (2025), doi 10.1109/LGRS.2024.3507292.
-The keys are those of the released checkpoints.
+Li et al., IEEE Transactions on Geoscience and Remote Sensing 62 (2024), doi 10.1109/TGRS.2024.3362728.
 """
 
 from collections import OrderedDict
@@ -14,7 +12,7 @@ from lsafnet.logits import ChangeLogits
 from lsafnet.parts.decoder import classifier, to_size_of
 from lsafnet.parts.layers import dilated_conv, initialise, pointwise
 from lsafnet.parts.residual import residual_stage
-from lsafnet.parts.rsiscd import Pyramid, lift, lift_change, resnet34_with_classifier
+from lsafnet.parts.rsiscd import Pyramid, lift, resnet34_with_classifier
 
 
 class DecoderBlock(nn.Module):
@@ -31,16 +29,20 @@ class DecoderBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """An image to F_L (64 @ 1/2), F_M (64 @ 1/4) and x4 (128 @ 1/8), made of F1, F2 and F3."""
+    """An image to F_L (64 @ 1/2), F_M (64 @ 1/4) and x4 (128 @ 1/8).
 
-    def __init__(self, bands: int) -> None:
+    x4 is made of F1, F2 and F3 (the feature aggregation module, FAM), or of F3 alone.
+    """
+
+    def __init__(self, bands: int, *, aggregate: bool) -> None:
         super().__init__()
         self.resnet = resnet34_with_classifier(bands)
-        self.conv = pointwise(128 + 256 + 512, 128)
+        self.conv = pointwise(128 + 256 + 512 if aggregate else 512, 128)
+        self._aggregate = aggregate
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         low, mid, *high = self.resnet(image)
-        return low, mid, self.conv(torch.cat(high, dim=1))
+        return low, mid, self.conv(torch.cat(high, dim=1) if self._aggregate else high[-1])
 
 
 class LandCoverDecoder(nn.Module):
@@ -56,28 +58,14 @@ class LandCoverDecoder(nn.Module):
         return Pyramid(x4, x1, lift(self.db1_0, x1, low))
 
 
-class ChangeBranch(nn.Module):
-    """The pyramids of both dates to change features (128 @ 1/2)."""
+class DefoNetwork(nn.Module):
+    """Encoder and land-cover decoder, shared by both dates; a change branch over both pyramids; three heads."""
 
-    def __init__(self) -> None:
+    def __init__(self, num_classes: int, encoder: Encoder, change_branch: nn.Module) -> None:
         super().__init__()
-        self.db4 = DecoderBlock(3 * 128)
-        self.db1 = DecoderBlock(2 * 128)
-        self.db0 = DecoderBlock(2 * 128)
-
-    def forward(self, before: Pyramid, after: Pyramid) -> Tensor:
-        x = self.db4(torch.cat([before.x4, after.x4, (before.x4 - after.x4).abs()], dim=1))
-        return lift_change((self.db1, self.db0), x, before, after)
-
-
-class TBFFNet(nn.Module):
-    """Two images (batch, bands, rows, cols), normalised, to `ChangeLogits` of `num_classes` at their size."""
-
-    def __init__(self, num_classes: int, *, bands: int) -> None:
-        super().__init__()
-        self.encoder = Encoder(bands)
+        self.encoder = encoder
         self.lcm_decoder = LandCoverDecoder()
-        self.cd_branch = ChangeBranch()
+        self.cd_branch = change_branch
         self.lcm_classifier1 = classifier(128, num_classes)
         self.lcm_classifier2 = classifier(128, num_classes)
         self.cd_classifier = classifier(128, 1)
