@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,12 @@ import pytest
 import rasterio
 import torch
 
-from lsafnet import NETWORKS, build_network, load_checkpoint
-from lsafnet.checkpoint.info import count_parameters, read_checkpoint_info
+from lsafnet import NETWORKS, build_network, load_checkpoint, save_checkpoint
+from lsafnet.checkpoint.info import BandStatistics, count_parameters, read_checkpoint_info
 from lsafnet.checkpoint.published import DATA_SETS
 from lsafnet_cli.app import main
 
-from .test_networks import RECORDED, REFERENCE, deterministic
+from .recordings import recorded_network
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 
@@ -51,15 +52,9 @@ def refused(capsys, *arguments, code=5):
 
 def recorded_state(name):
     """Return the weights that the recorded logits were computed with."""
-    about = json.loads((REFERENCE / f"{name}.json").read_text())
-    filled = deterministic().fill_state_dict(about["state_dict"], about["seed"])
-    return {key: torch.from_numpy(np.asarray(value)) for key, value in filled.items()}
+    return recorded_network(name).state_dict()
 
 
-no_recordings = pytest.mark.skipif(not RECORDED, reason="no recorded weights beside this checkout")
-
-
-@no_recordings
 @pytest.mark.parametrize(
     "wrap",
     [
@@ -83,7 +78,6 @@ def test_state_dicts_are_imported_as_authors_wrap_them(tmp_path, wrap, capsys):
     assert all(torch.equal(value, state[key]) for key, value in loaded.items())
 
 
-@no_recordings
 @pytest.mark.parametrize("name", ["fc-siam-diff", "hrscd3"])
 def test_an_imported_checkpoint_maps_the_sample_pair(tmp_path, name):
     state = {"module." + key: value for key, value in recorded_state(name).items()}
@@ -112,6 +106,37 @@ def test_a_network_is_guessed_from_its_keys(tmp_path, name):
     assert info.num_classes == (5 if NETWORKS[name].semantic else 2)
     trained = sum(p.numel() for p in load_checkpoint(checkpoint).network.parameters())
     assert count_parameters(checkpoint) == trained
+
+
+@pytest.mark.parametrize("auxiliary", [True, False])
+def test_scdnet_is_imported_with_and_without_its_auxiliary_heads(tmp_path, capsys, auxiliary):
+    torch.manual_seed(0)
+    state = build_network("scdnet", num_classes=7, auxiliary=auxiliary).state_dict()
+    torch.save(state, tmp_path / "published.pth")
+    checkpoint = tmp_path / "x.safetensors"
+    source = (tmp_path / "published.pth", "--dataset", "second")
+    for named in ((), ("--network", "scdnet", "--overwrite")):
+        assert run("checkpoint", "import", *source, "-o", checkpoint, *named) == 0
+        loaded = load_checkpoint(checkpoint)
+        assert loaded.info.network == "scdnet"
+        assert loaded.info.options == ({} if auxiliary else {"auxiliary": False})
+        assert loaded.network.state_dict().keys() == state.keys()
+        # as it was published: values divided by 255, whatever the statistics of the data set
+        assert loaded.info.normalization.after == BandStatistics((0, 0, 0), (255, 255, 255))
+    assert "network: scdnet" in capsys.readouterr().out
+
+
+def test_a_network_may_be_named_by_an_alias(tmp_path):
+    path = published(tmp_path / "published.pth", "defo-mltscd")
+    checkpoint = tmp_path / "x.safetensors"
+    source = (path, "--dataset", "second")
+    assert run("checkpoint", "import", *source, "--network", "rsiscd-tbff", "-o", checkpoint) == 0
+    info = read_checkpoint_info(checkpoint)
+    assert info.network == "defo-mltscd"
+    older = tmp_path / "older.safetensors"  # written while the alias was the network's name
+    save_checkpoint(older, load_checkpoint(checkpoint).network, replace(info, network="rsiscd-tbff"))
+    assert type(load_checkpoint(older).network).__name__ == "DefoMltscd"
+    assert run("checkpoint", "show", older) == 0
 
 
 def test_another_number_of_classes_is_named_with_its_shapes(tmp_path, capsys):

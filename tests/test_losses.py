@@ -1,16 +1,14 @@
 """The loss equals what was recorded, and what a hand computes."""
 
-import json
 import math
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from lsafnet import ChangeLogits, ChangeLoss
+from lsafnet.logits import SupervisedLogits
 
-REFERENCE = Path(__file__).parents[1].parent / "shared" / "reference"
+from .recordings import read_recording
 
 
 def flat_logits(change: float, before: list[float], after: list[float], rows: int = 2) -> ChangeLogits:
@@ -21,20 +19,19 @@ def flat_logits(change: float, before: list[float], after: list[float], rows: in
     return ChangeLogits(*maps)
 
 
-@pytest.mark.skipif(not (REFERENCE / "losses.npz").exists(), reason="no recorded losses beside this checkout")
 @pytest.mark.parametrize(
     ("bce", "bce_key", "total_key"),
     [("plain", "bce_plain", "total_paper_eq18"), ("balanced", "bce_weighted", "total_rsiscd")],
 )
 def test_the_loss_equals_the_recorded_one(bce: str, bce_key: str, total_key: str) -> None:
-    recorded = json.loads((REFERENCE / "losses.json").read_text())
-    with np.load(REFERENCE / "losses.npz") as arrays:
-        given = {key: torch.from_numpy(array) for key, array in arrays.items()}
+    recorded = read_recording("losses")
+    values = recorded.pop("values")
+    given = {key: torch.tensor(numbers).reshape(shape) for key, (numbers, shape) in recorded.items()}
     logits = ChangeLogits(given["change"], given["semantic_before"], given["semantic_after"])
     terms = ChangeLoss(bce)(logits, given["label_before"], given["label_after"])
     keys = {"bce": bce_key, "ce_before": "ce_before", "ce_after": "ce_after", "total": total_key}
     for found, expected in {**keys, "consistency": "semantic_consistency"}.items():
-        assert float(terms[found]) == pytest.approx(recorded[expected], rel=1e-5)
+        assert float(terms[found]) == pytest.approx(values[expected], rel=1e-5)
 
 
 def test_terms_are_what_a_hand_computes() -> None:
@@ -104,3 +101,37 @@ def test_networks_without_semantic_maps_learn_from_the_change_alone() -> None:
 def test_an_unknown_bce_is_refused() -> None:
     with pytest.raises(ValueError, match="plain, balanced"):
         ChangeLoss("weighted")
+
+
+def supervised(before: list[float], after: list[float], auxiliary: int = 0) -> SupervisedLogits:
+    """Return logits (1, ., 2, 2) that are the same at every pixel, with as many auxiliary maps like them."""
+    change, *dates = flat_logits(0.0, before, after)
+    return SupervisedLogits(change, *dates, auxiliary=(tuple(dates),) * auxiliary)
+
+
+def test_a_network_whose_classes_count_unchanged_learns_it_as_a_class() -> None:
+    label = torch.tensor([[[0, 1], [0, 2]]])
+    terms = ChangeLoss()(supervised([math.log(2), 0.0, 0.0], [0.0, 0.0, 0.0]), label, label)
+    assert terms.keys() == {"ce_before", "ce_after", "total"}
+    # of before, unchanged has probability 1/2 and each class 1/4; two pixels are of each kind
+    assert float(terms["ce_before"]) == pytest.approx((math.log(2) + math.log(4)) / 2)
+    assert float(terms["ce_after"]) == pytest.approx(math.log(3))
+    assert float(terms["total"]) == pytest.approx(4 * float(terms["ce_before"] + terms["ce_after"]))
+
+
+def test_deep_supervision_adds_each_coarse_map_at_half_the_weight_of_the_fine_one() -> None:
+    label = torch.tensor([[[0, 1], [0, 2]]])
+    terms = ChangeLoss()(supervised([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], auxiliary=3), label, label)
+    assert float(terms["ce_auxiliary"]) == pytest.approx(3 * 2 * math.log(3))
+    assert float(terms["total"]) == pytest.approx(2 * (6 + 2 * 2) * math.log(3))
+
+
+def test_unchanged_is_the_target_where_land_cover_did_not_change_and_unknown_classes_count_nowhere() -> None:
+    cover, later = torch.tensor([[[1, 1], [1, 0]]]), torch.tensor([[[1, 1], [2, 2]]])
+    logits = supervised([5.0, 0.0, 0.0], [0.0, 0.0, 5.0])
+    terms = ChangeLoss()(logits, cover, later, changed=cover != later)
+    spread = math.log(1 + 2 * math.exp(-5))  # of the class that is right
+    assert float(terms["ce_before"]) == pytest.approx((2 * spread + 5 + spread) / 3)  # the fourth is unknown
+    assert float(terms["ce_after"]) == pytest.approx((2 * (5 + spread) + 2 * spread) / 4)
+    none = ChangeLoss()(logits, cover, later, valid=torch.zeros(1, 2, 2, dtype=torch.bool))
+    assert float(none["total"]) == 0

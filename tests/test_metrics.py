@@ -1,8 +1,6 @@
 """The scores equal what was recorded, and what a hand computes."""
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +8,8 @@ import torch
 
 from lsafnet import ChangeMetrics
 
-REFERENCE = Path(__file__).parents[1].parent / "shared" / "reference"
+from .recordings import read_recording
+
 MAPS = ("pred_before", "pred_after", "label_before", "label_after")
 
 # Four pixels: unchanged; 1 to 2, found; 1 to 2, found as 1 to 1; unchanged, taken for 2 to 1.
@@ -24,16 +23,13 @@ def by_hand() -> ChangeMetrics:
     return metrics
 
 
-@pytest.mark.skipif(
-    not (REFERENCE / "metrics.npz").exists(), reason="no recorded scores beside this checkout"
-)
 def test_scores_equal_the_recorded_ones() -> None:
-    recorded = json.loads((REFERENCE / "metrics.json").read_text())
-    metrics = ChangeMetrics(int(recorded.pop("num_classes")))
-    with np.load(REFERENCE / "metrics.npz") as arrays:
-        metrics.update(*(arrays[name] for name in MAPS))
+    recorded = read_recording("metrics")
+    metrics = ChangeMetrics(recorded["num_classes"])
+    metrics.update(*(np.array([[int(x) for x in row] for row in recorded[name]]) for name in MAPS))
     scores = metrics.compute()
-    assert {name: scores[name] for name in recorded} == pytest.approx(recorded, rel=1e-5)
+    values = recorded["values"]
+    assert {name: scores[name] for name in values} == pytest.approx(values, rel=1e-9)
 
 
 def test_scores_are_what_a_hand_computes() -> None:
@@ -46,6 +42,15 @@ def test_scores_are_what_a_hand_computes() -> None:
     # Without the two pixels unchanged in both: 6 counted, 3 right; by chance (0*2 + 4*2 + 2*2) / 36.
     kappa = (1 / 2 - 1 / 3) / (1 - 1 / 3)
     assert scores["sek"] == pytest.approx(kappa * math.exp(2 / 3 - 1))
+
+
+def test_missed_and_false_changes_count_in_the_chance_agreement_of_sek() -> None:
+    metrics = by_hand()
+    metrics.update(*(np.array([[x]]) for x in (0, 0, 2, 1)))  # a fifth pixel, from 2 to 1, is missed
+    # Without what is unchanged in both: 8 counted, 3 right; predicted 2, 4, 2 and labelled 2, 3, 3 of each class.
+    by_chance = (2 * 2 + 4 * 3 + 2 * 3) / 8**2
+    kappa = (3 / 8 - by_chance) / (1 - by_chance)
+    assert metrics.compute()["sek"] == pytest.approx(kappa * math.exp(1 / 2 - 1))
 
 
 def test_each_transition_has_its_own_scores() -> None:

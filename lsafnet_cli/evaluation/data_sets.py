@@ -12,6 +12,7 @@ import rasterio
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint, load_named_checkpoint
 from lsafnet_cli.data_sets.opening import DataSet, open_data_set
 from lsafnet_cli.data_sets.pairs import LabelledPair
+from lsafnet_cli.data_sets.second import describe_split
 from lsafnet_cli.errors import CheckpointFileError
 from lsafnet_cli.evaluation.counting import MapPart, PairCounts, count_map
 from lsafnet_cli.evaluation.maps import STAGE, refuse_nothing, tell
@@ -69,6 +70,7 @@ def evaluate_data_set(
     """
     options, notes = options or EvaluateOptions(), Observer(observer)
     data_set = open_data_set(Path(folder))
+    tell(notes, describe_split(data_set))
     pairs = data_set.split(split)
     loaded = [load_named_checkpoint(Path(path) if path else None, notes) for path in checkpoints]
     for checkpoint in loaded:

@@ -16,6 +16,7 @@ from lsafnet.parts.features import Backbone
 from lsafnet.registry import NetworkSpec, build_network, network_spec
 from lsafnet_cli.data_sets.check import measure_normalization
 from lsafnet_cli.data_sets.opening import WHOLE, DataSet, Item, open_data_set
+from lsafnet_cli.data_sets.second import describe_split
 from lsafnet_cli.errors import CheckpointFileError, InputError, OptionError, reason_of
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.training.draws import Variation
@@ -54,6 +55,8 @@ class TrainingSetup:
 def prepare_training(folder: Path, options: TrainOptions, observer: Observer) -> TrainingSetup:
     """Open the data set and decide how to train on it. Raises InputError and OptionError."""
     data_set = open_data_set(folder)
+    if (split := describe_split(data_set)) is not None:
+        observer.notice(split)
     train, val = choose_splits(data_set, observer)
     description = dict(data_set.description)
     if "normalization" not in description:

@@ -70,7 +70,8 @@ def describe_checkpoint(
     classes, statistics = values.get("classes", ()), values.get("normalization")
     if not spec.semantic and len(classes) != 2:
         classes = values["classes"] = list(BINARY_CLASSES)
-    if spec.unit_range and any(statistics == known["normalization"] for known in DATA_SETS.values()):
+    own = [known["normalization"] for known in DATA_SETS.values()]
+    if spec.unit_range and isinstance(statistics, Mapping) and statistics in own:
         statistics = values["normalization"] = _unit_range(statistics, values["value_range"])
     try:
         values.setdefault("bands", len(statistics["before"]["mean"]))  # type: ignore[index]

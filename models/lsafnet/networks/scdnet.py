@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lsafnet.logits import ChangeLogits, SupervisedLogits
-from lsafnet.parts.dates import cut_back, fill_up, split_dates
+from lsafnet.parts.dates import fill_up, split_dates
 from lsafnet.parts.drop_block import DropBlock
 from lsafnet.parts.layers import initialise, unused
 from lsafnet.parts.residual import residual_stage
@@ -173,11 +173,13 @@ class SCDNet(nn.Module):
 
     def forward(self, before: Tensor, after: Tensor) -> ChangeLogits | SupervisedLogits:
         decoded = self._decode(*(fill_up(image, SIZE_MULTIPLE_PX) for image in (before, after)))
-        dates = split_dates(self.class_conv(decoded[-1]))
-        logits = cut_back(ChangeLogits(change_of(*dates), *dates), before)
+        fine: Tensor = self.class_conv(decoded[-1])[..., : before.shape[-2], : before.shape[-1]]
+        first, second = split_dates(fine)
+        logits = ChangeLogits(change_of(first, second), first, second)
         if not self.training:
             return logits
-        return SupervisedLogits(*logits, self._coarse_logits(decoded, before) if self._auxiliary else ())
+        auxiliary = self._coarse_logits(decoded, before) if self._auxiliary else ()
+        return SupervisedLogits(logits.change, first, second, auxiliary)
 
     def _decode(self, before: Tensor, after: Tensor) -> list[Tensor]:
         """Return the decoder's maps of both dates as one batch: 256 @ 1/16, 128 @ 1/8, 64 @ 1/4, 64 @ 1/2."""
