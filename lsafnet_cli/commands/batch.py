@@ -9,25 +9,53 @@ from lsafnet_cli.commands.options import (
     DEVICE,
     FILES,
     OUTPUT,
+    AlsoOpt,
+    AoiOpt,
+    BandsOpt,
+    BatchSizeOpt,
+    BlendOpt,
+    CheckpointsOpt,
+    ClassesOpt,
+    CompileOpt,
+    CoregisterOpt,
+    DissolveOpt,
+    GridOpt,
     JsonOpt,
+    MemoryOpt,
+    MinAreaOpt,
+    OverlapOpt,
     OverwriteOpt,
+    PrecisionOpt,
     ProgressFormat,
     ProgressOpt,
     QuietOpt,
+    ReadersOpt,
+    ResolutionOpt,
+    ResumeOpt,
+    SimplifyOpt,
+    SmoothOpt,
+    StretchOpt,
+    ThresholdOpt,
+    TileOpt,
+    TtaOpt,
     VerboseOpt,
 )
-from lsafnet_cli.commands.predict import parse_names
-from lsafnet_cli.commands.predict_options import with_predict_options
+from lsafnet_cli.commands.predict_options import (
+    make_device_options,
+    make_polygon_options,
+    make_read_options,
+    parse_names,
+    split_checkpoints,
+)
+from lsafnet_cli.options import GridOptions, OutputOptions, PredictOptions, TileOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lsafnet_cli.batch.options import BatchOptions
     from lsafnet_cli.batch.pairing import Pairing
-    from lsafnet_cli.options import PredictOptions
 
 MANY = "Many machines"
-PER_SCENE = ("polygons", "device", "before_date", "after_date")
 
 BeforeDirArg = Annotated[
     Path | None, typer.Argument(metavar="BEFORE_DIR", help="Folder of the images of the earlier date.")
@@ -111,7 +139,6 @@ SplitOpt = Annotated[
 ]  # fmt: skip
 
 
-@with_predict_options(without=PER_SCENE)
 def batch(
     before: BeforeDirArg = None,
     after: AfterDirArg = None,
@@ -133,12 +160,32 @@ def batch(
     quiet: QuietOpt = False,
     verbose: VerboseOpt = 0,
     progress: ProgressOpt = ProgressFormat.AUTO,
-    *,
-    predict_options: "PredictOptions",
+    checkpoint: CheckpointsOpt = None,
+    also: AlsoOpt = "",
+    resume: ResumeOpt = True,
+    bands: BandsOpt = None,
+    stretch: StretchOpt = "auto",
+    grid: GridOpt = "before",
+    resolution: ResolutionOpt = None,
+    coregister: CoregisterOpt = False,
+    aoi: AoiOpt = None,
+    readers: ReadersOpt = 2,
+    tile: TileOpt = None,
+    overlap: OverlapOpt = None,
+    blend: BlendOpt = "taper",
+    threshold: ThresholdOpt = 0.5,
+    tta: TtaOpt = False,
+    precision: PrecisionOpt = "auto",
+    compiled: CompileOpt = False,
+    batch_size: BatchSizeOpt = "auto",
+    memory: MemoryOpt = "2G",
+    min_area: MinAreaOpt = 0.0,
+    simplify: SimplifyOpt = 0.0,
+    smooth: SmoothOpt = False,
+    dissolve: DissolveOpt = False,
+    classes: ClassesOpt = None,
 ) -> None:
     """Write the change maps of many pairs; one that fails stops no other. Run again, it does what is missing."""
-    from dataclasses import replace
-
     from lsafnet_cli.batch.options import BatchOptions
     from lsafnet_cli.batch.shards import Shard
     from lsafnet_cli.terminal.batch import show_batch
@@ -151,8 +198,20 @@ def batch(
         refuse_besides_collect(before, output, pairs)
         ended = collect_batch(collect, mosaic, observer.notice)
     else:
+        first, others = split_checkpoints(checkpoint)
         options = BatchOptions(
-            predict=replace(predict_options, output=replace(predict_options.output, overwrite=overwrite)),
+            predict=PredictOptions(
+                checkpoint=first,
+                ensemble=others,
+                tta=tta,
+                threshold=threshold,
+                read=make_read_options(bands, stretch, readers, aoi),
+                grid=GridOptions(grid, resolution, coregister),
+                tile=TileOptions(tile, overlap, blend),
+                device=make_device_options("auto", precision, batch_size, compiled, memory),
+                output=OutputOptions((), parse_names(also), overwrite, resume),
+                polygons=make_polygon_options(min_area, simplify, smooth, dissolve, classes),
+            ),
             devices=devices,
             formats=parse_formats(formats),
             mosaic=mosaic,

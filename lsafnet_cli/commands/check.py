@@ -11,8 +11,10 @@ from lsafnet_cli.commands.options import (
     JsonOpt,
     ResolutionOpt,
     StretchOpt,
-    parse_bands,
 )
+from lsafnet_cli.commands.predict_options import make_read_options
+from lsafnet_cli.errors import PairError
+from lsafnet_cli.options import GridOptions
 
 
 def check(
@@ -26,12 +28,10 @@ def check(
     resolution: ResolutionOpt = None,
 ) -> None:
     """Say whether two images fit, where they lie, and what predict would make of them; exit code 0 or 4."""
-    from lsafnet_cli.errors import PairError
-    from lsafnet_cli.options import GridOptions, ReadOptions, StretchRule
     from lsafnet_cli.prediction.check import check_pair
     from lsafnet_cli.terminal.check import show_check
 
-    read = ReadOptions(parse_bands(bands), StretchRule.parse(stretch))
+    read = make_read_options(bands, stretch)
     found = check_pair(before, after, checkpoint, read, GridOptions(grid, resolution))
     show_check(found, as_json)
     if not found.fits:

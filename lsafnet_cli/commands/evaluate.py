@@ -1,24 +1,39 @@
 """`lsafnet evaluate`: scores of a map, or of checkpoints on a data set."""
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lsafnet_cli.commands.options import FILES, OUTPUT, OverwriteOpt, QuietOpt
-from lsafnet_cli.commands.predict_options import with_predict_options
+from lsafnet_cli.commands.options import (
+    FILES,
+    OUTPUT,
+    BandsOpt,
+    BatchSizeOpt,
+    BlendOpt,
+    CompileOpt,
+    DeviceOpt,
+    MemoryOpt,
+    OverlapOpt,
+    OverwriteOpt,
+    PrecisionOpt,
+    QuietOpt,
+    ReadersOpt,
+    StretchOpt,
+    ThresholdOpt,
+    TileOpt,
+    TtaOpt,
+)
+from lsafnet_cli.commands.predict_options import make_device_options, make_read_options
+from lsafnet_cli.errors import OptionError
+from lsafnet_cli.options import PredictOptions, TileOptions
 
 if TYPE_CHECKING:
     from lsafnet_cli.evaluation.report import Evaluation
-    from lsafnet_cli.options import PredictOptions
 
 SCORES = "Scores"
-NOT_OF_MAPS = (  # options of predict that say nothing about a map's pixels, or that a data set settles
-    "checkpoint", "polygons", "also", "overwrite", "resume", "as_json", "quiet", "verbose", "progress", "grid",
-    "resolution", "coregister", "aoi", "min_area", "simplify", "smooth", "dissolve", "classes", "before_date",
-    "after_date",
-)  # fmt: skip
 
 
 class KindOfReferences(StrEnum):
@@ -77,7 +92,6 @@ UnitOpt = Annotated[
         rich_help_panel=SCORES,
     ),
 ]
-JsonOpt = Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.", rich_help_panel=OUTPUT)]
 PlotOpt = Annotated[
     Path | None,
     typer.Option(
@@ -85,11 +99,10 @@ PlotOpt = Annotated[
         help="Draw the confusion matrix of transitions (needs matplotlib: the extra plot).",
     ),
 ]  # fmt: skip
+JsonOpt = Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.", rich_help_panel=OUTPUT)]
 
 
-@with_predict_options(without=NOT_OF_MAPS)
 def evaluate(
-    predict_options: "PredictOptions",
     changes: ChangesArg = None,
     references: ReferencesArg = None,
     labels: LabelsOpt = None,
@@ -104,8 +117,28 @@ def evaluate(
     plot: PlotOpt = None,
     overwrite: OverwriteOpt = False,
     quiet: QuietOpt = False,
+    bands: BandsOpt = None,
+    stretch: StretchOpt = "auto",
+    readers: ReadersOpt = 2,
+    tile: TileOpt = None,
+    overlap: OverlapOpt = None,
+    blend: BlendOpt = "taper",
+    threshold: ThresholdOpt = 0.5,
+    tta: TtaOpt = False,
+    device: DeviceOpt = "auto",
+    precision: PrecisionOpt = "auto",
+    compiled: CompileOpt = False,
+    batch_size: BatchSizeOpt = "auto",
+    memory: MemoryOpt = "2G",
 ) -> None:
     """Score a change map against references, or checkpoints on a data set: mIoU, OA, SeK, F_scd, boundary F1."""
+    predict_options = PredictOptions(
+        tta=tta,
+        threshold=threshold,
+        read=make_read_options(bands, stretch, readers),
+        tile=TileOptions(tile, overlap, blend),
+        device=make_device_options(device, precision, batch_size, compiled, memory),
+    )
     _check_arguments(changes, references, dataset, checkpoint, labels, predict_options)
     from lsafnet_cli.evaluation.confusion_plot import plot_confusion
     from lsafnet_cli.evaluation.options import EvaluateOptions
@@ -139,11 +172,9 @@ def _check_arguments(
     dataset: Path | None,
     checkpoints: list[Path] | None,
     labels: str | None,
-    predict_options: "PredictOptions",
+    predict_options: PredictOptions,
 ) -> None:
     """Raise OptionError for what does not go together."""
-    from lsafnet_cli.errors import OptionError
-
     if (changes is None) == (dataset is None):
         raise OptionError("give a change map with its references, or --dataset with checkpoints")
     if dataset is not None:
@@ -154,9 +185,5 @@ def _check_arguments(
         raise OptionError(f"--checkpoint {checkpoints[0]}: a map is finished already; it goes with --dataset")
     if not references:
         raise OptionError(f"{changes}: name a reference for each date, or one with transition codes")
-    from dataclasses import replace
-
-    from lsafnet_cli.options import PredictOptions
-
     if replace(predict_options, device=PredictOptions().device) != PredictOptions():
         raise OptionError("options of tiles and images say how maps are made: they go with --dataset")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-FILES, TILES, DEVICE, OUTPUT = "Images", "Tiles", "Device", "Output"
+FILES, TILES, DEVICE, OUTPUT, POLYGONS = "Images", "Tiles", "Device", "Output", "Polygons"
 
 
 class ProgressFormat(StrEnum):
@@ -20,6 +20,7 @@ class ProgressFormat(StrEnum):
 
 BeforeArg = Annotated[str, typer.Argument(metavar="BEFORE", help="Image of the earlier date.")]
 AfterArg = Annotated[str, typer.Argument(metavar="AFTER", help="Image of the later date.")]
+MapArg = Annotated[str, typer.Argument(metavar="MAP.tif", help="A change map written by lsafnet.")]
 CheckpointOpt = Annotated[
     Path | None,
     typer.Option(
@@ -27,6 +28,13 @@ CheckpointOpt = Annotated[
         help="Trained network; else $LSAFNET_CHECKPOINT, else the small one shipped inside.",
     ),
 ]
+PlotOpt = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.png|svg", rich_help_panel=OUTPUT,
+        help="Draw the from-to table as a picture too (needs matplotlib: the extra plot).",
+    ),
+]  # fmt: skip
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print the report as JSON.", rich_help_panel=OUTPUT)]
 OverwriteOpt = Annotated[bool, typer.Option(help="Replace outputs that exist.", rich_help_panel=OUTPUT)]
 QuietOpt = Annotated[
@@ -69,11 +77,111 @@ ResolutionOpt = Annotated[
     float | None,
     typer.Option(help="Side of the map's pixels in metres. Default: as they are.", rich_help_panel=FILES),
 ]
-
-
-def parse_bands(text: str | None) -> tuple[int | str, ...] | None:
-    """Read "4,3,2" or "nir,red,green"; names may hold anything but commas."""
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    return tuple(int(part) if part.lstrip("-").isdecimal() else part for part in parts if part)
+CheckpointsOpt = Annotated[
+    list[Path] | None,
+    typer.Option(
+        readable=False,
+        help="Trained network; else $LSAFNET_CHECKPOINT, else the small one shipped inside. Repeat it to average "
+        "the probabilities of several.",
+    ),
+]
+TtaOpt = Annotated[
+    bool,
+    typer.Option(
+        "--tta",
+        help="Look at each tile as it is and flipped in three ways, and average: four times the work.",
+        rich_help_panel=TILES,
+    ),
+]
+PolygonsOpt = Annotated[
+    list[Path] | None,
+    typer.Option(
+        readable=False,
+        help="Write polygons too: .gpkg, .geojson, .fgb, .shp or .parquet. Repeatable.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+AlsoOpt = Annotated[
+    str,
+    typer.Option(
+        help="Further files beside the map, by comma: from, to, before, after, probability, quicklook, report, stac.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+CoregisterOpt = Annotated[
+    bool,
+    typer.Option(
+        "--coregister",
+        help="Measure how far the dates lie off each other, and take it back.",
+        rich_help_panel=FILES,
+    ),
+]
+AoiOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Vector file; only the area within its polygons is mapped.",
+        rich_help_panel=FILES,
+    ),
+]
+ReadersOpt = Annotated[int, typer.Option(help="Threads that read.", rich_help_panel=FILES)]
+TileOpt = Annotated[
+    int | None, typer.Option(help="Tile size in pixels. Default: the checkpoint's.", rich_help_panel=TILES)
+]
+OverlapOpt = Annotated[
+    int | None,
+    typer.Option(
+        help="Pixels that neighbouring tiles share. Default: a quarter tile.", rich_help_panel=TILES
+    ),
+]
+BlendOpt = Annotated[
+    str, typer.Option(help="taper (weighted mean of overlapping tiles) or crop.", rich_help_panel=TILES)
+]
+ThresholdOpt = Annotated[float, typer.Option(help="Changed above this probability.", rich_help_panel=TILES)]
+DeviceOpt = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...", rich_help_panel=DEVICE)]
+PrecisionOpt = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", rich_help_panel=DEVICE)]
+BatchSizeOpt = Annotated[
+    str, typer.Option(help="Tiles at once; auto finds the best number on the way.", rich_help_panel=DEVICE)
+]
+MemoryOpt = Annotated[
+    str,
+    typer.Option(help="Host memory to use beyond the network, such as 512M or 2G.", rich_help_panel=DEVICE),
+]
+CompileOpt = Annotated[
+    bool, typer.Option("--compile", help="Let torch.compile make kernels first.", rich_help_panel=DEVICE)
+]
+ResumeOpt = Annotated[
+    bool, typer.Option(help="Go on where a run like this was broken off.", rich_help_panel=OUTPUT)
+]
+MinAreaOpt = Annotated[
+    float,
+    typer.Option(
+        metavar="M2", rich_help_panel=POLYGONS,
+        help="Merge pieces smaller than this into their neighbours, and fill such holes. The map stays as it is.",
+    ),
+]  # fmt: skip
+SimplifyOpt = Annotated[
+    float,
+    typer.Option(
+        metavar="M", rich_help_panel=POLYGONS,
+        help="Simplify borders by up to M metres; common borders stay common, areas stay the same.",
+    ),
+]  # fmt: skip
+SmoothOpt = Annotated[bool, typer.Option("--smooth", help="Round the pixel steps.", rich_help_panel=POLYGONS)]
+DissolveOpt = Annotated[
+    bool, typer.Option("--dissolve", help="One multipolygon for each transition.", rich_help_panel=POLYGONS)
+]
+ClassesOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FROM:TO", rich_help_panel=POLYGONS,
+        help='Only these transitions: "water:building", "*:building", "water:*". Repeatable.',
+    ),
+]  # fmt: skip
+BeforeDateOpt = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="2024-05-31, in place of the file's date.", rich_help_panel=POLYGONS),
+]
+AfterDateOpt = Annotated[
+    str | None, typer.Option(metavar="DATE", help="The same for the later date.", rich_help_panel=POLYGONS)
+]

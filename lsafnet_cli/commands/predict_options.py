@@ -1,45 +1,62 @@
-"""Commands that take the options of `predict` beside their own, without listing them again."""
+"""From what a user wrote to options: numbers, names and dates are read, and nothing else is decided."""
 
-import inspect
-from collections.abc import Callable, Collection
-from functools import wraps
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
-from lsafnet_cli.commands.predict import make_predict_options, predict
+from lsafnet_cli.errors import OptionError
+from lsafnet_cli.options import (
+    DeviceOptions,
+    PolygonOptions,
+    ReadOptions,
+    StretchRule,
+    parse_bytes,
+    parse_date,
+)
 
-if TYPE_CHECKING:
-    from lsafnet_cli.options import PredictOptions
 
-SHARED = "predict_options"
+def split_checkpoints(paths: list[Path] | None) -> tuple[Path | None, tuple[Path, ...]]:
+    """Return the first checkpoint and the others, which are averaged with it."""
+    return (paths[0], tuple(paths[1:])) if paths else (None, ())
 
 
-def with_predict_options(without: Collection[str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add the options of `predict` to a command, but for those named; they reach it as `predict_options`."""
+def make_read_options(
+    bands: str | None, stretch: str, readers: int = 2, aoi: str | None = None
+) -> ReadOptions:
+    """Return how images are read. Raises OptionError."""
+    return ReadOptions(parse_bands(bands), StretchRule.parse(stretch), readers, aoi)
 
-    def add(command: Callable[..., None]) -> Callable[..., None]:
-        own = inspect.signature(command).parameters
-        shared = {
-            name: one
-            for name, one in inspect.signature(predict).parameters.items()
-            if name not in without and name not in own and one.default is not inspect.Parameter.empty
-        }
-        left_out = {
-            name: one.default
-            for name, one in inspect.signature(predict).parameters.items()
-            if name not in shared
-        }
 
-        @wraps(command)
-        def run(**given: Any) -> None:
-            asked = {name: given.pop(name) for name in shared}
-            options: PredictOptions = make_predict_options({**left_out, **asked})
-            command(**given, **{SHARED: options})
+def make_device_options(
+    device: str, precision: str, batch_size: str, compiled: bool, memory: str
+) -> DeviceOptions:
+    """Return where and how the network runs. Raises OptionError."""
+    return DeviceOptions(device, precision, parse_batch_size(batch_size), compiled, parse_bytes(memory))
 
-        parameters = [one for name, one in own.items() if name != SHARED] + list(shared.values())
-        parameters.sort(key=lambda one: one.default is not inspect.Parameter.empty)
-        del run.__wrapped__
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {one.name: one.annotation for one in parameters}
-        return run
 
-    return add
+def make_polygon_options(
+    min_area: float, simplify: float, smooth: bool, dissolve: bool, classes: list[str] | None,
+    dates: tuple[str | None, str | None] = (None, None),
+) -> PolygonOptions:  # fmt: skip
+    """Return how polygons are drawn. Raises OptionError."""
+    before, after = map(parse_date, ("--before-date", "--after-date"), dates)
+    return PolygonOptions(min_area, simplify, smooth, dissolve, tuple(classes or ()), before, after)
+
+
+def parse_bands(text: str | None) -> tuple[int | str, ...] | None:
+    """Read "4,3,2" or "nir,red,green"; names may hold anything but commas."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    return tuple(int(part) if part.lstrip("-").isdecimal() else part for part in parts if part)
+
+
+def parse_batch_size(text: str) -> int | None:
+    """Read a number, or "auto" as None."""
+    try:
+        return None if text == "auto" else int(text)
+    except ValueError:
+        raise OptionError(f"--batch-size {text}: write a number or auto") from None
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read "from,to"; each name once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))

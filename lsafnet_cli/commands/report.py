@@ -7,6 +7,7 @@ import typer
 
 from lsafnet_cli.commands.options import (
     JsonOpt,
+    MapArg,
     OverwriteOpt,
     ProgressFormat,
     ProgressOpt,
@@ -14,7 +15,6 @@ from lsafnet_cli.commands.options import (
     VerboseOpt,
 )
 
-MapArg = Annotated[str, typer.Argument(metavar="MAP.tif", help="A change map of lsafnet.")]
 BeforeOpt = Annotated[str | None, typer.Option(help="Image of the earlier date, to show under the map.")]
 AfterOpt = Annotated[str | None, typer.Option(help="Image of the later date.")]
 PageOpt = Annotated[

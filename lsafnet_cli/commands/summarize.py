@@ -1,10 +1,11 @@
 """`lsafnet summarize`: the numbers of a change map."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from lsafnet_cli.commands.options import MapArg, PlotOpt
 
 
 class SummaryFormat(StrEnum):
@@ -16,7 +17,6 @@ class SummaryFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
-MapArg = Annotated[str, typer.Argument(metavar="MAP.tif", help="A change map of lsafnet.")]
 ZonesOpt = Annotated[
     str | None,
     typer.Option(
@@ -30,12 +30,6 @@ ZoneFieldOpt = Annotated[
 ZoneLayerOpt = Annotated[str | None, typer.Option(help="Layer of the zones, where their file has several.")]
 FormatOpt = Annotated[SummaryFormat, typer.Option("--format", help="How the numbers are written.")]
 JsonOpt = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
-PlotOpt = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE.png|svg", help="Draw the from-to table too (needs matplotlib: the extra plot)."
-    ),
-]
 OverwriteOpt = Annotated[bool, typer.Option(help="Replace a picture that exists.")]
 
 

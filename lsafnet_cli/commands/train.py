@@ -1,8 +1,7 @@
 """`lsafnet train`: the paper's training on one's own data."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,9 +15,6 @@ from lsafnet_cli.commands.options import (
     QuietOpt,
     VerboseOpt,
 )
-
-if TYPE_CHECKING:
-    from lsafnet_cli.training.options import TrainOptions
 
 NETWORK, RECIPE, EXAMPLES = "Network", "Recipe", "Examples"
 
@@ -160,23 +156,41 @@ def train(
     progress: ProgressOpt = ProgressFormat.AUTO,
 ) -> None:
     """Train a network on labelled pairs, or on images with labels of one date, and keep the best checkpoint."""
-    options = make_train_options(locals())
+    from lsafnet_cli.training.options import TrainOptions
+
+    parts = {"backbone": backbone, "width": width}
+    options = TrainOptions(
+        network=network,
+        network_options={name: value for name, value in parts.items() if value is not None},
+        recipe=recipe,
+        epochs=epochs,
+        batch_size=batch_size,
+        accumulate=accumulate,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        power=power,
+        warmup_steps=warmup,
+        crop_px=crop,
+        crops_per_epoch=crops_per_epoch,
+        balanced=balanced,
+        jitter=jitter,
+        swap_dates=swap_dates,
+        ema_decay=ema,
+        precision=precision,
+        device=device,
+        patience=patience,
+        seed=seed,
+        workers=workers,
+        backbone_weights=backbone_weights,
+        start=start,
+        tensorboard=tensorboard,
+        resume=resume,
+        overwrite=overwrite,
+    )
     from lsafnet_cli.terminal.progress import make_observer
     from lsafnet_cli.terminal.training import show_training
     from lsafnet_cli.training.run import train_network  # here, so that wrong options do not wait for torch
 
     observer = make_observer(quiet, progress, verbose, details=True)
     show_training(train_network(dataset, output, options, observer), as_json)
-
-
-def make_train_options(given: Mapping[str, Any]) -> "TrainOptions":
-    """Put what the user wrote, by the names of `train`'s parameters, into one value. Raises OptionError."""
-    from lsafnet_cli.training.options import TrainOptions
-
-    named = {"ema_decay": "ema", "crop_px": "crop", "warmup_steps": "warmup"}
-    apart = ("network_options", *named)
-    options = {name: given[name] for name in TrainOptions.__dataclass_fields__ if name not in apart}
-    wanted = {name: given[name] for name in ("backbone", "width") if given[name] is not None}
-    return TrainOptions(
-        **options, network_options=wanted, **{name: given[key] for name, key in named.items()}
-    )

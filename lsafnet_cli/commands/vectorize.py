@@ -6,25 +6,23 @@ from typing import Annotated
 import typer
 
 from lsafnet_cli.commands.options import (
-    JsonOpt,
-    OverwriteOpt,
-    ProgressFormat,
-    ProgressOpt,
-    QuietOpt,
-    VerboseOpt,
-)
-from lsafnet_cli.commands.polygons import (
     AfterDateOpt,
     BeforeDateOpt,
     ClassesOpt,
     DissolveOpt,
+    JsonOpt,
+    MapArg,
     MinAreaOpt,
+    OverwriteOpt,
+    ProgressFormat,
+    ProgressOpt,
+    QuietOpt,
     SimplifyOpt,
     SmoothOpt,
-    make_polygon_options,
+    VerboseOpt,
 )
+from lsafnet_cli.commands.predict_options import make_polygon_options
 
-MapArg = Annotated[str, typer.Argument(metavar="MAP.tif", help="A change map that lsafnet wrote.")]
 OutputsOpt = Annotated[
     list[Path],
     typer.Option(
