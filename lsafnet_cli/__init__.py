@@ -7,6 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lsafnet_cli.accuracy.allocation import SampleSize
+    from lsafnet_cli.accuracy.assess import Assessment, assess_map
+    from lsafnet_cli.accuracy.sample import SampleOptions, SampleReport, sample_map
+    from lsafnet_cli.accuracy.strata import StrataOptions
     from lsafnet_cli.batch.driver import BatchReport, run_batch
     from lsafnet_cli.batch.options import BatchOptions
     from lsafnet_cli.batch.pairing import pair_folders, read_pairs
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from lsafnet_cli.report_page.page import PageOptions, PageReport, write_report_page
 
 _MODULE_OF = {
+    "Assessment": "accuracy.assess",
     "BatchOptions": "batch.options",
     "BatchReport": "batch.driver",
     "DataSetEvaluation": "evaluation.report",
@@ -36,19 +41,26 @@ _MODULE_OF = {
     "PolygonOptions": "options",
     "PredictOptions": "options",
     "RunReport": "prediction.report",
+    "SampleOptions": "accuracy.sample",
+    "SampleReport": "accuracy.sample",
+    "SampleSize": "accuracy.allocation",
+    "StrataOptions": "accuracy.strata",
     "ZoneRequest": "maps.zones",
+    "assess_map": "accuracy.assess",
     "evaluate_data_set": "evaluation.data_sets",
     "evaluate_map": "evaluation.maps",
     "pair_folders": "batch.pairing",
     "predict_change": "prediction.pipeline",
     "read_pairs": "batch.pairing",
     "run_batch": "batch.driver",
+    "sample_map": "accuracy.sample",
     "summarize_map": "maps.summarize",
     "vectorize_changes": "polygons.vectorization",
     "write_report_page": "report_page.page",
 }
 
 __all__ = [
+    "Assessment",
     "BatchOptions",
     "BatchReport",
     "DataSetEvaluation",
@@ -61,13 +73,19 @@ __all__ = [
     "PolygonOptions",
     "PredictOptions",
     "RunReport",
+    "SampleOptions",
+    "SampleReport",
+    "SampleSize",
+    "StrataOptions",
     "ZoneRequest",
+    "assess_map",
     "evaluate_data_set",
     "evaluate_map",
     "pair_folders",
     "predict_change",
     "read_pairs",
     "run_batch",
+    "sample_map",
     "summarize_map",
     "vectorize_changes",
     "write_report_page",

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
+from lsafnet_cli.commands.assess import assess
 from lsafnet_cli.commands.batch import batch
 from lsafnet_cli.commands.check import check
 from lsafnet_cli.commands.checkpoint import app as checkpoint_app
@@ -18,6 +19,7 @@ from lsafnet_cli.commands.doctor import doctor
 from lsafnet_cli.commands.evaluate import evaluate
 from lsafnet_cli.commands.predict import predict
 from lsafnet_cli.commands.report import report
+from lsafnet_cli.commands.sample import sample
 from lsafnet_cli.commands.show import show
 from lsafnet_cli.commands.summarize import summarize
 from lsafnet_cli.commands.train import train
@@ -38,6 +40,8 @@ app.command()(predict)
 app.command()(batch)
 app.command()(check)
 app.command()(summarize)
+app.command()(sample)
+app.command()(assess)
 app.command()(evaluate)
 app.command()(vectorize)
 app.command()(train)

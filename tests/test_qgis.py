@@ -14,6 +14,7 @@ import pytest
 import rasterio
 
 from lsafnet_cli import PredictOptions, predict_change
+from lsafnet_cli.accuracy.sample import sample_map
 from lsafnet_cli.legend.classes import hex_color
 from lsafnet_cli.maps.table import change_table, read_legend
 from lsafnet_cli.options import OutputOptions
@@ -155,3 +156,19 @@ def test_a_drawn_map_has_the_colours_of_its_legend_and_shows_nothing_elsewhere(q
         table[code] = color
     assert len(np.unique(codes)) > 3
     np.testing.assert_array_equal(drawn, table[codes])
+
+
+def test_a_sample_opens_with_a_form_of_drop_downs_and_hides_what_the_map_says(qgis, run, tmp_path):
+    path, legend = run
+    sample_map(path, tmp_path / "points.gpkg")
+    seen = qgis(tmp_path / "points.gpkg")["points.gpkg"]
+    form = seen["form"]
+    for field, alias in (("reference_from", "class before"), ("reference_to", "class after")):
+        assert (form[field]["widget"], form[field]["alias"]) == ("ValueMap", alias)
+        assert form[field]["choices"] == list(legend.names[1:])
+        assert form[field]["editable"]
+    assert all(form[field]["widget"] == "Hidden" for field in ("fid", "stratum", "stratum_px", "stratum_ha"))
+    assert not form["id"]["editable"]
+    assert [entry["value"] for entry in seen["entries"]] == ["to do", "done"]
+    assert seen["crs"] == "EPSG:32632"
+    assert seen["count"] > 0

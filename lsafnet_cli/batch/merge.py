@@ -18,7 +18,7 @@ from lsafnet_cli.batch.folder import MERGED_POLYGONS, MOSAIC, BatchFolder
 from lsafnet_cli.batch.mosaics import write_mosaic
 from lsafnet_cli.batch.records import DONE, SceneRecord
 from lsafnet_cli.errors import LsafnetError
-from lsafnet_cli.files.layer_style import add_layer_style
+from lsafnet_cli.files.layer_style import add_layer_style, transition_style
 from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.maps.table import read_legend
@@ -158,4 +158,5 @@ def _placed(geometries: Any, crs: str | None, common: str | None) -> Any:
 def _add_style(path: Path, change_map: Path) -> None:
     """Give the merged file the colours of a map's legend, as far as that map can be read."""
     with suppress(LsafnetError), open_raster(change_map) as dataset:
-        add_layer_style(path, LAYER_NAME, GEOMETRY, read_legend(change_map, dataset.tags()))
+        style = transition_style(read_legend(change_map, dataset.tags()))
+        add_layer_style(path, LAYER_NAME, GEOMETRY, style)

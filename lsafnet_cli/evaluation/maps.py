@@ -19,8 +19,7 @@ from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.files.sources import patience
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend, hex_color
-from lsafnet_cli.maps.summarize import refuse_layer
-from lsafnet_cli.maps.table import read_legend
+from lsafnet_cli.maps.table import read_legend, refuse_layer
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import DeviceOptions
 from lsafnet_cli.scenes.align import window_within

@@ -1,7 +1,9 @@
 """The style that a GeoPackage brings along: QGIS reads it from the table layer_styles on opening."""
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -20,25 +22,44 @@ _REGISTER = """INSERT INTO gpkg_contents (table_name, data_type, identifier, des
     VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?)"""
 _INSERT = """INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column,
     styleName, styleQML, styleSLD, useAsDefault, description, owner)
-    VALUES ('', '', ?, ?, 'transitions', ?, '', 1, 'colours of the change map', '')"""
+    VALUES ('', '', ?, ?, ?, ?, '', 1, ?, '')"""
 
 
-def add_layer_style(path: Path, table: str, geometry: str, legend: Legend) -> None:
-    """Make the transitions' colours the default style of a layer in a GeoPackage. Raises OSError."""
+@dataclass(frozen=True, slots=True)
+class LayerStyle:
+    """A QGIS style with its name and what it shows."""
+
+    qml: str
+    name: str = "transitions"
+    description: str = "colours of the change map"
+
+
+def add_layer_style(path: Path, table: str, geometry: str, style: LayerStyle) -> None:
+    """Make a style the default one of a layer in a GeoPackage. Raises OSError."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     try:
         with closing(sqlite3.connect(path)) as base, base:
             base.execute(_CREATE)
             base.execute(_REGISTER, (now,))
-            base.execute(_INSERT, (table, geometry, polygon_qml(legend)))
+            base.execute(_INSERT, (table, geometry, style.name, style.qml, style.description))
     except sqlite3.Error as error:
         raise OSError(str(error)) from error
 
 
-def polygon_qml(legend: Legend) -> str:
-    """Return a QGIS style that fills polygons by their transition."""
-    root = ET.Element("qgis", version="3.22", styleCategories="Symbology")
+def transition_style(legend: Legend) -> LayerStyle:
+    """Return the style that fills polygons by their transition."""
+    root = style_root("Symbology")
     root.append(polygon_renderer(legend))
+    return LayerStyle(qml_text(root))
+
+
+def style_root(categories: str) -> ET.Element:
+    """Return the outermost element of a QGIS style."""
+    return ET.Element("qgis", version="3.22", styleCategories=categories)
+
+
+def qml_text(root: ET.Element) -> str:
+    """Return a QGIS style as the text of a file."""
     ET.indent(root)
     return f"<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n{ET.tostring(root, 'unicode')}\n"
 
@@ -59,20 +80,30 @@ def polygon_renderer(legend: Legend) -> ET.Element:
 
 
 def _fill(symbols: ET.Element, name: str, color: Color) -> None:
-    symbol = ET.SubElement(
-        symbols, "symbol", name=name, type="fill", alpha="1", clip_to_extent="1", force_rhr="0"
-    )
-    layer = ET.SubElement(
-        symbol, "layer", {"class": "SimpleFill", "enabled": "1", "locked": "0", "pass": "0"}
-    )
     properties = {
-        "color": ",".join(map(str, (*color, 255))),
+        "color": rgba(color),
         "style": "solid",
-        "outline_color": ",".join(map(str, (*OUTLINE, 255))),
+        "outline_color": rgba(OUTLINE),
         "outline_style": "solid",
         "outline_width": str(OUTLINE_MM),
         "outline_width_unit": "MM",
     }
+    add_symbol(symbols, name, "fill", "SimpleFill", properties)
+
+
+def rgba(color: Color) -> str:
+    """Return an opaque colour as QGIS writes it."""
+    return ",".join(map(str, (*color, 255)))
+
+
+def add_symbol(
+    symbols: ET.Element, name: str, kind: str, layer_class: str, properties: Mapping[str, str]
+) -> None:
+    """Add a symbol of one layer: "fill" of class SimpleFill, "marker" of class SimpleMarker."""
+    symbol = ET.SubElement(
+        symbols, "symbol", name=name, type=kind, alpha="1", clip_to_extent="1", force_rhr="0"
+    )
+    layer = ET.SubElement(symbol, "layer", {"class": layer_class, "enabled": "1", "locked": "0", "pass": "0"})
     options = ET.SubElement(layer, "Option", type="Map")
     for key, value in properties.items():
         ET.SubElement(options, "Option", name=key, type="QString", value=value)

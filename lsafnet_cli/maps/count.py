@@ -1,5 +1,6 @@
 """Count: how many pixels, and how much ground, each code of a map covers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsafnet_cli.errors import InputError
+from lsafnet_cli.files.rasters import grid_of
 from lsafnet_cli.geometry.ground import PixelAreas
-from lsafnet_cli.geometry.row_bands import run_areas
+from lsafnet_cli.geometry.row_bands import row_windows, run_areas
 from lsafnet_cli.geometry.runs import find_runs
 from lsafnet_cli.legend.classes import Legend
 
@@ -62,3 +64,16 @@ class CodeCounts:
                 f"{self.source}: holds the number {codes[strange][0]}, but its legend has {known - 1} transitions"
             )
         return slot
+
+
+def count_codes(
+    dataset: Any, source: str, legend: Legend, advance: Callable[[int], None] = lambda _: None
+) -> CodeCounts:
+    """Count all of an open map by row bands; `advance` is told of pixels that are done."""
+    grid = grid_of(dataset)
+    counts = CodeCounts.start(source, legend, PixelAreas(grid) if grid.crs is not None else None)
+    for window in row_windows(grid):
+        codes = dataset.read(1, window=window)
+        counts.add(codes, window.row_off, window.col_off)
+        advance(codes.size)
+    return counts

@@ -8,16 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsafnet_cli.errors import InputError
-from lsafnet_cli.files.raster_styles import layer_style
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.geometry.ground import PixelAreas
 from lsafnet_cli.geometry.row_bands import row_windows
 from lsafnet_cli.legend.classes import Legend, hex_color
 from lsafnet_cli.maps.count import CodeArray, CodeCounts
-from lsafnet_cli.maps.table import ChangeTable, hectares, read_legend, table_of
+from lsafnet_cli.maps.table import ChangeTable, hectares, read_legend, refuse_layer, table_of
 from lsafnet_cli.maps.zones import ZoneRequest, ZoneSet, read_zones
-from lsafnet_cli.options import LAYERS
 
 Matrix = tuple[tuple[float | None, ...], ...]
 MAP, ZONE, OUTSIDE = "map", "zone", "outside"
@@ -121,12 +118,6 @@ def summarize_map(path: str | Path, zones: ZoneRequest | None = None) -> MapSumm
         zones=tuple(_summary(ZONE, z.name, c) for z, c in zip(zone_set.zones, of_zones, strict=True)),
         outside=_summary(OUTSIDE, None, outside) if zone_set.zones else None,
     )
-
-
-def refuse_layer(path: str, description: str | None, legend: Legend) -> None:
-    """Raise InputError for the layers beside a map, whose tags name classes as well."""
-    if description is not None and description in {layer_style(name, legend).description for name in LAYERS}:
-        raise InputError(f"{path}: holds the layer '{description}'; name the map that lies beside it")
 
 
 def _add_part(

@@ -67,17 +67,19 @@ def _note(part: AreaSummary) -> str:
 
 def markdown_text(summary: MapSummary) -> str:
     """Return a summary as Markdown: a heading and a from-to table for each part."""
-    return "\n".join(line for part in summary.parts for line in _markdown_lines(from_to_table(part)))
+    return "\n".join(line for part in summary.parts for line in markdown_lines(from_to_table(part)))
 
 
-def _markdown_lines(table: FromTo) -> Iterator[str]:
+def markdown_lines(table: FromTo) -> Iterator[str]:
+    """Yield a table as Markdown, line by line."""
     yield from (f"## {_plain(table.title)}", "")
     if table.rows:
         yield _markdown_row(table.headings)
         yield "|---|" + "---:|" * (len(table.headings) - 1)
         yield from map(_markdown_row, table.rows)
         yield ""
-    yield from (table.note[0].upper() + table.note[1:] + ".", "")
+    if table.note:
+        yield from (table.note[0].upper() + table.note[1:] + ".", "")
 
 
 def _markdown_row(cells: tuple[str, ...]) -> str:

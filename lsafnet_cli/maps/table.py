@@ -8,11 +8,13 @@ import numpy as np
 
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.provenance import LEGEND
+from lsafnet_cli.files.raster_styles import layer_style
 from lsafnet_cli.files.rasters import grid_of, open_raster
-from lsafnet_cli.geometry.ground import PixelAreas
-from lsafnet_cli.geometry.row_bands import row_windows
+from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend
-from lsafnet_cli.maps.count import CodeCounts
+from lsafnet_cli.maps.count import CodeCounts, count_codes
+from lsafnet_cli.observer import Observer, watched
+from lsafnet_cli.options import LAYERS
 
 SQUARE_METRES_PER_HECTARE = 10_000
 
@@ -50,11 +52,27 @@ def change_table(path: Path, legend: Legend | None = None) -> ChangeTable:
     """
     with open_raster(path) as dataset:
         legend = legend or read_legend(path, dataset.tags())
-        grid = grid_of(dataset)
-        counts = CodeCounts.start(str(path), legend, PixelAreas(grid) if grid.crs is not None else None)
-        for window in row_windows(grid):
-            counts.add(dataset.read(1, window=window), window.row_off, window.col_off)
-    return table_of(counts)
+        return table_of(count_codes(dataset, str(path), legend))
+
+
+def count_changes(path: str, legend: Legend, observer: Observer) -> CodeCounts:
+    """Count a map's codes and their ground, watched. Raises InputError."""
+    with open_raster(path) as dataset, watched(observer, "count", grid_of(dataset).pixel_count):
+        return count_codes(dataset, path, legend, observer.advance)
+
+
+def open_legend(path: str | Path) -> tuple[Legend, Grid]:
+    """Return the legend and the grid of a change map. Raises InputError for any other file, a layer of one too."""
+    with open_raster(path) as dataset:
+        legend = read_legend(Path(path), dataset.tags())
+        refuse_layer(str(path), dataset.descriptions[0], legend)
+        return legend, grid_of(dataset)
+
+
+def refuse_layer(path: str, description: str | None, legend: Legend) -> None:
+    """Raise InputError for the layers beside a map, whose tags name classes as well."""
+    if description is not None and description in {layer_style(name, legend).description for name in LAYERS}:
+        raise InputError(f"{path}: holds the layer '{description}'; name the map that lies beside it")
 
 
 def read_legend(path: Path, tags: dict[str, str]) -> Legend:

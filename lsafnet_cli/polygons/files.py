@@ -15,7 +15,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from pyogrio.raw import open_arrow
 
 from lsafnet_cli.errors import OutputError, reason_of
-from lsafnet_cli.files.layer_style import add_layer_style
+from lsafnet_cli.files.layer_style import add_layer_style, transition_style
 from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.options import PARQUET
 from lsafnet_cli.polygons.geoparquet import count_rows, write_geoparquet
@@ -80,7 +80,7 @@ def _translate(gathered: Path, target: Path, layer: Layer) -> None:
         options = GEOJSON_OPTIONS if DRIVERS[ending] == "GeoJSON" and layer.grid.crs is not None else {}
         _write(rows, target, DRIVERS[ending], layer, options)
     if ending == ".gpkg":
-        add_layer_style(target, LAYER_NAME, GEOMETRY, layer.legend)
+        add_layer_style(target, LAYER_NAME, GEOMETRY, transition_style(layer.legend))
 
 
 def _write(

@@ -12,22 +12,20 @@ from typing import Any
 
 import rasterio
 
-from lsafnet_cli.errors import NoOverlapError, OptionError, PairError
+from lsafnet_cli.errors import OptionError
 from lsafnet_cli.files.outputs import check_path
 from lsafnet_cli.files.publishing import WorkFolder, output_errors, publish
-from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.maps.summarize import summarize_map
 from lsafnet_cli.maps.table import ChangeTable
 from lsafnet_cli.observer import Observer, watched
-from lsafnet_cli.options import PolygonOptions, ReadOptions
+from lsafnet_cli.options import PolygonOptions
 from lsafnet_cli.polygons.vectorization import open_change_map
 from lsafnet_cli.report_page.cards import Cards, cards_of_map, cards_of_polygons
 from lsafnet_cli.report_page.content import PageContent, page_data
 from lsafnet_cli.report_page.painted_rows import CACHE_BYTES, PaintedRows, read_bands
 from lsafnet_cli.report_page.pyramid import TilePyramid, build_pyramid
 from lsafnet_cli.report_page.template import fill_template, kept_text
-from lsafnet_cli.scenes.align import AlignedImage, shared_window, whole_pixel_offset
-from lsafnet_cli.scenes.read import ScenePair, read_pair
+from lsafnet_cli.scenes.on_grid import images_on_grid
 from lsafnet_cli.system.background import run_ahead
 
 MAX_MB, CARDS = 15.0, 6
@@ -90,7 +88,7 @@ def write_report_page(
         content = PageContent.of_map(map_path, summarize_map(map_path).whole.table)
     content = replace(content, probability=str(known.probability) if known.probability else None)
     if before is not None and after is not None:
-        content = replace(content, pair=_on_grid(content.grid, before, after, map_path))
+        content = replace(content, pair=images_on_grid(content.grid, before, after, map_path))
     store = WorkFolder(target)
     store.create()
     try:
@@ -139,28 +137,6 @@ def _told(rows: Iterable[PaintedRows], observer: Observer) -> Iterator[PaintedRo
     for painted in rows:
         yield painted
         observer.advance(painted.codes.size)
-
-
-def _on_grid(grid: Grid, before: str, after: str, map_path: str) -> tuple[AlignedImage, AlignedImage]:
-    """Return both images on the map's grid. Raises PairError where they do not lie there."""
-    pair = read_pair(before, after, ReadOptions())
-    if (grid.crs is None) != (pair.before.grid.crs is None):
-        raise PairError(
-            f"{before} and {map_path}: one has a CRS, the other none; give the images of this map"
-        )
-    if not pair.georeferenced and pair.before.grid.shape != grid.shape:
-        raise PairError(f"{before} has not the size of {map_path}; give the images of this map")
-    try:
-        shared_window(grid, ScenePair(pair.before, pair.after))
-    except NoOverlapError as error:
-        raise NoOverlapError(
-            f"{before} and {after} do not lie where {map_path} does; give the images of this map"
-        ) from error
-    one, other = (
-        AlignedImage(scene, grid, whole_pixel_offset(grid, scene.grid) if not scene.placement else None)
-        for scene in (pair.before, pair.after)
-    )
-    return one, other
 
 
 class _Page:

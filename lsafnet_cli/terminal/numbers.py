@@ -12,9 +12,15 @@ from lsafnet_cli.errors import printable
 from lsafnet_cli.terminal.console import show_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lsafnet_cli.accuracy.assess import Assessment
+    from lsafnet_cli.accuracy.sample import SampleReport
     from lsafnet_cli.evaluation.report import Evaluation
     from lsafnet_cli.maps.summarize import MapSummary
     from lsafnet_cli.maps.summary_formats import FromTo
+
+MOST_COLUMNS = 1000  # letters in a line; no table is wider
 
 
 def show_summary(summary: MapSummary, form: str) -> None:
@@ -38,19 +44,60 @@ def show_evaluation(report: Evaluation, as_json: bool) -> None:
 
     if as_json:
         show_json(report.as_dict())
+    else:
+        _show_tables(evaluation_tables(report))
+
+
+def show_sample(report: SampleReport, as_json: bool) -> None:
+    """Print how many points each stratum got: a table for a person, or JSON."""
+    if as_json:
+        show_json(report.as_dict())
         return
-    console = Console(soft_wrap=True)
-    for part in evaluation_tables(report):
-        console.print(
-            _rich_table(part, whole_names=True), Text(f"{part.note}\n" if part.note else ""), sep="\n"
-        )
+    shown = Table("stratum", title="Sample", title_justify="left")
+    for heading in ("points", "pixels", "ha"):
+        shown.add_column(heading, justify="right")
+    for row in report.strata:
+        area = f"{row.area_ha:,.2f}" if row.area_ha is not None else "-"
+        shown.add_row(Text(printable(row.name)), f"{row.points:,}", f"{row.pixels:,}", area)
+    Console(soft_wrap=True).print(shown)
+    print(f"points: {printable(report.output)} ({report.points:,}, seed {report.seed})")
+
+
+def show_assessment(report: Assessment, form: str) -> None:
+    """Print accuracies and adjusted areas: "table", "csv", "json" or "markdown"."""
+    from lsafnet_cli.accuracy.tables import assessment_tables, csv_text, markdown_text, matrix_table
+
+    if form == "json":
+        show_json(report.as_dict())
+    elif form == "table":
+        _show_tables(assessment_tables(report))
+        matrix = _rich_table(matrix_table(report), whole_names=True)
+        if _full_width(matrix) <= Console().width:
+            Console().print(matrix)
+        else:
+            print("the error matrix is wider than this terminal; --format markdown and --json have it")
+    else:
+        print(csv_text(report) if form == "csv" else markdown_text(report), end="")
+
+
+def _show_tables(parts: Iterable[FromTo]) -> None:
+    """Print tables whole: in a terminal that is too narrow lines run on, but no number loses a digit."""
+    for part in parts:
+        shown = _rich_table(part, whole_names=True)
+        Console(width=max(Console().width, _full_width(shown))).print(shown)
+        print(f"{part.note}\n" if part.note else "")
+
+
+def _full_width(table: Table) -> int:
+    """Return how many letters wide a table is that nothing narrows."""
+    return int(Console(width=MOST_COLUMNS).measure(table).maximum)
 
 
 def _rich_table(part: FromTo, whole_names: bool = False) -> Table:
     shown = Table(title=Text(printable(part.title)), title_justify="left")
     for index, heading in enumerate(part.headings):
         name = index == 0
-        shown.add_column(Text(heading), justify="left" if name else "right", no_wrap=name and whole_names)
+        shown.add_column(Text(heading), justify="left" if name else "right", no_wrap=whole_names)
     for row in part.rows:
         shown.add_row(*map(Text, row))
     return shown

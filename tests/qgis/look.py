@@ -48,7 +48,23 @@ def look(layer):
         "fields": fields,
         "attribute": attribute,
         "entries": entries,
+        "form": form_of(layer),
     }
+
+
+def form_of(layer):
+    """Return how each field of a vector layer stands in its form."""
+    form = {}
+    for index, field in enumerate(layer.fields()):
+        setup = layer.editorWidgetSetup(index)
+        choices = setup.config().get("map", []) if setup.type() == "ValueMap" else []
+        form[field.name()] = {
+            "widget": setup.type(),
+            "alias": layer.attributeAlias(index),
+            "choices": [value for choice in choices for value in choice.values()],
+            "editable": not layer.editFormConfig().readOnly(index),
+        }
+    return form
 
 
 def raster_entries(renderer):

@@ -1,0 +1,53 @@
+"""`lsafnet assess`: accuracies and adjusted areas from labelled points."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lsafnet_cli.commands.options import OUTPUT, MapArg, ProgressFormat, ProgressOpt, QuietOpt, VerboseOpt
+from lsafnet_cli.commands.summarize import FormatOpt, JsonOpt, OverwriteOpt, SummaryFormat
+
+PointsArg = Annotated[
+    str,
+    typer.Argument(
+        metavar="POINTS",
+        help="Points with reference_from and reference_to, the classes that were really there: those of lsafnet "
+        "sample, or any vector file, in any CRS.",
+    ),
+]
+AssessPlotOpt = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.png|svg", rich_help_panel=OUTPUT,
+        help="Draw mapped and adjusted areas too (needs matplotlib: the extra plot).",
+    ),
+]  # fmt: skip
+LayerOpt = Annotated[str | None, typer.Option(help="Layer of the points, where their file has several.")]
+
+
+def assess(
+    change_map: MapArg,
+    points: PointsArg,
+    layer: LayerOpt = None,
+    form: FormatOpt = SummaryFormat.TABLE,
+    as_json: JsonOpt = False,
+    plot: AssessPlotOpt = None,
+    overwrite: OverwriteOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = 0,
+    progress: ProgressOpt = ProgressFormat.AUTO,
+) -> None:
+    """Say how accurate a map is and what areas follow, with 95 % intervals, from labelled points."""
+    from lsafnet_cli.accuracy.assess import assess_map
+    from lsafnet_cli.accuracy.tables import plot_assessment
+    from lsafnet_cli.maps.plots import check_plot
+    from lsafnet_cli.terminal.numbers import show_assessment
+    from lsafnet_cli.terminal.progress import make_observer
+
+    if plot is not None:
+        check_plot(plot, (change_map, points), overwrite)
+    report = assess_map(change_map, points, layer, make_observer(quiet, progress, verbose))
+    if plot is not None:
+        plot_assessment(report, plot)
+    show_assessment(report, SummaryFormat.JSON if as_json else form)
