@@ -6,6 +6,8 @@ from rasterio.crs import CRS
 
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.ground import PixelAreas
+from lsafnet_cli.geometry.row_bands import run_areas
+from lsafnet_cli.geometry.runs import find_runs
 
 
 def geodesic_area(lon, lat, step):
@@ -66,3 +68,12 @@ def test_the_antimeridian_is_no_edge():
 def test_without_a_crs_there_is_no_area():
     with pytest.raises(ValueError, match="no ground area"):
         PixelAreas(Grid(None, Affine.identity(), 5, 5))
+
+
+def test_a_long_run_has_the_area_of_its_pixels_where_their_area_varies_along_the_row():
+    polar = Grid(CRS.from_epsg(3413), Affine(10_000, 0, 1_500_000, 0, -10_000, 1_500_000), 200, 1)
+    areas = PixelAreas(polar)
+    of_pixels = areas.exactly_at(np.full(200, 0.5), np.arange(200) + 0.5)
+    assert of_pixels.max() > 1.05 * of_pixels.min()
+    (of_run,) = run_areas(find_runs(np.ones((1, 200), np.uint8), 0), areas)
+    assert of_run == pytest.approx(of_pixels.sum(), rel=5e-3)

@@ -5,8 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from affine import Affine
+from pyproj import Transformer
 from rasterio.windows import Window
-from shapely.geometry import box
+from shapely.geometry import box, mapping
 
 from lsafnet_cli.errors import InputError, NoOverlapError, OptionError
 from lsafnet_cli.maps import summarize
@@ -14,7 +16,7 @@ from lsafnet_cli.maps.summarize import summarize_map
 from lsafnet_cli.maps.zones import ZoneRequest
 
 from .conftest import UTM
-from .maps import ground, write_town, write_zones
+from .maps import ground, legend_of, write_map, write_town, write_zones
 
 
 @pytest.fixture
@@ -50,6 +52,22 @@ def test_zones_in_any_crs_hold_the_pixels_whose_centres_they_hold(made, tmp_path
         assert table.nodata_pixels == (part == legend.nodata).sum()
     total = summary.whole.table
     assert sum(zone.table.valid_ha for zone in summary.parts[1:]) == pytest.approx(total.valid_ha, abs=3e-6)
+
+
+def test_a_long_edge_is_straight_in_the_crs_of_the_zones_and_bends_in_the_map(tmp_path):
+    legend = legend_of()
+    codes = np.ones((100, 300), np.uint8)
+    place = Affine(10_000, 0, 2_900_000, 0, -10_000, 3_600_000)  # Europe, 3,000 km wide: parallels are arcs
+    path = write_map(tmp_path / "changes.tif", codes, legend, "EPSG:3035", place)
+    zone = {"type": "Feature", "properties": {"name": "band"}, "geometry": mapping(box(-5, 46, 25, 50))}
+    zones = tmp_path / "zones.geojson"
+    zones.write_text(json.dumps({"type": "FeatureCollection", "features": [zone]}))
+    rows, cols = np.mgrid[:100, :300] + 0.5
+    x, y = place @ (cols.ravel(), rows.ravel())
+    lon, lat = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True).transform(x, y)
+    inside = int(((lon > -5) & (lon < 25) & (lat > 46) & (lat < 50)).sum())
+    (found,) = summarize_map(path, ZoneRequest(str(zones))).zones
+    assert found.table.valid_pixels == pytest.approx(inside, abs=0.002 * inside)
 
 
 def test_overlapping_zones_each_count_their_pixels(made, tmp_path):
