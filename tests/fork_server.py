@@ -147,6 +147,9 @@ def _above(files: list[int], numbers: list[int]) -> list[int]:
 
 
 def _run(arguments: list[str]) -> int:
+    arguments = [word for word in arguments[:1] if word != "-u"] + arguments[
+        1:
+    ]  # as torchrun starts its processes
     kind, what, *rest = arguments if arguments[0] in ("-m", "-c") else ("", *arguments)
     sys.argv = [what if kind != "-c" else "-c", *rest]
     try:

@@ -4,9 +4,11 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,10 @@ from lsafnet import load_checkpoint
 from lsafnet.checkpoint.info import read_checkpoint_info
 from lsafnet_cli.app import main
 from lsafnet_cli.errors import OptionError
+from lsafnet_cli.training import processes
 from lsafnet_cli.training.options import TrainOptions
 from lsafnet_cli.training.run import train_network
+from lsafnet_cli.training.state import random_states, restore_random_states
 
 from .training_sets import CLASSES, write_pairs, write_singles
 
@@ -216,3 +220,34 @@ def test_two_processes_train_one_network(pairs, tmp_path):
     assert finished.returncode == 0, finished.stderr[-2000:]
     assert len((run / "metrics.csv").read_text(encoding="utf-8").splitlines()) == 2
     assert load_checkpoint(run / "best.safetensors").info.num_classes == len(CLASSES)
+
+
+def agree_late(rank: int, port: int) -> None:
+    """Let the leading one of two processes be slower than a step may be."""
+    os.environ.update(WORLD_SIZE="2", RANK=str(rank), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    processes.STEP_TIMEOUT = timedelta(seconds=2)
+    with processes.joined_processes(torch.device("cpu"), 2, 1) as joined:
+        if joined.leads:
+            time.sleep(5)  # a long validation
+        assert joined.agree(7 if joined.leads else None) == 7
+
+
+@pytest.mark.slow
+def test_a_validation_may_take_longer_than_a_step_may():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torch.multiprocessing.spawn(agree_late, (port,), nprocs=2)
+
+
+def test_random_numbers_go_on_where_they_were_on_the_host_and_on_the_device(monkeypatch):
+    device, kept = torch.device("cuda", 1), {}
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda where: torch.tensor([where.index]))
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, where: kept.update({where.index: state}))
+    states = random_states(device)
+    drawn = torch.rand(3)
+    restore_random_states(states, device)
+    assert torch.equal(torch.rand(3), drawn)
+    assert kept == {1: torch.tensor([1])}
+    restore_random_states(states["cpu"], device)  # as older runs kept it
+    assert torch.equal(torch.rand(3), drawn)

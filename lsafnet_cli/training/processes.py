@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -13,13 +14,16 @@ from torch.nn.parallel import DistributedDataParallel
 
 from lsafnet_cli.errors import OptionError
 
+STEP_TIMEOUT, VALIDATION_TIMEOUT = timedelta(minutes=10), timedelta(days=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """This process' number among `count`."""
+    """This process' number among `count`; `waiting` is the group in which they wait for the leading one."""
 
     rank: int = 0
     count: int = 1
+    waiting: Any = None
 
     @property
     def leads(self) -> bool:
@@ -38,7 +42,7 @@ class Processes:
         if self.count == 1:
             return value
         values = [value]
-        dist.broadcast_object_list(values, src=0)
+        dist.broadcast_object_list(values, src=0, group=self.waiting)
         return values[0]
 
 
@@ -53,9 +57,11 @@ def joined_processes(device: torch.device, batch_size: int, accumulate: int) -> 
         raise OptionError(
             f"--batch-size {batch_size}: must be a multiple of {count} processes x {accumulate} parts"
         )
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=STEP_TIMEOUT)
+    # On the host: a watchdog of NCCL would end processes that wait for a long validation.
+    waiting = dist.new_group(backend="gloo", timeout=VALIDATION_TIMEOUT)
     try:
-        yield Processes(dist.get_rank(), count)
+        yield Processes(dist.get_rank(), count, waiting)
     finally:
         dist.destroy_process_group()
 

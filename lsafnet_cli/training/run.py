@@ -75,7 +75,7 @@ def train_network(
     setup = prepare_training(Path(folder), options, observer)
     device, precision = _device(options)
     with joined_processes(device, options.batch_size, options.accumulate) as processes, ExitStack() as stack:
-        run = RunFolder(Path(run_folder))
+        run = RunFolder(Path(run_folder), device)
         if processes.leads:
             run.create(options.overwrite)
             stack.enter_context(locked(run.path))

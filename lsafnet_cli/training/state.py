@@ -65,8 +65,8 @@ class Progress:
 class RunFolder:
     """The folder of a run. Raises OutputError where it cannot be written."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, device: torch.device | None = None) -> None:
+        self.path, self._device = path, device or torch.device("cpu")
 
     def create(self, overwrite: bool) -> None:
         """Make the folder; one that holds other things than a run is refused."""
@@ -86,7 +86,7 @@ class RunFolder:
             "tally": asdict(progress.tally),
             "complete": progress.complete,
             "fingerprint": json.dumps(fingerprint, sort_keys=True),
-            "random": torch.get_rng_state(),
+            "random": random_states(self._device),
         }
         self._replace(STATE, lambda path: torch.save(kept, path))
 
@@ -120,7 +120,7 @@ class RunFolder:
                 f"{self.path}: holds a training with another {', '.join(changed)}; name another folder, "
                 "or add --overwrite to begin anew"
             )
-        torch.set_rng_state(kept["random"])
+        restore_random_states(kept["random"], self._device)
         return kept["trainer"], progress
 
     def write_history(self, history: list[EpochRow]) -> None:
@@ -148,3 +148,17 @@ class RunFolder:
             except RuntimeError as error:  # torch's word for a full disk
                 raise OSError(str(error)) from error
             coming.replace(self.path / name)
+
+
+def random_states(device: torch.device) -> dict[str, torch.Tensor]:
+    """Return the states of the random numbers that a training on a device draws, there and on the host."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else states
+
+
+def restore_random_states(states: Mapping[str, torch.Tensor] | torch.Tensor, device: torch.device) -> None:
+    """Restore what `random_states` returned; older runs kept the host's state alone."""
+    states = {"cpu": states} if isinstance(states, torch.Tensor) else states
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
