@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint types unit docs wheel test-qgis pictures bench clean
+.PHONY: demo test check lint types unit docs wheel qgis-plugin test-qgis pictures bench clean
 
 demo: $(READY)
 	$(BIN)/python tools/run_demo.py
@@ -32,9 +32,13 @@ docs: $(READY)
 wheel: $(READY)
 	$(BIN)/python tests/wheel/try_wheel.py
 
+# The plugin's archive, into dist/, for QGIS's "Install from ZIP".
+qgis-plugin:
+	$(PYTHON) tools/make_qgis_plugin.py || python3 tools/make_qgis_plugin.py
+
 # Needs Debian's packages qgis and python3-qgis; `make unit` skips these tests where they are missing.
 test-qgis: $(READY)
-	LSAFNET_NEEDS_QGIS=1 $(BIN)/pytest tests/test_qgis.py
+	LSAFNET_NEEDS_QGIS=1 $(BIN)/pytest tests/test_qgis.py tests/test_qgis_plugin.py
 
 # The pictures of docs/; needs QGIS as test-qgis does, and Debian's chromium.
 pictures: $(READY)

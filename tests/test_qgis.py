@@ -4,8 +4,6 @@
 """
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -20,33 +18,17 @@ from lsafnet_cli.maps.table import change_table, read_legend
 from lsafnet_cli.options import OutputOptions
 
 from .maps import blobs, large_legend, write_map
+from .qgis_run import qgis_home, qgis_python
 
-QGIS_PYTHON = "/usr/bin/python3"  # for which Debian builds QGIS's bindings
 LOOK = Path(__file__).parent / "qgis" / "look.py"
 CLASS_LAYERS = ("from", "to", "before", "after")
 POLYGON_ENDINGS = ("gpkg", "geojson", "fgb", "shp")
 
 
-def qgis_python(folder, *words):
-    """Run QGIS's own Python without a screen, apart from this environment and from anybody's settings."""
-    apart = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))
-    }
-    home = {"QT_QPA_PLATFORM": "offscreen", "XDG_RUNTIME_DIR": str(folder), "HOME": str(folder)}
-    command = [QGIS_PYTHON, *map(str, words)]
-    return subprocess.run(command, env=apart | home, capture_output=True, text=True, check=False)
-
-
 @pytest.fixture(scope="module")
 def qgis(tmp_path_factory):
     """Return a function that loads layers in QGIS and tells how each looks, by its file's name."""
-    folder = tmp_path_factory.mktemp("qgis")
-    folder.chmod(0o700)
-    found = qgis_python(folder, "-c", "import qgis.core").returncode == 0
-    if not found and os.environ.get("LSAFNET_NEEDS_QGIS"):
-        pytest.fail("QGIS is not installed (Debian: qgis, python3-qgis)")
-    if not found:
-        pytest.skip("QGIS is not installed (Debian: qgis, python3-qgis)")
+    folder = qgis_home(tmp_path_factory)
 
     def look(*layers, **options):
         words = [word for name, value in options.items() for word in (f"--{name}", value)]

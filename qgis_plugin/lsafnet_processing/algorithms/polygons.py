@@ -1,0 +1,15 @@
+"""The wishes of polygons, the same for every algorithm that writes them."""
+
+from __future__ import annotations
+
+from lsafnet_processing.algorithms.wishes import Wish, advanced, number, switch, text
+
+POLYGON_WISHES: tuple[Wish, ...] = (
+    number("MIN_AREA", "--min-area", "Smallest polygon (m²)"),
+    number("SIMPLIFY", "--simplify", "Simplify borders by up to (m)"),
+    switch("SMOOTH", "--smooth", "Round the pixel steps"),
+    advanced(switch("DISSOLVE", "--dissolve", "One multipolygon for each transition")),
+    advanced(text("CLASSES", "--classes", "Only these transitions, such as *:building")),
+    advanced(text("BEFORE_DATE", "--before-date", "Date of the earlier image (2019-06-15)")),
+    advanced(text("AFTER_DATE", "--after-date", "Date of the later image")),
+)
