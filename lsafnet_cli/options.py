@@ -140,6 +140,8 @@ class OutputOptions:
         for name in self.also:
             if name not in (choices := LAYERS + PICTURES + DOCUMENTS):
                 raise OptionError(f"--also {name}: choose from {', '.join(choices)}")
+        if "stac" in self.also and find_spec("pystac") is None:
+            raise OptionError('--also stac: needs pystac; install it with pip install "lsafnet[stac]"')
         for path in self.polygons:
             check_polygon_name("--polygons", path)
 

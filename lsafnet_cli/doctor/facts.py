@@ -21,7 +21,7 @@ PACKAGES = (
     "lsafnet", "torch", "numpy", "rasterio", "fiona", "pyogrio", "shapely", "pyproj", "safetensors",
     "scipy", "pillow",
 )  # fmt: skip
-EXTRAS = ("matplotlib", "pyarrow", "ray", "timm", "onnx", "onnxscript", "tensorboard")
+EXTRAS = ("matplotlib", "pyarrow", "pystac", "ray", "timm", "onnx", "onnxscript", "tensorboard")
 NEEDED_RASTER_DRIVERS = ("GTiff", "COG", "VRT", "MEM")
 OTHER_RASTER_DRIVERS = ("JP2OpenJPEG", "HFA", "ENVI", "netCDF", "HDF5", "Zarr", "PNG", "JPEG", "HTTP", "ECW")
 VECTOR_DRIVERS = ("GPKG", "GeoJSON", "FlatGeobuf", "ESRI Shapefile")

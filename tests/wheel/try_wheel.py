@@ -1,4 +1,4 @@
-"""Build the wheel, look inside it, install it into a clean environment and run the demo there.
+"""Build the sdist and from it the wheel, look inside both, install the wheel into a clean environment, run the demo.
 
 The clean environment borrows the dependencies of the one that runs this script by PYTHONPATH, which does not
 follow the .pth file of the editable install: `lsafnet` can only come from the wheel.
@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tempfile
 import venv
 import zipfile
@@ -23,14 +24,24 @@ MUST_HOLD = (
     "lsafnet_cli/data/sample/after.tif",
     "lsafnet_cli/data/lsafnet-lite-dubai.safetensors",
 )
+LEFT_OUT = (".ci/", ".git")  # what runs the tests of a clone
 LARGEST_BYTES = 16_000_000
 
 
-def build(folder: Path) -> Path:
-    """Return the wheel, built as pip would build it."""
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
+def build(folder: Path) -> tuple[Path, Path]:
+    """Return the sdist, and the wheel built from it."""
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return next(folder.glob("*.whl"))
+    return next(folder.glob("*.tar.gz")), next(folder.glob("*.whl"))
+
+
+def look_inside_sdist(sdist: Path) -> None:
+    """Fail where a file of the repository is missing that its tests, its documentation or its build may name."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    wanted = {name for name in listed.splitlines() if not name.startswith(LEFT_OUT)}
+    with tarfile.open(sdist) as packed:
+        found = {name.partition("/")[2] for name in packed.getnames()}
+    assert not wanted - found, f"the sdist lacks {sorted(wanted - found)}"
 
 
 def look_inside(wheel: Path) -> None:
@@ -62,10 +73,11 @@ def main() -> None:
     """Try the wheel."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        wheel = build(folder)
+        sdist, wheel = build(folder)
+        look_inside_sdist(sdist)
         look_inside(wheel)
         predict_from(wheel, folder)
-        print(f"{wheel.name}: built, installed and used in a clean environment")
+        print(f"{sdist.name} and {wheel.name}: built, installed and used in a clean environment")
 
 
 if __name__ == "__main__":
