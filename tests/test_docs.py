@@ -27,9 +27,10 @@ PAGES = sorted(DOCS.glob("*.md"))
 DATES = ("before", "after")
 QUICK = ["--epochs", "1", "--batch-size", "2", "--workers", "0", "--device", "cpu", "--quiet"]
 SIDE = 160
-OTHERS_OPTIONS = {  # of torchrun, sbatch, mkdocs, http.server and the benchmarks
+OTHERS_OPTIONS = {  # of torchrun, sbatch, mkdocs, http.server, pip, conda, docker, qgis_process, the benchmarks
     "--help", "--nproc-per-node", "--no-python", "--dependency", "--wrap", "--strict", "--directory",
-    "--largest", "--side",
+    "--largest", "--side", "--index-url", "--use-local", "--build-arg", "--gpus", "--rm", "--user", "--BEFORE",
+    "--AFTER",
 }  # fmt: skip
 
 
