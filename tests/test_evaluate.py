@@ -10,6 +10,7 @@ from affine import Affine
 from lsafnet import ChangeMetrics
 from lsafnet_cli import EvaluateOptions, evaluate_map
 from lsafnet_cli.app import main
+from lsafnet_cli.data_sets.mapping import read_mapping
 from lsafnet_cli.errors import InputError, NoOverlapError, OptionError, PairError
 from lsafnet_cli.evaluation import counting as stage
 from lsafnet_cli.legend.classes import Legend
@@ -333,3 +334,88 @@ def test_errors_of_the_command_are_one_line_with_their_exit_code(tmp_path, capsy
     ]:  # fmt: skip
         found, printed, said = run(capsys, "evaluate", *words)
         assert (found, printed, said.count("\n")) == (code, "", 1), (words, said)
+
+
+@pytest.mark.parametrize("changed", [1, 255])
+@pytest.mark.parametrize("bands", [1, 3])
+def test_a_binary_mask_scores_changes_of_a_map_of_classes(tmp_path, changed, bands):
+    codes = np.array([[0, 2, 2, 0, 4, NODATA]])
+    path = write_map(tmp_path / "changes.tif", codes, legend_of())
+    truth = np.array([[0, 1, 0, 1, 1, 1]]) * changed
+    mask = write_raster(tmp_path / "mask.tif", np.repeat(truth[None].astype(np.uint8), bands, axis=0))
+    observer = Observer()
+    for labels in ("binary", None):
+        report = evaluate_map(path, [mask], labels, without_intervals(), observer=observer)
+        assert report.labels == "binary"
+        assert report.scores.counted_pixels == 5
+        assert report.scores.iou_changed == 0.5
+        (change,) = report.scores.transitions
+        assert (change.precision, change.recall) == (round(2 / 3, 6), round(2 / 3, 6))
+    assert sum("tells changed from unchanged only" in text for text in observer.notices) == 1
+
+
+def test_a_mask_of_other_numbers_is_refused(tmp_path):
+    path = write_map(tmp_path / "changes.tif", np.array([[0, 2, 2]]), legend_of())
+    mask = write_classes(tmp_path / "mask.tif", [[0, 7, 255]])
+    with pytest.raises(InputError, match="is none of 0, 1 and 255"):
+        evaluate_map(path, [mask], "binary", without_intervals())
+
+
+LAND_COVER = ("water", "ground", "vegetation", "building")
+
+
+def test_worldcovers_classes_are_mapped_to_those_of_the_map(tmp_path):
+    path = write_map(tmp_path / "changes.tif", np.array([[2, 0, 0, 15, 0]]), legend_of(names=LAND_COVER))
+    before = write_classes(tmp_path / "b.tif", [[80, 10, 40, 50, 70]])  # water, tree, crops, built-up, snow
+    after = write_classes(tmp_path / "a.tif", [[60, 30, 40, 10, 70]])  # bare, grass, crops, tree, snow
+    report = evaluate_map(path, [before, after], None, without_intervals(), mapping="worldcover")
+    assert (report.scores.counted_pixels, report.scores.unlabelled_pixels) == (4, 1)
+    assert {one.name: one.f1 for one in report.scores.transitions} == {
+        "water to ground": 1.0, "building to vegetation": 1.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("colored", [False, True])
+def test_seconds_own_legend_is_mapped_by_name(tmp_path, colored):
+    path = write_map(tmp_path / "changes.tif", np.array([[0, 3, 10]]), legend_of(names=LAND_COVER))
+    numbers = np.array([[[0, 1, 4]], [[0, 3, 6]]])  # unchanged; water to low vegetation; tree to playground
+    colors = np.array(
+        [(255, 255, 255), (0, 0, 255), (128, 128, 128), (0, 128, 0), (0, 255, 0), (128, 0, 0), (255, 0, 0)],
+        np.uint8,
+    )
+    pixels = [np.moveaxis(colors[n], -1, 0) if colored else n[None].astype(np.uint8) for n in numbers]
+    references = [write_raster(tmp_path / f"{n}.tif", one) for n, one in enumerate(pixels)]
+    report = evaluate_map(path, references, "changes", without_intervals(), mapping="second")
+    assert {one.name for one in report.scores.transitions} == {"water to vegetation", "vegetation to ground"}
+    assert values(report)["oa"] == 1
+
+
+def test_a_file_maps_numbers_and_colours(tmp_path):
+    path = write_map(tmp_path / "changes.tif", np.array([[2, 0, 0]]), legend_of(names=LAND_COVER))
+    before, after = (
+        write_classes(tmp_path / f"{n}.tif", row) for n, row in enumerate(([[7, 8, 9]], [[8, 8, 9]]))
+    )
+    table = tmp_path / "classes.json"
+    table.write_text('{"7": "Water", "8": "ground", "9": null, "#00ff00": "vegetation"}')
+    report = evaluate_map(path, [before, after], None, without_intervals(), mapping=str(table))
+    assert (report.scores.counted_pixels, values(report)["oa"]) == (2, 1)
+    for text, words in (
+        ('{"7": "lake"}', "'lake' is no class of the map"), ('{"7": null}', "names no class of the map"),
+        ('{"x": "water"}', "neither a number nor a colour"), ("[]", "write"), ("{", "is no JSON"),
+        ('{"7": "water"}', "the number 8 is not in the mapping"),
+    ):  # fmt: skip
+        table.write_text(text)
+        with pytest.raises(InputError, match=words):
+            evaluate_map(path, [before, after], None, without_intervals(), mapping=str(table))
+    with pytest.raises(OptionError, match="name a JSON file, or one of second, landsat-scd, worldcover"):
+        evaluate_map(path, [before, after], None, without_intervals(), mapping="mine")
+
+
+def test_every_known_legend_names_classes_of_the_shipped_one():
+    for name in ("second", "landsat-scd", "worldcover", "nlcd", "corine"):
+        found = read_mapping(name, ("unchanged", *LAND_COVER))
+        assert {1, 2, 3, 4} <= set(found.numbers.values()) or name == "landsat-scd"
+    corine = read_mapping("corine", ("unchanged", *LAND_COVER)).numbers
+    assert corine[111] == corine[1] == 4
+    assert corine[311] == corine[23] == 3
+    assert corine[523] == corine[44] == 1

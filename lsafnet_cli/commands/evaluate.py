@@ -37,10 +37,12 @@ SCORES = "Scores"
 
 
 class KindOfReferences(StrEnum):
-    """What references of two dates hold."""
+    """What references hold: those of two dates, and one alone."""
 
     LAND_COVER = "land-cover"
     CHANGES = "changes"
+    TRANSITIONS = "transitions"
+    BINARY = "binary"
 
 
 ChangesArg = Annotated[
@@ -52,7 +54,7 @@ ReferencesArg = Annotated[
     typer.Argument(
         metavar="REFERENCE_BEFORE REFERENCE_AFTER | REFERENCE",
         help="Rasters of classes 0..K-1 or their colours, on any grid, one for each date; or one raster of "
-        "transition codes.",
+        "transition codes, or of changed and unchanged.",
     ),
 ]
 LabelsOpt = Annotated[
@@ -60,9 +62,17 @@ LabelsOpt = Annotated[
     typer.Option(
         rich_help_panel=FILES,
         help="What two references hold: land-cover (changed where they differ, 0 unknown; the default) or changes (0 "
-        "where nothing changed, as in SECOND).",
+        "where nothing changed, as in SECOND); and one alone: transitions (codes) or binary (0 and 1, or 0 and 255).",
     ),
 ]
+MappingOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.json|NAME", rich_help_panel=FILES,
+        help="Which of the map's classes the references' numbers or colours mean: a JSON file, or second, "
+        "landsat-scd, worldcover, nlcd, corine.",
+    ),
+]  # fmt: skip
 DataSetOpt = Annotated[
     Path | None,
     typer.Option(
@@ -106,6 +116,7 @@ def evaluate(
     changes: ChangesArg = None,
     references: ReferencesArg = None,
     labels: LabelsOpt = None,
+    mapping: MappingOpt = None,
     dataset: DataSetOpt = None,
     split: SplitOpt = "test",
     checkpoint: CheckpointsOpt = None,
@@ -139,7 +150,7 @@ def evaluate(
         tile=TileOptions(tile, overlap, blend),
         device=make_device_options(device, precision, batch_size, compiled, memory),
     )
-    _check_arguments(changes, references, dataset, checkpoint, labels, predict_options)
+    _check_arguments(changes, references, dataset, checkpoint, labels, mapping, predict_options)
     from lsafnet_cli.evaluation.confusion_plot import plot_confusion
     from lsafnet_cli.evaluation.options import EvaluateOptions
     from lsafnet_cli.maps.plots import check_plot
@@ -160,7 +171,7 @@ def evaluate(
         from lsafnet_cli.evaluation.maps import evaluate_map
 
         device = predict_options.device.device
-        report = evaluate_map(changes or "", references or (), labels, options, device, observer)
+        report = evaluate_map(changes or "", references or (), labels, options, device, observer, mapping)
     if plot is not None:
         plot_confusion(report, plot)
     show_evaluation(report, as_json)
@@ -172,14 +183,15 @@ def _check_arguments(
     dataset: Path | None,
     checkpoints: list[Path] | None,
     labels: str | None,
+    mapping: str | None,
     predict_options: PredictOptions,
 ) -> None:
     """Raise OptionError for what does not go together."""
     if (changes is None) == (dataset is None):
         raise OptionError("give a change map with its references, or --dataset with checkpoints")
     if dataset is not None:
-        if labels is not None:
-            raise OptionError(f"--labels {labels}: a data set says itself what its labels hold")
+        if labels is not None or mapping is not None:
+            raise OptionError("--labels and --mapping: a data set says itself what its labels hold")
         return
     if checkpoints:
         raise OptionError(f"--checkpoint {checkpoints[0]}: a map is finished already; it goes with --dataset")

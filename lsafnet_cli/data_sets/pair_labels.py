@@ -6,11 +6,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from rasterio.windows import Window
 
-from lsafnet_cli.data_sets.labels import UNKNOWN, LabelRaster, read_numbers
+from lsafnet_cli.data_sets.labels import UNKNOWN, read_numbers
 from lsafnet_cli.errors import InputError
+from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.geometry.arrays import BoolArray
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import LARGE_NODATA, SMALL_NODATA, ClassArray
+
+CHANGED_OR_NOT = (0, 1, 255)
 
 
 class PairLabelWindow(NamedTuple):
@@ -24,6 +27,19 @@ class PairLabelWindow(NamedTuple):
     after: ClassArray
     changed: BoolArray
     valid: BoolArray
+
+
+class DateRaster(Protocol):
+    """A file of one date's classes."""
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        ...
+
+    def read(self, grid: Grid, window: Window | None = None) -> ClassArray:
+        """Return (rows, cols) classes over a window of `grid`, UNKNOWN where it says nothing. Raises InputError."""
+        ...
 
 
 class PairLabels(Protocol):
@@ -52,8 +68,8 @@ class DateLabels:
     a pixel changed where the two differ, and class 0 is as good as no data.
     """
 
-    before: LabelRaster
-    after: LabelRaster
+    before: DateRaster
+    after: DateRaster
     changes_only: bool
 
     @property
@@ -120,3 +136,45 @@ class TransitionLabels:
     def disagreeing(self, grid: Grid, window: Window | None = None) -> int:  # noqa: ARG002 - as the protocol has it
         """Return 0: one file cannot disagree with itself."""
         return 0
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryLabels:
+    """Labels in one file of changed or not: 0 and 1, or 0 and 255, in one band or as grey or coloured pixels."""
+
+    path: str
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The one file."""
+        return (self.path,)
+
+    def read(self, grid: Grid, window: Window | None = None) -> PairLabelWindow:
+        """Return the labels over a window of `grid`; changed pixels have the class 1 in both dates.
+
+        Raises InputError, also for other numbers.
+        """
+        numbers, valid, _ = read_numbers(self.path, grid, window)
+        strange = valid & ~np.isin(numbers, CHANGED_OR_NOT).all(axis=0)
+        if strange.any():
+            raise InputError(
+                f"{self.path}: the number {numbers[:, strange].max()} is none of 0, 1 and 255, changed or not "
+                f"({np.count_nonzero(strange):,} such pixels)"
+            )
+        changed = valid & (numbers > 0).any(axis=0)
+        return PairLabelWindow(changed.astype(np.uint8), changed.astype(np.uint8), changed, valid)
+
+    def disagreeing(self, grid: Grid, window: Window | None = None) -> int:  # noqa: ARG002 - as the protocol has it
+        """Return 0: one file cannot disagree with itself."""
+        return 0
+
+
+def looks_binary(path: str, pixels: int = 1 << 20) -> bool:
+    """Return whether a file holds 0 and 255, or 0 and 1, and nothing else, in a decimated read. Raises InputError."""
+    with open_raster(path) as dataset:
+        scale = max(1.0, (dataset.width * dataset.height / pixels) ** 0.5)
+        shape = max(1, int(dataset.height / scale)), max(1, int(dataset.width / scale))
+        bands = [1, 2, 3] if dataset.count >= 3 else [1]
+        numbers = dataset.read(bands, out_shape=(len(bands), *shape))
+        found = set(np.unique(numbers[:, dataset.dataset_mask(out_shape=shape) > 0]).tolist())
+    return found in ({0, 255}, {0, 1})

@@ -8,10 +8,26 @@ import rasterio
 
 from lsafnet.checkpoint.info import ClassEntry
 from lsafnet_cli.data_sets.labels import LabelRaster
-from lsafnet_cli.data_sets.pair_labels import DateLabels, PairLabels, TransitionLabels
+from lsafnet_cli.data_sets.mapping import MappedRaster, read_mapping
+from lsafnet_cli.data_sets.pair_labels import (
+    BinaryLabels,
+    DateLabels,
+    PairLabels,
+    TransitionLabels,
+    looks_binary,
+)
 from lsafnet_cli.errors import NoOverlapError, OptionError, PairError
 from lsafnet_cli.evaluation.counting import MapPart, PairCounts, count_map, fitting_unit
-from lsafnet_cli.evaluation.options import CHANGES, KINDS_OF_REFERENCES, LAND_COVER, EvaluateOptions
+from lsafnet_cli.evaluation.options import (
+    BINARY,
+    CHANGES,
+    KINDS_OF_ONE,
+    KINDS_OF_REFERENCES,
+    KINDS_OF_TWO,
+    LAND_COVER,
+    TRANSITIONS,
+    EvaluateOptions,
+)
 from lsafnet_cli.evaluation.report import MapEvaluation
 from lsafnet_cli.evaluation.scoring import interval_notice, resample, score
 from lsafnet_cli.files.provenance import LEGEND
@@ -19,15 +35,15 @@ from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.files.sources import patience
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend, hex_color
-from lsafnet_cli.maps.table import read_legend, refuse_layer
+from lsafnet_cli.maps.table import open_legend, read_legend, refuse_layer
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import DeviceOptions
 from lsafnet_cli.scenes.align import window_within
 from lsafnet_cli.system.devices import choose_device
 from lsafnet_cli.system.heap import memory_errors
 
-TRANSITIONS = "transitions"
 STAGE = "evaluate"
+CHANGE_ALONE = Legend(("unchanged", "changed"), ((255, 255, 255), (227, 26, 28)), semantic=False)
 
 
 def evaluate_map(
@@ -37,21 +53,31 @@ def evaluate_map(
     options: EvaluateOptions | None = None,
     device: str = "auto",
     observer: Observer | None = None,
+    mapping: str | None = None,
 ) -> MapEvaluation:
-    """Score a change map against a reference raster of each date, or against one of transition codes.
+    """Score a change map against a reference raster of each date, or against one of transitions or of changes.
 
-    References lie on any grid and hold the classes of the map's legend, by number or colour. `labels` says what
-    those of two dates hold: "land-cover" (the default: changed where they differ, 0 unknown) or "changes" (0
-    unchanged). Memory does not follow the map's size. Raises OptionError, InputError for files that cannot be
-    read and classes that are none, NoOverlapError, and PairError where a reference has another legend.
+    References lie on any grid and hold the classes of the map's legend, by number or colour, or with a `mapping`
+    those of another one (see `data_sets.mapping`). `labels` says what two hold: "land-cover" (the default: changed
+    where they differ, 0 unknown) or "changes" (0 unchanged); and what one alone holds: "transitions" (codes) or
+    "binary" (0 and 1, or 0 and 255; changed pixels are scored, not classes; the default where it looks so). Memory
+    does not follow the map's size. Raises OptionError, InputError for files that cannot be read and classes that
+    are none, NoOverlapError, and PairError where a reference has another legend.
     """
     options, notes = options or EvaluateOptions(), Observer(observer)
     paths = tuple(str(path) for path in references)
-    kind = _kind_of(paths, labels)
+    kind = _kind_of(paths, labels, mapping)
     torch_device = choose_device(DeviceOptions(device)).torch_device
     with rasterio.Env(**patience()), memory_errors():
-        legend, grid = _open_map(str(change_map))
-        reference = _reference_labels(paths, kind, legend, str(change_map))
+        legend, grid = open_legend(change_map)
+        if kind == TRANSITIONS and labels is None and legend.semantic and looks_binary(paths[0]):
+            notes.notice(
+                f"{paths[0]} tells changed from unchanged only: changes are scored, not their classes"
+            )
+            kind = BINARY
+        if kind == BINARY:
+            legend = CHANGE_ALONE
+        reference = _reference_labels(paths, kind, legend, str(change_map), mapping)
         part = _scored_part(str(change_map), grid, paths, options.unit_px, notes)
         tally = PairCounts.start(legend, options, torch_device)
         with watched(notes, STAGE, int(part.window.width) * int(part.window.height)):
@@ -72,32 +98,32 @@ def evaluate_map(
     )
 
 
-def _kind_of(references: tuple[str, ...], labels: str | None) -> str:
+def _kind_of(references: tuple[str, ...], labels: str | None, mapping: str | None) -> str:
     """Return what references hold. Raises OptionError."""
     if labels is not None and labels not in KINDS_OF_REFERENCES:
-        raise OptionError(f"--labels {labels}: choose {' or '.join(KINDS_OF_REFERENCES)}")
-    if len(references) == 1:
-        if labels is not None:
-            raise OptionError(
-                f"--labels {labels}: speaks of two references; one alone holds transition codes"
-            )
-        return TRANSITIONS
-    if len(references) != 2:
+        raise OptionError(f"--labels {labels}: choose from {', '.join(KINDS_OF_REFERENCES)}")
+    if len(references) not in (1, 2):
         raise OptionError(
             f"{len(references)} references: name one for each date, or one with transition codes"
         )
-    return str(labels or LAND_COVER)
+    kinds = KINDS_OF_ONE if len(references) == 1 else KINDS_OF_TWO
+    if labels is not None and labels not in kinds:
+        speaks_of = "one reference alone" if labels in KINDS_OF_ONE else "two references"
+        raise OptionError(f"--labels {labels}: speaks of {speaks_of}, not of {len(references)}")
+    if mapping is not None and kinds is KINDS_OF_ONE:
+        raise OptionError(f"--mapping {mapping}: speaks of the classes of two references, one for each date")
+    return labels or kinds[0]
 
 
-def _open_map(path: str) -> tuple[Legend, Grid]:
-    with open_raster(path) as dataset:
-        legend = read_legend(Path(path), dataset.tags())
-        refuse_layer(path, dataset.descriptions[0], legend)
-        return legend, grid_of(dataset)
-
-
-def _reference_labels(paths: tuple[str, ...], kind: str, legend: Legend, change_map: str) -> PairLabels:
+def _reference_labels(
+    paths: tuple[str, ...], kind: str, legend: Legend, change_map: str, mapping: str | None
+) -> PairLabels:
     """Return what reads the references. Raises InputError and PairError."""
+    if kind == BINARY:
+        return BinaryLabels(paths[0])
+    if mapping is not None:
+        table = read_mapping(mapping, legend.names)
+        return DateLabels(*(MappedRaster(path, table) for path in paths), changes_only=kind == CHANGES)
     for path in paths:
         _check_legend(path, kind, legend, change_map)
     if kind == TRANSITIONS:
