@@ -13,6 +13,7 @@ LAYERS = ("from", "to", "before", "after", "probability")
 PICTURES = ("quicklook",)
 DOCUMENTS = ("report", "stac")
 LEAST_MEMORY_BYTES = 256 << 20
+YEAR = r"\d{4}(-\d{2})?"
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -199,11 +200,13 @@ class PolygonOptions:
 
 
 def parse_date(option: str, text: str | None) -> date | None:
-    """Read "2024-05-31". Raises OptionError for anything else."""
+    """Read "2024-05-31", or "2024-05" and "2024" as their first days. Raises OptionError for anything else."""
+    if text is None:
+        return None
     try:
-        return date.fromisoformat(text) if text is not None else None
+        return date.fromisoformat(text + "-01" * (2 - text.count("-")) if re.fullmatch(YEAR, text) else text)
     except ValueError:
-        raise OptionError(f"{option} {text}: write a date as 2024-05-31") from None
+        raise OptionError(f"{option} {text}: write a date as 2024-05-31, or a year") from None
 
 
 PARQUET = ".parquet"

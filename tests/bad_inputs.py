@@ -101,6 +101,7 @@ def write_images() -> None:
     write_raster(Path("grey.tif"), noise(2, 70, 80, bands=1))
     write_raster(Path("complex.tif"), np.ones((3, 70, 80), "complex64"))
     write_raster(Path("bare.tif"), noise(1, 70, 80), crs=None, transform=None)
+    write_raster(Path("bare_twin.tif"), noise(2, 70, 80), crs=None, transform=None)
     write_raster(Path("bare_small.tif"), noise(1, 60, 80), crs=None, transform=None)
     Path("cut.tif").write_bytes(Path("a.tif").read_bytes()[:3000])
     write_hurt(Path("hurt.tif"), "uint8")

@@ -74,3 +74,15 @@ def test_the_scores_of_other_peoples_labels_are_printed(standing, capsys):
     for line in chosen:
         assert run(line) == 0, capsys.readouterr().err
         assert "mIoU" in capsys.readouterr().out
+
+
+def test_the_series_of_pairs_of_one_folder_is_mapped(standing, tiny_checkpoint, monkeypatch):
+    monkeypatch.setenv("LSAFNET_CHECKPOINT", str(tiny_checkpoint))
+    (standing / "images").mkdir()
+    for year in (2015, 2018, 2020):
+        write_raster(standing / "images" / f"north_{year}.tif", noise(year, 64, 64))
+    (line,) = (line for line in lines("scaling.md") if "--series" in line)
+    assert run(f"{line} --devices cpu") == 0
+    assert {path.name for path in (standing / "maps").glob("*.tif")} == {
+        "north_2015_2018.tif", "north_2018_2020.tif",
+    }  # fmt: skip

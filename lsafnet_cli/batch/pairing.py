@@ -3,81 +3,101 @@
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from lsafnet_cli.batch.files import KEY, Pairing, compile_match, images_below
 from lsafnet_cli.batch.scenes import SceneSpec, check_names
-from lsafnet_cli.errors import InputError, OptionError, one_line, reason_of
+from lsafnet_cli.errors import InputError, OptionError, reason_of
+from lsafnet_cli.files.sources import same_image
 from lsafnet_cli.options import parse_date
+from lsafnet_cli.scenes.name_dates import date_in_name
 
-IMAGE_ENDINGS = (
-    ".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".img", ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ntf", ".nitf",
-    ".hdf", ".h5", ".nc", ".ecw", ".sid", ".dat", ".bil", ".bsq", ".gtiff",
-)  # fmt: skip
 COLUMNS = ("before", "after", "output", "name", "before_date", "after_date", "aoi")
-KEY = "key"
-
-
-@dataclass(frozen=True, slots=True)
-class Pairing:
-    """The scenes of a batch, and the files that found no place in it.
-
-    `unpaired` files have no partner; each of `doubled` names a key that several files of one folder have.
-    """
-
-    scenes: tuple[SceneSpec, ...]
-    unpaired: tuple[str, ...] = ()
-    doubled: tuple[str, ...] = ()
 
 
 def pair_folders(before: Path, after: Path, match: str | None = None) -> Pairing:
     """Pair the images of two folders, in sub-folders too.
 
     Files belong together whose paths below the folders are equal but for the ending or, with a pattern `match`,
-    whose file names hold the same text at its group `key` (the whole match where it has no such group). Raises
-    InputError for a folder that cannot be read, OptionError for a pattern that is none or where nothing pairs.
+    whose file names hold the same text at its group `key` (the whole match where it has no such group). Names that
+    are equal but for small and capital letters pair with a note; where no names are equal, those that are so without
+    their dates. Raises InputError for a folder that cannot be read, OptionError for a pattern that is none, for one
+    folder given twice, and where nothing pairs.
     """
-    pattern = _compile(match) if match is not None else None
-    found = [_by_key(folder, pattern) for folder in (before, after)]
-    doubled = {key: files for keys in found for key, files in keys.items() if len(files) > 1 and key}
-    left_out = {*doubled, ""}
-    scenes = [
-        SceneSpec(key, str(found[0][key][0]), str(found[1][key][0]), Path(f"{key}.tif"))
-        for key in sorted((found[0].keys() & found[1].keys()) - left_out)
-    ]
-    if not scenes and not doubled:
+    pattern = compile_match(match)
+    if before.is_dir() and after.is_dir() and before.samefile(after):
+        raise OptionError(
+            f"{before}: is given as both folders, so every image would pair with itself; give it once, and dates in "
+            "the names of its images say which pair"
+        )
+    found = _alike(*(_by_key(folder, lambda below: _key(below, pattern)) for folder in (before, after)))
+    if match is None and not found.scenes and not found.doubled:
+        found = _alike(*(_by_key(folder, _site) for folder in (before, after)))
+        if found.scenes:
+            found = replace(found, notes=("no names are equal: images pair by their names without dates",))
+    if not found.scenes and not found.doubled:
         how = f"match {match}" if match is not None else "have equal names"
-        raise OptionError(f"{before} and {after}: no two images {how}; see --match and --pairs")
+        raise OptionError(
+            f"{before} and {after}: no two images {how}; see --match, such as 'site[0-9]+' for "
+            "what names of one site have in common, and --pairs"
+        )
+    return found
+
+
+def _alike(*found: Mapping[str, list[Path]]) -> Pairing:
+    """Pair what has one key in both folders."""
+    doubled = {key: files for keys in found for key, files in keys.items() if len(files) > 1 and key}
+    partners = {key: key for key in found[0].keys() & found[1].keys()} | _but_for_case(*found)
+    scenes = [
+        SceneSpec(key, str(found[0][key][0]), str(found[1][other][0]), Path(f"{key}.tif"))
+        for key, other in sorted(partners.items())
+        if not {key, other} & {*doubled, ""}
+    ]
+    taken = {*partners, *partners.values()}
     unpaired = [
         str(path)
-        for own, other in (found, found[::-1])
-        for key, files in own.items()
+        for keys in found
+        for key, files in keys.items()
         for path in files
-        if key == "" or (key not in other and key not in doubled)
+        if key == "" or (key not in taken and key not in doubled)
     ]
     named = [f"{key}: {', '.join(map(str, files))}" for key, files in sorted(doubled.items())]
-    return Pairing(tuple(scenes), tuple(sorted(unpaired)), tuple(named))
+    notes = [
+        f"paired though their names differ in small and capital letters: {found[0][key][0]} and {found[1][other][0]}"
+        for key, other in sorted(partners.items())
+        if key != other
+    ]
+    return Pairing(tuple(scenes), tuple(sorted(unpaired)), tuple(named), tuple(notes))
 
 
-def _compile(match: str) -> re.Pattern[str]:
-    try:
-        return re.compile(match)
-    except re.error as error:
-        raise OptionError(f"--match {match}: is no regular expression ({one_line(error)})") from None
+def _but_for_case(before: Mapping[str, list[Path]], after: Mapping[str, list[Path]]) -> dict[str, str]:
+    """Return keys without a partner whose only likeness but for case in the other folder has none either."""
+    folded: list[dict[str, list[str]]] = []
+    for own, other in ((before, after), (after, before)):
+        alone: dict[str, list[str]] = defaultdict(list)
+        for key in own.keys() - other.keys() - {""}:
+            alone[key.casefold()].append(key)
+        folded.append(alone)
+    return {
+        keys[0]: folded[1][name][0]
+        for name, keys in folded[0].items()
+        if len(keys) == 1 and len(folded[1].get(name, ())) == 1
+    }
 
 
-def _by_key(folder: Path, pattern: re.Pattern[str] | None) -> Mapping[str, list[Path]]:
-    """Return the images below a folder by their keys; those that a pattern does not fit have the key ""."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: {'is a file; name a folder' if folder.exists() else 'no such folder'}")
+def _by_key(folder: Path, key_of: Callable[[Path], str]) -> Mapping[str, list[Path]]:
+    """Return the images below a folder by their keys; those that have none have the key ""."""
     keys: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(folder.rglob("*")):
-        below = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in below.parts)
-        if path.suffix.lower() in IMAGE_ENDINGS and not hidden and path.is_file():
-            keys[_key(below, pattern)].append(path)
+    for path in images_below(folder):
+        keys[key_of(path.relative_to(folder))].append(path)
     return keys
+
+
+def _site(below: Path) -> str:
+    named = date_in_name(below.as_posix())
+    return named.site if named is not None else below.with_suffix("").as_posix()
 
 
 def _key(below: Path, pattern: re.Pattern[str] | None) -> str:
@@ -133,6 +153,8 @@ def _scene(folder: Path, row: Mapping[str, str]) -> SceneSpec:
     before, after = given["before"], given["after"]
     if before is None or after is None:
         raise OptionError(f"{'before' if before is None else 'after'} is empty")
+    if same_image(_beside(folder, before), _beside(folder, after)):
+        raise OptionError(f"{before} is given as both dates; name two images")
     name = given["name"] or (Path(given["output"]) if given["output"] else Path(before)).stem
     days = {date: parse_date(date, given[date]) for date in ("before_date", "after_date")}
     return SceneSpec(

@@ -52,13 +52,17 @@ from lsafnet_cli.options import GridOptions, OutputOptions, PredictOptions, Tile
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lsafnet_cli.batch.files import Pairing
     from lsafnet_cli.batch.options import BatchOptions
-    from lsafnet_cli.batch.pairing import Pairing
 
 MANY = "Many machines"
 
 BeforeDirArg = Annotated[
-    Path | None, typer.Argument(metavar="BEFORE_DIR", help="Folder of the images of the earlier date.")
+    Path | None,
+    typer.Argument(
+        metavar="BEFORE_DIR",
+        help="Folder of the images of the earlier date; or, alone, of all images, whose names hold their dates.",
+    ),
 ]
 AfterDirArg = Annotated[
     Path | None, typer.Argument(metavar="AFTER_DIR", help="Folder of the images of the later date.")
@@ -66,6 +70,13 @@ AfterDirArg = Annotated[
 FolderOpt = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="OUT_DIR", help="The folder to write to.")
 ]
+SeriesOpt = Annotated[
+    bool,
+    typer.Option(
+        "--series", rich_help_panel=FILES,
+        help="With one folder: pair each image of a site with the next, in place of the earliest with the latest.",
+    ),
+]  # fmt: skip
 PairsOpt = Annotated[
     Path | None,
     typer.Option(
@@ -145,6 +156,7 @@ def batch(
     output: FolderOpt = None,
     pairs: PairsOpt = None,
     match: MatchOpt = None,
+    series: SeriesOpt = False,
     dry_run: DryRunOpt = False,
     fail_fast: FailFastOpt = False,
     formats: FormatsOpt = "gpkg",
@@ -221,7 +233,7 @@ def batch(
             split_rows=split_rows,
             report=report,
         )
-        found = find_pairs(before, after, pairs, match)
+        found = find_pairs(before, after, pairs, match, series)
         folder = needed(output)
         if dry_run:
             show_plan_only(found, folder, options, as_json)
@@ -234,18 +246,23 @@ def batch(
     raise typer.Exit(ended.exit_code)
 
 
-def find_pairs(before: Path | None, after: Path | None, table: Path | None, match: str | None) -> "Pairing":
-    """Return the pairs of two folders or of a table. Raises OptionError unless it is one of them."""
+def find_pairs(
+    before: Path | None, after: Path | None, table: Path | None, match: str | None, series: bool
+) -> "Pairing":
+    """Return the pairs of two folders, of one, or of a table. Raises OptionError unless it is one of them."""
     from lsafnet_cli.batch.pairing import pair_folders, read_pairs
+    from lsafnet_cli.batch.sites import pair_one_folder
     from lsafnet_cli.errors import OptionError
 
+    if series and (after is not None or table is not None):
+        raise OptionError("--series speaks of one folder of all dates: leave out the other one and --pairs")
     if table is not None:
         if before is not None or match is not None:
             raise OptionError("--pairs says what pairs: leave out the folders and --match")
         return read_pairs(table)
-    if before is None or after is None:
-        raise OptionError("name two folders, or --pairs PAIRS.csv, or --collect OUT_DIR")
-    return pair_folders(before, after, match)
+    if before is None:
+        raise OptionError("name one or two folders, or --pairs PAIRS.csv, or --collect OUT_DIR")
+    return pair_folders(before, after, match) if after is not None else pair_one_folder(before, match, series)
 
 
 def needed(output: Path | None) -> Path:
@@ -282,6 +299,8 @@ def show_plan_only(found: "Pairing", folder: Path, options: "BatchOptions", as_j
 
 def tell_left_out(found: "Pairing", tell: "Callable[[str], None]") -> None:
     """Tell, before anything starts, which files found no partner, or too many."""
+    for text in found.notes:
+        tell(text)
     for path in found.unpaired:
         tell(f"left out, it has no partner: {path}")
     for text in found.doubled:

@@ -71,7 +71,7 @@ KNOWN: Mapping[str, Kinds] = {
     "landsat-scd": _data_set("landsat-scd", {"farmland": CROPS, "desert": BARE}),
     "worldcover": WORLDCOVER,
     "nlcd": NLCD,
-    "corine": dict(_corine()) | {48: (), 999: (), 128: ()},
+    "corine": {**dict(_corine()), 48: (), 128: (), 999: ()},
 }
 
 

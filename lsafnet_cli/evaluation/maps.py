@@ -123,7 +123,7 @@ def _reference_labels(
         return BinaryLabels(paths[0])
     if mapping is not None:
         table = read_mapping(mapping, legend.names)
-        return DateLabels(*(MappedRaster(path, table) for path in paths), changes_only=kind == CHANGES)
+        return DateLabels(MappedRaster(paths[0], table), MappedRaster(paths[1], table), kind == CHANGES)
     for path in paths:
         _check_legend(path, kind, legend, change_map)
     if kind == TRANSITIONS:

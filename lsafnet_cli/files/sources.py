@@ -63,6 +63,17 @@ def local_path(name: str) -> Path | None:
     return next((found for found in (path, *path.parents) if found.exists() and not found.is_dir()), path)
 
 
+def same_image(name: str, other: str) -> bool:
+    """Return whether two names lead to one file, whatever links are on the way."""
+    if name == other:
+        return True
+    paths = local_path(name), local_path(other)
+    try:
+        return paths[0] is not None and paths[1] is not None and paths[0].samefile(paths[1])
+    except OSError:  # one of them does not exist
+        return False
+
+
 def patience() -> dict[str, str]:
     """Return GDAL's settings for slow and dead servers, but for those that the user has made."""
     return {name: value for name, value in PATIENCE.items() if name not in os.environ}

@@ -94,6 +94,7 @@ def open_prediction(
     checkpoint = checkpoint or load_ensemble(options.checkpoint, options.ensemble, notes)
     with rasterio.Env(**patience()), memory_errors():
         scenes = read_pair(*pair, options.read, checkpoint.info.bands)
+        scenes.refuse_one_image()
         paths.keep_off(scenes.before.files + scenes.after.files)
         return Prediction(prepare_run(scenes, checkpoint, options, notes), paths, notes)
 

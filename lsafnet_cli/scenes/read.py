@@ -15,6 +15,7 @@ from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.files.sources import (
     files_of,
     refuse_the_implausible,
+    same_image,
 )
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.options import ReadOptions
@@ -113,6 +114,13 @@ class ScenePair:
             raise PairError(
                 f"{self.before.path} is {_size(self.before)} and {self.after.path} is {_size(self.after)} pixels; "
                 "without a georeference both must have one size"
+            )
+
+    def refuse_one_image(self) -> None:
+        """Raise PairError where both dates are one file, whatever links lead there."""
+        if same_image(self.before.path, self.after.path):
+            raise PairError(
+                f"{self.before.path}: is given as both dates, so nothing could have changed; name two images"
             )
 
     @property

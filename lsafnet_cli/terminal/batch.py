@@ -12,7 +12,7 @@ from lsafnet_cli.terminal.console import show_json
 
 if TYPE_CHECKING:
     from lsafnet_cli.batch.driver import BatchReport
-    from lsafnet_cli.batch.pairing import Pairing
+    from lsafnet_cli.batch.files import Pairing
     from lsafnet_cli.batch.plan import BatchPlan
 
 
@@ -49,7 +49,7 @@ def _batch_words(report: BatchReport) -> str:
 def show_batch_plan(plan: BatchPlan, found: Pairing, seconds: float, as_json: bool) -> None:
     """Print what a batch would do: every scene, what was left out, how long it may take; or JSON."""
     if as_json:
-        left_out = {"unpaired": found.unpaired, "doubled": found.doubled}
+        left_out = {"unpaired": found.unpaired, "doubled": found.doubled, "notes": found.notes}
         show_json({**plan.as_dict(), **left_out, "estimated_seconds": round(seconds, 1)})
         return
     console = Console(soft_wrap=True)
@@ -61,6 +61,7 @@ def show_batch_plan(plan: BatchPlan, found: Pairing, seconds: float, as_json: bo
         shown.add_row(*map(Text, (*cells, ", ".join(scene.reasons) or "nothing: done")))
     console.print(shown)
     for text in (
+        *found.notes,
         *(f"no partner: {path}" for path in found.unpaired),
         *(f"doubled: {d}" for d in found.doubled),
     ):

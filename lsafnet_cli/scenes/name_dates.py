@@ -1,0 +1,78 @@
+"""Dates in the names of images: which day or year a name tells, and what is left of it, the site."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import PurePosixPath
+
+_Y, _M, _D = r"(?P<y>(?:19|20)\d\d)", r"(?P<m>0[1-9]|1[0-2])", r"(?P<d>0[1-9]|[12]\d|3[01])"
+# names as the missions give them: the site is their tile, path and row, or quarter quadrangle
+MISSIONS = {
+    "Sentinel-2": rf"S2[A-D]_MSI\w+?_{_Y}{_M}{_D}T\d{{6}}_.*?(?P<site>T\d\d[A-Z]{{3}})",
+    "Sentinel-2 tile": rf"(?P<site>T\d\d[A-Z]{{3}})_{_Y}{_M}{_D}T\d{{6}}",
+    "Landsat": rf"L[COTEM]0\d_\w{{4}}_(?P<site>\d{{6}})_{_Y}{_M}{_D}_\d{{8}}",
+    "NAIP": rf"(?P<site>m_\d{{7}}_[ns][ew])_\d\d_\w+?_{_Y}{_M}{_D}",
+}
+PLAIN = (
+    rf"(?<!\d){_Y}{_M}{_D}(?!\d)(?:[T_]\d{{4,6}}(?!\d))?",
+    rf"(?<!\d){_Y}(?P<sep>[-_.]){_M}(?P=sep){_D}(?!\d)",
+    rf"(?<!\d){_Y}[-_]?{_M}(?!\d)",
+    rf"(?<!\d){_Y}(?!\d)",
+)
+"""Dates as people write them, the most exact first: 20200831, 2020-08-31, 202008, 2020."""
+_SEPARATORS = "-_. "
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDate:
+    """What a name tells: the first day it may mean, whether that is the very day, the rest of it, and by what."""
+
+    first_day: date
+    exact: bool
+    site: str
+    source: str
+
+    @property
+    def day(self) -> date | None:
+        """The day, None where the name tells a month or a year only."""
+        return self.first_day if self.exact else None
+
+    @property
+    def text(self) -> str:
+        """The date as far as it is known."""
+        return self.first_day.isoformat() if self.exact else self.first_day.isoformat()[:4]
+
+
+def date_in_name(path: str) -> NamedDate | None:
+    """Return what the name of a file tells, or else the nearest folder that tells a date; None where none does.
+
+    `path` is relative to where the images lie, with "/" between its parts; its ending plays no part.
+    """
+    parts = list(PurePosixPath(path).parts)
+    parts[-1] = PurePosixPath(parts[-1]).stem
+    for place in range(len(parts) - 1, -1, -1):
+        if (found := _in_text(parts[place])) is not None:
+            rest = [*parts[:place], *([found.site] if found.site else []), *parts[place + 1 :]]
+            return NamedDate(found.first_day, found.exact, "/".join(rest), found.source)
+    return None
+
+
+def _in_text(text: str) -> NamedDate | None:
+    for mission, pattern in MISSIONS.items():
+        match = re.match(pattern, text)
+        if match and (day := _day(match)) is not None:
+            return NamedDate(day, True, match["site"], f"name of a {mission} image")
+    for pattern in PLAIN:
+        for match in reversed(list(re.finditer(pattern, text))):
+            if (day := _day(match)) is not None:
+                site = text[: match.start()].rstrip(_SEPARATORS) + text[match.end() :]
+                return NamedDate(day, "d" in match.groupdict(), site.strip(_SEPARATORS), "name of the image")
+    return None
+
+
+def _day(match: re.Match[str]) -> date | None:
+    parts = match.groupdict()
+    try:
+        return date(int(parts["y"]), int(parts.get("m") or 1), int(parts.get("d") or 1))
+    except ValueError:  # 31 February
+        return None
