@@ -81,7 +81,7 @@ def test_pixels_without_data_are_not_counted(tmp_path):
 
 def test_images_of_one_date_are_known_as_such(tmp_path):
     facts = check(write_singles(tmp_path))
-    assert facts.single_date
+    assert facts.labels_of == "one date"
     assert facts.splits["train"].invalid_pixels == 4 * 4 * 64  # unknown labels
 
 

@@ -8,7 +8,8 @@ from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from lsafnet.checkpoint.info import ClassEntry
-from lsafnet_cli.data_sets.labels import UNKNOWN, LabelRaster
+from lsafnet_cli.data_sets.description import UNKNOWN
+from lsafnet_cli.data_sets.labels import LabelRaster
 from lsafnet_cli.data_sets.pair_labels import DateLabels, TransitionLabels
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.geometry.grid import Grid

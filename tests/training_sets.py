@@ -18,11 +18,15 @@ SECOND_COLORS = {"unchanged": (255, 255, 255), "water": (0, 0, 255), "building":
 
 def write_classes(folder: Path, **more: object) -> None:
     """Write classes.json: the names above and a colour for each."""
-    entries = [
+    (folder / "classes.json").write_text(json.dumps({"classes": class_entries(), **more}), encoding="utf-8")
+
+
+def class_entries() -> list[dict[str, str]]:
+    """Return the classes as a description lists them."""
+    return [
         {"name": name, "color": "#{:02x}{:02x}{:02x}".format(*color)}
         for name, color in zip(CLASSES, COLORS.tolist(), strict=True)
     ]
-    (folder / "classes.json").write_text(json.dumps({"classes": entries, **more}), encoding="utf-8")
 
 
 def image_of(label: np.ndarray, seed: int) -> np.ndarray:

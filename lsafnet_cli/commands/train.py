@@ -19,14 +19,20 @@ from lsafnet_cli.commands.options import (
 NETWORK, RECIPE, EXAMPLES = "Network", "Recipe", "Examples"
 
 DataArg = Annotated[
-    Path,
+    list[Path],
     typer.Argument(
-        metavar="DATASET",
-        help="Folder of SECOND, Landsat-SCD, GeoTIFF pairs or images of one date (docs/training.md).",
+        metavar="DATASET...",
+        help="Folders of SECOND, Landsat-SCD, GeoTIFF pairs or images of one date, or JSON files that describe such "
+        "(docs/training.md).",
     ),
 ]
 RunOpt = Annotated[Path, typer.Option("--output", "-o", metavar="RUN_DIR", help="The folder to write to.")]
-NetworkOpt = Annotated[str, typer.Option(help="See lsafnet checkpoint networks.", rich_help_panel=NETWORK)]
+NetworkOpt = Annotated[
+    str | None,
+    typer.Option(
+        help="See lsafnet checkpoint networks. Default: lsafnet, or that of --start.", rich_help_panel=NETWORK
+    ),
+]
 BackboneOpt = Annotated[
     str | None, typer.Option(help="resnet34, efficientnet-lite0, timm:NAME ...", rich_help_panel=NETWORK)
 ]
@@ -77,6 +83,24 @@ EmaOpt = Annotated[
         metavar="DECAY", help="Keep a moving average of the weights, such as 0.999.", rich_help_panel=RECIPE
     ),
 ]
+BackboneRateOpt = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE",
+        help="The backbone's learning rate as a share of the others'.",
+        rich_help_panel=RECIPE,
+    ),
+]
+ClipOpt = Annotated[
+    float | None,
+    typer.Option(metavar="NORM", help="Shorten gradients to this norm.", rich_help_panel=RECIPE),
+]
+WeightsOfClassesOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="W1,W2...", help="Weights of the classes in the loss, in their order.", rich_help_panel=RECIPE
+    ),
+]
 PatienceOpt = Annotated[
     int | None,
     typer.Option(help="Stop after so many epochs without a better SeK.", rich_help_panel=RECIPE),
@@ -106,6 +130,26 @@ JitterOpt = Annotated[
 SwapOpt = Annotated[
     bool, typer.Option("--swap-dates", help="Swap the dates of every other pair.", rich_help_panel=EXAMPLES)
 ]
+SharesOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N...",
+        help="How many of a round of examples come from each data set, such as 4,2,2. Default: one each.",
+        rich_help_panel=EXAMPLES,
+    ),
+]
+VarietyOpt = Annotated[
+    str,
+    typer.Option(
+        help="usual, or wide: light, sharpness, zoom and register vary far more. Default: wide where labels are sets "
+        "of classes, for unchanged pairs, and for several data sets.",
+        rich_help_panel=EXAMPLES,
+    ),
+]
+KeepOpt = Annotated[
+    bool,
+    typer.Option("--keep-epochs", help="Keep the checkpoint of every epoch.", rich_help_panel=OUTPUT),
+]
 WorkersOpt = Annotated[
     int, typer.Option(help="Processes that read ahead; 0 for none.", rich_help_panel=EXAMPLES)
 ]
@@ -122,7 +166,7 @@ ResumeOpt = Annotated[
 def train(
     dataset: DataArg,
     output: RunOpt,
-    network: NetworkOpt = "lsafnet",
+    network: NetworkOpt = None,
     backbone: BackboneOpt = None,
     width: WidthOpt = None,
     backbone_weights: WeightsOpt = None,
@@ -136,6 +180,9 @@ def train(
     weight_decay: DecayOpt = 5e-4,
     power: PowerOpt = 1.5,
     warmup: WarmupOpt = 0,
+    backbone_rate: BackboneRateOpt = 1.0,
+    clip: ClipOpt = None,
+    class_weights: WeightsOfClassesOpt = None,
     ema: EmaOpt = None,
     patience: PatienceOpt = None,
     seed: SeedOpt = 1,
@@ -144,10 +191,13 @@ def train(
     balanced: BalancedOpt = False,
     jitter: JitterOpt = False,
     swap_dates: SwapOpt = False,
+    shares: SharesOpt = None,
+    variety: VarietyOpt = "auto",
     workers: WorkersOpt = 2,
     device: DeviceOpt = "auto",
     precision: PrecisionOpt = "auto",
     tensorboard: BoardOpt = False,
+    keep_epochs: KeepOpt = False,
     resume: ResumeOpt = True,
     overwrite: OverwriteOpt = False,
     as_json: JsonOpt = False,
@@ -176,6 +226,12 @@ def train(
         balanced=balanced,
         jitter=jitter,
         swap_dates=swap_dates,
+        shares=_whole_numbers("--shares", shares),
+        variety=variety,
+        backbone_rate=backbone_rate,
+        clip=clip,
+        class_weights=_numbers("--class-weights", class_weights),
+        keep_epochs=keep_epochs,
         ema_decay=ema,
         precision=precision,
         device=device,
@@ -194,3 +250,22 @@ def train(
 
     observer = make_observer(quiet, progress, verbose, details=True)
     show_training(train_network(dataset, output, options, observer), as_json)
+
+
+def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
+    """Return what is written with commas between. Raises OptionError."""
+    from lsafnet_cli.errors import OptionError
+
+    try:
+        return None if text is None else tuple(map(float, text.split(",")))
+    except ValueError:
+        raise OptionError(f"{option} {text}: write numbers with commas between") from None
+
+
+def _whole_numbers(option: str, text: str | None) -> tuple[int, ...] | None:
+    from lsafnet_cli.errors import OptionError
+
+    numbers = _numbers(option, text)
+    if numbers is not None and not all(number.is_integer() for number in numbers):
+        raise OptionError(f"{option} {text}: write whole numbers with commas between")
+    return None if numbers is None else tuple(map(int, numbers))

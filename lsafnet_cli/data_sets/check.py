@@ -67,12 +67,16 @@ class SplitFacts:
 
 @dataclass(frozen=True, slots=True)
 class DataSetFacts:
-    """What `check_data_set` found; `normalization` is measured over the first split, None where nothing is valid."""
+    """What `check_data_set` found; `normalization` is measured over the first split, None where nothing is valid.
+
+    `meanings` is what the numbers of labels mean: the classes, and the sets of them that labels name.
+    """
 
     folder: str
     layout: str
     classes: tuple[str, ...]
-    single_date: bool
+    labels_of: str
+    meanings: tuple[str, ...]
     splits: dict[str, SplitFacts]
     normalization: Normalization | None
 
@@ -88,8 +92,8 @@ class DataSetFacts:
             "folder": self.folder,
             "layout": self.layout,
             "classes": list(self.classes),
-            "labels_of": "one date" if self.single_date else "two dates",
-            "splits": {name: _split_dict(facts, self.classes) for name, facts in self.splits.items()},
+            "labels_of": self.labels_of,
+            "splits": {name: _split_dict(facts, self.meanings) for name, facts in self.splits.items()},
             "normalization": statistics
             and {
                 date: {"mean": list(numbers.mean), "std": list(numbers.std)}
@@ -127,16 +131,23 @@ def check_data_set(data_set: DataSet, observer: Observer) -> DataSetFacts:
         for number, (name, items) in enumerate(data_set.splits.items()):
             facts = found[name] = SplitFacts(items=len(items))
             for item in items:
-                _check_item(item, facts, len(data_set.classes), sums if number == 0 else None)
+                _check_item(item, facts, data_set.label_sets.count, sums if number == 0 else None)
                 observer.advance(1)
     return DataSetFacts(
         folder=str(data_set.folder),
         layout=data_set.layout.name,
         classes=tuple(entry.name for entry in data_set.classes),
-        single_date=data_set.single_date,
+        labels_of=data_set.labels_of,
+        meanings=meanings_of(data_set),
         splits=found,
         normalization=_normalization(sums),
     )
+
+
+def meanings_of(data_set: DataSet) -> tuple[str, ...]:
+    """Return what each number of a label means: a class, or classes with "or" between."""
+    names, sets = [entry.name for entry in data_set.classes], data_set.label_sets
+    return (*names, *(" or ".join(names[number] for number in one) for one in sets.sets))
 
 
 def measure_normalization(items: tuple[Item, ...], most: int = 200) -> Normalization:

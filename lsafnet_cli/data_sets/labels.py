@@ -12,6 +12,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from lsafnet.checkpoint.info import ClassEntry
+from lsafnet_cli.data_sets.description import UNKNOWN, Numbers
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.geometry.arrays import BoolArray, IntArray
@@ -20,8 +21,6 @@ from lsafnet_cli.legend.classes import ClassArray, parse_color
 from lsafnet_cli.scenes.align import whole_pixel_offset
 from lsafnet_cli.scenes.validity import NumberArray
 
-UNKNOWN = 255
-"""What stands in an array of classes where the file says nothing: no data, or ground beyond it."""
 MOST_CLASSES = 255
 _SHADES = 256
 
@@ -30,11 +29,13 @@ _SHADES = 256
 class LabelRaster:
     """A file of labels: one band of class numbers 0..K-1, a palette, or the classes' colours as red, green, blue.
 
-    Palettes whose colours in use are all classes' are read by colour, other ones by number.
+    Palettes whose colours in use are all classes' are read by colour, other ones by number. `numbers` says what
+    other numbers mean; they may be sets of classes, K and up.
     """
 
     path: str
     classes: tuple[ClassEntry, ...]
+    numbers: Numbers | None = None
 
     def __post_init__(self) -> None:
         if len(self.classes) > MOST_CLASSES:
@@ -46,12 +47,14 @@ class LabelRaster:
             return grid_of(dataset)
 
     def read(self, grid: Grid, window: Window | None = None) -> ClassArray:
-        """Return (rows, cols) classes 0..K-1 over a window of `grid`, UNKNOWN where the file says nothing.
+        """Return (rows, cols) classes 0..K-1, or sets, over a window of `grid`, UNKNOWN where the file says nothing.
 
         A file on another grid is resampled to the nearest pixel; one without georeference must have the grid's
         size. Raises InputError, also for numbers and colours that are no class.
         """
         numbers, known, colors = read_numbers(self.path, grid, window)
+        if self.numbers is not None:
+            return self._by_meaning(numbers[0], known, self.numbers)
         if len(numbers) == 3:
             return self._by_color(_packed(numbers), known)
         if colors is not None and self._all_are_classes(colors, numbers[0][known]):
@@ -81,6 +84,15 @@ class LabelRaster:
                 numbers[strange], f"the number {{}} is none of the classes 0..{len(self.classes) - 1}"
             )
         return np.where(known, numbers, UNKNOWN).astype(np.uint8)
+
+    def _by_meaning(self, numbers: NDArray[Any], known: BoolArray, meanings: Numbers) -> ClassArray:
+        listed, meant = (np.array(column) for column in zip(*meanings, strict=True))
+        found = np.searchsorted(listed, numbers).clip(max=len(listed) - 1)
+        strange = known & (listed[found] != numbers) & (numbers != UNKNOWN)
+        if strange.any():
+            names = ", ".join(map(str, listed))
+            self._refuse(numbers[strange], f"the number {{}} is none of those that mean something: {names}")
+        return np.where(known & (listed[found] == numbers), meant[found], UNKNOWN).astype(np.uint8)
 
     def _refuse(self, values: NDArray[Any], words: str) -> None:
         found, counts = np.unique(values, return_counts=True)

@@ -11,7 +11,8 @@ import numpy as np
 from rasterio.windows import Window
 
 from lsafnet.checkpoint.published import DATA_SETS
-from lsafnet_cli.data_sets.labels import UNKNOWN, read_numbers
+from lsafnet_cli.data_sets.description import UNKNOWN
+from lsafnet_cli.data_sets.labels import read_numbers
 from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.geometry.arrays import IntArray
 from lsafnet_cli.geometry.grid import Grid

@@ -2,15 +2,25 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from lsafnet.checkpoint.info import ClassEntry
 from lsafnet.checkpoint.published import DATA_SETS
-from lsafnet_cli.data_sets.description import KINDS_OF_LABELS, classes_of, read_description
+from lsafnet.label_sets import LabelSets
+from lsafnet_cli.data_sets.description import (
+    KINDS_OF_LABELS,
+    UNCHANGED_PAIRS,
+    Numbers,
+    classes_of,
+    find_description,
+    meaning_of_numbers,
+    read_description,
+)
 from lsafnet_cli.data_sets.labels import LabelRaster
 from lsafnet_cli.data_sets.pair_labels import DateLabels, PairLabels, TransitionLabels
-from lsafnet_cli.data_sets.pairs import LabelledImage, LabelledPair, PixelRules
+from lsafnet_cli.data_sets.pairs import LabelledImage, LabelledPair, PixelRules, UnchangedPlace
 from lsafnet_cli.errors import InputError
 
 SPLITS = ("train", "val", "test")
@@ -41,8 +51,9 @@ LAYOUTS = (
     Layout("one date", ("images",), ("labels",)),
 )
 """In the order in which they are looked for."""
+UNCHANGED = Layout(UNCHANGED_PAIRS, ("images",), ())
 
-Item = LabelledPair | LabelledImage
+Item = LabelledPair | LabelledImage | UnchangedPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class DataSet:
 
     `description` is what the checkpoints trained on it will say, as in
     `lsafnet.checkpoint.published.DATA_SETS`.
+    `label_sets` says what its labels' numbers mean. `file` is where it is described, or would be.
     """
 
     folder: Path
@@ -58,11 +70,20 @@ class DataSet:
     classes: tuple[ClassEntry, ...]
     description: Mapping[str, Any]
     splits: Mapping[str, tuple[Item, ...]]
+    label_sets: LabelSets
+    file: Path
 
     @property
     def single_date(self) -> bool:
         """Whether it has labels of one date only."""
-        return len(self.layout.images) == 1
+        return len(self.layout.images) == 1 and self.layout is not UNCHANGED
+
+    @property
+    def labels_of(self) -> str:
+        """What its labels are of: "one date", "two dates", or "no change" of unchanged pairs."""
+        if self.layout is UNCHANGED:
+            return "no change"
+        return "one date" if self.single_date else "two dates"
 
     @property
     def rules(self) -> PixelRules:
@@ -80,30 +101,60 @@ class DataSet:
         found = self.items(name)
         pairs = tuple(item for item in found if isinstance(item, LabelledPair))
         if len(pairs) < len(found):
-            raise InputError(f"{self.folder}: has images of one date only; change needs pairs")
+            raise InputError(f"{self.folder}: has no labels of two dates; scores of change need them")
+        if self.label_sets.sets:
+            raise InputError(
+                f"{self.file}: some labels are sets of classes; scores of change need one for each pixel"
+            )
         return pairs
 
 
-def open_data_set(folder: Path) -> DataSet:
-    """Open the data set in a folder. Raises InputError where it has no known layout, or files lack their others.
+def open_data_set(path: Path) -> DataSet:
+    """Open the data set in a folder, or that which a JSON file describes. Raises InputError where it has no known
+    layout, or files lack their others.
 
     Splits are folders train, val and test with the layout's folders within, or lists train_list.txt ... (train.txt
-    ...) of file names beside these; where there is neither, the one split is called "all".
+    ...) of file names beside these, or `splits` in its description, which maps each to patterns of names; where
+    there is none of these, the one split is called "all".
     """
+    folder, file = find_description(path)
     if not folder.is_dir():
         raise InputError(f"{folder}: is no folder; name the folder of a data set")
-    layout, split_folders = _find_layout(folder)
+    own = read_description(file)
+    layout, split_folders = _find_layout(folder, own.get("kind"))
     known = DATA_SETS[layout.known] if layout.known else {}
-    own = read_description(folder)
     defaults = {"trained_on": folder.resolve().name} if not layout.known else {}
     description = {**known, **defaults, **own}
     kind = own.get("labels", "changes" if layout.known else KINDS_OF_LABELS[0])
-    opener = _Opener(layout, classes_of(description, folder), kind == "changes", rules_of(description))
+    classes = classes_of(description, file)
+    numbers, sets = meaning_of_numbers(description, classes, file)
+    opener = _Opener(layout, classes, kind == "changes", rules_of(description), numbers, sets)
     if split_folders:
         splits = {name: opener.open_all(root) for name, root in split_folders.items()}
     else:
         splits = _listed(folder, opener) or {WHOLE: opener.open_all(folder)}
-    return DataSet(folder, layout, opener.classes, description, splits)
+    if "splits" in own:
+        splits = _by_patterns(own["splits"], [item for items in splits.values() for item in items], file)
+    return DataSet(folder, layout, opener.classes, description, splits, sets, file)
+
+
+def _by_patterns(patterns: Any, items: list[Item], file: Path) -> dict[str, tuple[Item, ...]]:
+    """Return the splits that patterns of names make; what val or test names, train leaves out.
+
+    Raises InputError where one matches nothing.
+    """
+    if not isinstance(patterns, dict) or not set(patterns) <= set(SPLITS):
+        raise InputError(f'{file}: splits must be an object like {{"train": "*", "val": ["tile5_*"]}}')
+    splits: dict[str, tuple[Item, ...]] = {}
+    taken: set[str] = set()
+    for name in sorted(patterns, key=SPLITS.index, reverse=True):
+        wanted = [patterns[name]] if isinstance(patterns[name], str) else list(patterns[name])
+        matching = [item for item in items if any(fnmatch(item.name, one) for one in wanted)]
+        splits[name] = tuple(item for item in matching if name != "train" or item.name not in taken)
+        taken |= {item.name for item in matching}
+        if not splits[name]:
+            raise InputError(f"{file}: splits: {name}: no name matches {', '.join(wanted)}")
+    return {name: splits[name] for name in SPLITS if name in splits}
 
 
 def rules_of(description: Mapping[str, Any]) -> PixelRules:
@@ -117,10 +168,10 @@ def rules_of(description: Mapping[str, Any]) -> PixelRules:
     return PixelRules(chosen, count, (float(low), float(high)))
 
 
-def _find_layout(folder: Path) -> tuple[Layout, dict[str, Path]]:
+def _find_layout(folder: Path, kind: str | None) -> tuple[Layout, dict[str, Path]]:
     """Return the layout of a folder, and its split folders where it has such."""
     splits = {name: folder / name for name in SPLITS if (folder / name).is_dir()}
-    for layout in LAYOUTS:
+    for layout in (UNCHANGED,) if kind == UNCHANGED_PAIRS else LAYOUTS:
         having = {name: root for name, root in splits.items() if _has(root, layout)}
         if having:
             return layout, having
@@ -151,13 +202,22 @@ class _Opener:
     """Finds the files that belong together."""
 
     def __init__(
-        self, layout: Layout, classes: tuple[ClassEntry, ...], changes_only: bool, rules: PixelRules
+        self,
+        layout: Layout,
+        classes: tuple[ClassEntry, ...],
+        changes_only: bool,
+        rules: PixelRules,
+        numbers: Numbers | None,
+        sets: LabelSets,
     ) -> None:
         self.layout, self.classes, self._changes_only, self._rules = layout, classes, changes_only, rules
+        self._numbers, self._sets = numbers, sets
 
     def open_all(self, root: Path) -> tuple[Item, ...]:
         """Return all that lies in the layout's folders under `root`, by name."""
         found = self._index(root)
+        if self.layout is UNCHANGED:
+            return self._places(root, found["images"])
         names = sorted(found[self.layout.images[0]])
         if not names:
             raise InputError(f"{root / self.layout.images[0]}: holds no image ({', '.join(IMAGE_ENDINGS)})")
@@ -180,6 +240,19 @@ class _Opener:
     def _index(self, root: Path) -> dict[str, dict[str, Path]]:
         return {name: dict(_images(root / name)) for name in self.layout.folders}
 
+    def _places(self, root: Path, images: Mapping[str, Path]) -> tuple[Item, ...]:
+        """Return the places of which there are two dates or more: images named PLACE_DATE are one place's."""
+        labels = dict(_images(root / "labels")) if (root / "labels").is_dir() else {}
+        dates: dict[str, list[LabelledImage]] = {}
+        for name, path in images.items():
+            label = LabelRaster(str(labels[name]), self.classes, self._numbers) if name in labels else None
+            place = dates.setdefault(name.rpartition("_")[0] or name, [])
+            place.append(LabelledImage(name, path, label, self._rules))
+        found = tuple(UnchangedPlace(name, images) for name, images in dates.items() if len(images) > 1)
+        if not found:
+            raise InputError(f"{root / 'images'}: holds no two images of one place; name them PLACE_DATE")
+        return found
+
     def _open(self, name: str, root: Path, found: Mapping[str, Mapping[str, Path]]) -> Item:
         for folder in self.layout.folders:
             if name not in found[folder]:
@@ -187,14 +260,15 @@ class _Opener:
         images = [found[folder][name] for folder in self.layout.images]
         labels = [found[folder][name] for folder in self.layout.labels]
         if len(images) == 1:
-            return LabelledImage(name, images[0], LabelRaster(str(labels[0]), self.classes), self._rules)
+            label = LabelRaster(str(labels[0]), self.classes, self._numbers)
+            return LabelledImage(name, images[0], label, self._rules)
         return LabelledPair(name, images[0], images[1], self._labels(labels), self._rules)
 
     def _labels(self, files: list[Path]) -> PairLabels:
         if len(files) == 1:
             return TransitionLabels(str(files[0]), len(self.classes))
-        before, after = (LabelRaster(str(file), self.classes) for file in files)
-        return DateLabels(before, after, self._changes_only)
+        before, after = (LabelRaster(str(file), self.classes, self._numbers) for file in files)
+        return DateLabels(before, after, self._changes_only, self._sets)
 
 
 def _images(folder: Path) -> Iterator[tuple[str, Path]]:

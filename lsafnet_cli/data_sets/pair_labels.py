@@ -6,7 +6,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from rasterio.windows import Window
 
-from lsafnet_cli.data_sets.labels import UNKNOWN, read_numbers
+from lsafnet.label_sets import CHANGED, UNSURE, LabelSets
+from lsafnet_cli.data_sets.description import UNKNOWN
+from lsafnet_cli.data_sets.labels import read_numbers
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.geometry.arrays import BoolArray
@@ -19,14 +21,15 @@ CHANGED_OR_NOT = (0, 1, 255)
 class PairLabelWindow(NamedTuple):
     """Labels under a window, all (rows, cols).
 
-    before, after: classes 1..K-1, and 0 where none is known. changed: whether the pixel changed. valid: whether
-    that is known.
+    before, after: classes 1..K-1 or sets of them, and 0 where none is known. changed: whether the pixel changed.
+    valid: whether that, or at least a label, is known. change_known: where `changed` is, None for wherever `valid`.
     """
 
     before: ClassArray
     after: ClassArray
     changed: BoolArray
     valid: BoolArray
+    change_known: BoolArray | None = None
 
 
 class DateRaster(Protocol):
@@ -65,12 +68,14 @@ class DateLabels:
 
     With `changes_only`, as in SECOND and Landsat-SCD, class 0 stands where nothing changed, else both dates'
     classes; a pixel with a class in one date only is not valid. Otherwise the files hold land cover everywhere:
-    a pixel changed where the two differ, and class 0 is as good as no data.
+    a pixel changed where the two differ, and class 0 is as good as no data. `sets` says what labels mean that are
+    sets of classes: a pixel changed where two sets share nothing.
     """
 
     before: DateRaster
     after: DateRaster
     changes_only: bool
+    sets: LabelSets | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -88,7 +93,12 @@ class DateLabels:
             valid = known & (before > 0) & (after > 0)
             changed = valid & (before != after)
         before, after = (np.where(valid, date, 0).astype(np.uint8) for date in (before, after))
-        return PairLabelWindow(before, after, changed, valid)
+        if self.sets is None or not self.sets.sets:
+            return PairLabelWindow(before, after, changed, valid)
+        said = self.sets.comparison[before, after]
+        open_ = (before >= self.sets.num_classes) | (after >= self.sets.num_classes)
+        changed = np.where(open_, said == CHANGED, changed)
+        return PairLabelWindow(before, after, changed, valid, ~open_ | (said != UNSURE))
 
     def disagreeing(self, grid: Grid, window: Window | None = None) -> int:
         """Return at how many pixels one date has a class and the other none. Raises InputError."""

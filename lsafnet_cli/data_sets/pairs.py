@@ -1,5 +1,6 @@
 """Labelled images, read by windows: pairs with labels of both dates, and single images with land cover."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,8 +9,10 @@ import numpy as np
 from rasterio.windows import Window
 
 from lsafnet.training.examples import Example, Floats, Labels
-from lsafnet_cli.data_sets.labels import UNKNOWN, LabelRaster
+from lsafnet_cli.data_sets.description import UNKNOWN
+from lsafnet_cli.data_sets.labels import LabelRaster
 from lsafnet_cli.data_sets.pair_labels import PairLabels
+from lsafnet_cli.errors import InputError
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.options import ReadOptions, StretchRule
 from lsafnet_cli.scenes.align import AlignedImage, AlignedPair, align_pair
@@ -71,13 +74,14 @@ class LabelledPair:
             for image, stretch in zip((self.aligned.before, self.aligned.after), self.stretches, strict=True)
         )
         valid = labels.valid & before[1] & after[1]
-        return Example(before[0], after[0], labels.before, labels.after, labels.changed & valid, valid)
+        changed = labels.changed & valid
+        return Example(before[0], after[0], labels.before, labels.after, changed, valid, labels.change_known)
 
 
 class LabelledImage:
     """One image and its land cover."""
 
-    def __init__(self, name: str, image: Path, label: LabelRaster, rules: PixelRules) -> None:
+    def __init__(self, name: str, image: Path, label: LabelRaster | None, rules: PixelRules) -> None:
         self.name, self.path, self.label, self.rules = name, str(image), label, rules
 
     @cached_property
@@ -102,14 +106,48 @@ class LabelledImage:
 
     def read(self, window: Window | None = None) -> tuple[Floats, Labels]:
         """Return (bands, rows, cols) values and (rows, cols) land cover, 0 where it is unknown. Raises InputError."""
+        values, label, _ = self.read_all(window)
+        return values, label
+
+    def read_all(self, window: Window | None = None) -> tuple[Floats, Labels, BoolArray]:
+        """Return what `read` does, and (rows, cols) where the image has values."""
         grid = self.grid
         window = window or Window(0, 0, grid.width, grid.height)
         offset = None if self.scene.placement else (0, 0)
         values, valid = read_values(
             AlignedImage(self.scene, grid, offset), window, self.stretch, self.rules.value_range
         )
+        if self.label is None:
+            return values, np.zeros(valid.shape, np.uint8), valid
         label = self.label.read(grid, window)
-        return values, np.where(valid & (label != UNKNOWN), label, 0).astype(np.uint8)
+        return values, np.where(valid & (label != UNKNOWN), label, 0).astype(np.uint8), valid
+
+
+class UnchangedPlace:
+    """Images of one place at several dates, on one grid, between which nothing changed; labels may be known."""
+
+    def __init__(self, name: str, dates: Sequence[LabelledImage]) -> None:
+        self.name, self.dates = name, tuple(dates)
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The grid of all dates. Raises InputError where they differ."""
+        first = self.dates[0]
+        for date in self.dates[1:]:
+            if date.grid.shape != first.grid.shape or date.grid.transform != first.grid.transform:
+                raise InputError(f"{date.path}: lies on another grid than {first.path}; resample one of them")
+        return first.grid
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, cols)."""
+        return self.grid.shape
+
+    def read(self, window: Window | None = None) -> Example:
+        """Return the first date and the last under a window of the grid, without change. Raises InputError."""
+        before, after = (self.dates[number].read_all(window) for number in (0, -1))
+        valid = before[2] & after[2]
+        return Example(before[0], after[0], before[1], after[1], np.zeros_like(valid), valid)
 
 
 def read_values(

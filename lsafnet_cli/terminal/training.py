@@ -44,7 +44,7 @@ def show_data_set(facts: DataSetFacts, as_json: bool) -> None:
         table = Table(
             "class", "before", "after", title=f"{name}: {split['items']} ({sizes})", title_justify="left"
         )
-        for entry in facts.classes:
+        for entry in facts.meanings:
             shares = (split["class_shares"][date][entry] for date in ("before", "after"))
             table.add_row(printable(entry), *(f"{share:.2%}" for share in shares))
         Console().print(table)

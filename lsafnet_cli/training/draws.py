@@ -8,11 +8,14 @@ import numpy as np
 from rasterio.windows import Window
 from torch.utils.data import Dataset
 
+from lsafnet.label_sets import LabelSets
 from lsafnet.training.augment import jitter_light, swap_dates, turn_and_flip
 from lsafnet.training.examples import Example
 from lsafnet.training.single_date import SingleDateOptions, draw_single_date_pair
 from lsafnet_cli.data_sets.opening import Item
 from lsafnet_cli.data_sets.pairs import LabelledImage, LabelledPair
+from lsafnet_cli.training.sources import Source, Turns
+from lsafnet_cli.training.views import Views
 
 Place = tuple[int, int]
 """(epoch, number within it): what decides an example, whoever draws it and whenever."""
@@ -21,7 +24,7 @@ BALANCING_TRIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """How examples are varied beyond flips and quarter turns."""
+    """How examples are varied beyond flips and quarter turns; `wide`: as `lsafnet.training.varied_pairs` does."""
 
     crop_px: int
     seed: int
@@ -29,44 +32,57 @@ class Variation:
     jitter: bool = False
     swap_dates: bool = False
     value_range: tuple[float, float] = (0.0, 255.0)
+    wide: bool = False
+    seasonal: tuple[int, ...] = ()
 
 
 class Draws(Dataset[Example]):
     """Examples by their places. The same place always gives the same example, in whatever process."""
 
     def __init__(
-        self, items: Sequence[Item], num_classes: int, variation: Variation, binary: bool = False
+        self, sources: Sequence[Source], sets: LabelSets, variation: Variation, binary: bool = False
     ) -> None:
-        self._items, self._num_classes, self._variation = items, num_classes, variation
+        self._sources, self._num_classes, self._variation = tuple(sources), sets.num_classes, variation
         self._binary = binary
-        self._slots = _slots(items, variation.crop_px)
-        self._order = lru_cache(2)(self._draw_order)
+        self._turns = Turns(tuple(source.share for source in sources))
+        self._slots = [_slots(source.items, variation.crop_px) for source in sources]
+        self._views = Views(self._sources, sets, variation.crop_px, variation.value_range, variation.seasonal)
+        self._order = lru_cache(4 * len(self._sources))(self._draw_order)
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_order": None}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
-        self._order = lru_cache(2)(self._draw_order)
+        self._order = lru_cache(4 * len(self._sources))(self._draw_order)
 
     def __len__(self) -> int:
-        """Return how many examples cover the data set about once."""
-        return len(self._slots)
+        """Return how many examples cover all sources about once."""
+        rounds = max(
+            -(-len(slots) // source.share) for slots, source in zip(self._slots, self._sources, strict=True)
+        )
+        return rounds * sum(self._turns.shares)
 
     def __getitem__(self, place: Place) -> Example:
         epoch, number = place
         rng = np.random.default_rng([self._variation.seed, epoch, number])
-        rounds, index = divmod(number, len(self._slots))
-        item = self._items[self._slots[self._order(epoch, rounds)[index]]]
-        if isinstance(item, LabelledImage):
-            example = self._draw_single_date(item, rng)
+        source, turn = self._turns.of(number)
+        slots = self._slots[source]
+        rounds, index = divmod(turn, len(slots))
+        items = self._sources[source].items
+        item = items[slots[self._order(epoch, rounds, source)[index]]]
+        if self._variation.wide:
+            example = swap_dates(turn_and_flip(self._views.draw(source, item, rng), rng), rng)
+        elif isinstance(item, LabelledImage):
+            example = self._draw_single_date(item, items, rng)
         else:
+            assert isinstance(item, LabelledPair)  # unchanged places are always drawn with wide variety
             example = vary(self._draw_window(item, rng), self._variation, rng)
         return as_binary(example) if self._binary else example
 
-    def _draw_order(self, epoch: int, rounds: int) -> list[int]:
-        rng = np.random.default_rng([self._variation.seed, epoch, rounds, 0])
-        return rng.permutation(len(self._slots)).tolist()  # type: ignore[no-any-return]
+    def _draw_order(self, epoch: int, rounds: int, source: int) -> list[int]:
+        rng = np.random.default_rng([self._variation.seed, epoch, rounds, source])
+        return rng.permutation(len(self._slots[source])).tolist()  # type: ignore[no-any-return]
 
     def _draw_window(self, pair: LabelledPair, rng: np.random.Generator) -> Example:
         size = self._variation.crop_px
@@ -86,9 +102,11 @@ class Draws(Dataset[Example]):
 
         return max(windows, key=share)
 
-    def _draw_single_date(self, image: LabelledImage, rng: np.random.Generator) -> Example:
+    def _draw_single_date(
+        self, image: LabelledImage, items: Sequence[Item], rng: np.random.Generator
+    ) -> Example:
         """Make a pair of two places, of the data set's images with labels of one date."""
-        other = self._items[int(rng.integers(len(self._items)))]
+        other = items[int(rng.integers(len(items)))]
         assert isinstance(
             other, LabelledImage
         )  # a data set has labels of one date for all its images or none
@@ -152,7 +170,9 @@ def padded(example: Example, size_px: int) -> Example:
     more = (0, max(0, size_px - rows)), (0, max(0, size_px - cols))
     if not more[0][1] and not more[1][1]:
         return example
-    return Example(*(np.pad(array, ((0, 0),) * (array.ndim - 2) + more) for array in example))  # type: ignore[arg-type]
+    return Example(
+        *(None if array is None else np.pad(array, ((0, 0),) * (array.ndim - 2) + more) for array in example)  # type: ignore[arg-type]
+    )
 
 
 def as_binary(example: Example) -> Example:

@@ -11,6 +11,8 @@ from lsafnet_cli.errors import OptionError
 RECIPES = ("paper", "rsiscd")
 PRECISIONS = ("auto", "fp32", "bf16")
 OPTIMIZERS = ("sgd", "adamw")
+VARIETIES = ("auto", "usual", "wide")
+USUAL_NETWORK = "lsafnet"
 PAPERS_CROP_PX = 512
 PAPERS_RATE, LANDSAT_RATE, ADAMW_RATE = 0.07, 0.1, 1e-3
 
@@ -23,11 +25,16 @@ class TrainOptions:
     batch_size: pairs in a step, over all processes together; accumulate: in how many parts they are computed.
     crop_px: side of the windows drawn, at most the images' own. crops_per_epoch: None for as many as cover the data
     set once. balanced: draw windows so that rare classes come as often as common ones. patience: epochs without
-    a better SeK after which training ends, None for never. start: a checkpoint to go on from. workers: processes
-    that read, 0 for none beside the main one.
+    a better SeK after which training ends, None for never. start: a checkpoint to go on from, whose network,
+    normalization and value range are taken where none are named. workers: processes that read, 0 for none beside
+    the main one. shares: how many of each round of examples come from each data set, None for one each. variety:
+    "wide" varies light, sharpness, zoom and register far more, and is needed for sets of classes, unchanged pairs
+    and several data sets; "auto" takes it for these. backbone_rate: its learning rate as a share of the others'.
+    clip: the longest gradient. class_weights: of classes 1..K-1 in the loss. keep_epochs: keep the checkpoint of
+    every epoch.
     """
 
-    network: str = "lsafnet"
+    network: str | None = None
     network_options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     recipe: str = "paper"
     epochs: int = 50
@@ -43,6 +50,12 @@ class TrainOptions:
     balanced: bool = False
     jitter: bool = False
     swap_dates: bool = False
+    shares: tuple[int, ...] | None = None
+    variety: str = "auto"
+    backbone_rate: float = 1.0
+    clip: float | None = None
+    class_weights: tuple[float, ...] | None = None
+    keep_epochs: bool = False
     ema_decay: float | None = None
     precision: str = "auto"
     device: str = "auto"
@@ -57,7 +70,7 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         chosen = (("--recipe", self.recipe, RECIPES), ("--precision", self.precision, PRECISIONS),
-                  ("--optimizer", self.optimizer, OPTIMIZERS))  # fmt: skip
+                  ("--optimizer", self.optimizer, OPTIMIZERS), ("--variety", self.variety, VARIETIES))  # fmt: skip
         for name, value, known in chosen:
             if value not in known:
                 raise OptionError(f"{name} {value}: write {' or '.join(known)}")
@@ -71,6 +84,12 @@ class TrainOptions:
             raise OptionError(f"--learning-rate {self.learning_rate}: must be a positive number")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise OptionError(f"--ema {self.ema_decay}: must lie between 0 and 1")
+        if not 0 < self.backbone_rate < float("inf") or (self.clip is not None and not self.clip > 0):
+            raise OptionError("--backbone-rate and --clip must be positive numbers")
+        if self.shares is not None and min(self.shares) < 1:
+            raise OptionError(f"--shares {','.join(map(str, self.shares))}: must be whole numbers, 1 or more")
+        if self.class_weights is not None and not min(self.class_weights) > 0:
+            raise OptionError("--class-weights: must be positive numbers")
         if self.workers < 0 or self.seed < 0 or self.warmup_steps < 0 or self.weight_decay < 0:
             raise OptionError("--workers, --seed, --warmup and --weight-decay must not be negative")
         if self.batch_size % self.accumulate:
@@ -90,8 +109,12 @@ class TrainOptions:
         """Return what decides the weights, by the names users know; a run goes on only where they are the same."""
         names = ("network", "recipe", "epochs", "batch_size", "accumulate", "optimizer", "learning_rate",
                  "weight_decay", "power", "warmup_steps", "crop_px", "crops_per_epoch", "balanced", "jitter",
-                 "swap_dates", "ema_decay", "precision", "patience", "seed")  # fmt: skip
+                 "swap_dates", "ema_decay", "precision", "patience", "seed", "variety", "backbone_rate",
+                 "clip")  # fmt: skip
         values = {name: getattr(self, name) for name in names}
+        values |= {
+            name: getattr(self, name) and list(getattr(self, name)) for name in ("shares", "class_weights")
+        }
         files = {name: getattr(self, name) for name in ("backbone_weights", "start")}
         return {
             **values,

@@ -1,7 +1,7 @@
 """A training run: steps over drawn examples, validation each epoch, a state that a killed run goes on from."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,11 +23,11 @@ from lsafnet_cli.system.devices import choose_device, is_out_of_memory
 from lsafnet_cli.system.locks import locked
 from lsafnet_cli.training.boards import open_board
 from lsafnet_cli.training.curves import draw_curves
-from lsafnet_cli.training.draws import Draws, Schedule
+from lsafnet_cli.training.draws import Schedule
 from lsafnet_cli.training.options import TrainOptions
 from lsafnet_cli.training.processes import Processes, joined_processes, own_device
-from lsafnet_cli.training.setup import TrainingSetup, build_start, prepare_training, variation_of
-from lsafnet_cli.training.state import BEST, CURVES, LAST, EpochTotals, Progress, RunFolder
+from lsafnet_cli.training.setup import TrainingSetup, build_start, draws_of, prepare_training
+from lsafnet_cli.training.state import BEST, CURVES, LAST, EpochTotals, Progress, RunFolder, epoch_file
 from lsafnet_cli.training.validate import validate
 from lsafnet_cli.training.watching import EpochRow
 
@@ -60,19 +60,21 @@ class TrainingReport:
 
 
 def train_network(
-    folder: str | Path,
+    data_sets: str | Path | Sequence[str | Path],
     run_folder: str | Path,
     options: TrainOptions | None = None,
     observer: Observer | None = None,
 ) -> TrainingReport:
-    """Train a network on a data set, or go on where a run like this was broken off.
+    """Train a network on one data set or several, or go on where a run like this was broken off.
 
+    A data set is a folder or the JSON file that describes it, see docs/training.md.
     The run's folder holds `best.safetensors` (by SeK on the validation split), `last.safetensors`, `metrics.csv`,
     `curves.png`, `training.json` and the state. Raises LsafnetError.
     """
     options = options or TrainOptions()
     observer = observer or Observer()
-    setup = prepare_training(Path(folder), options, observer)
+    paths = [data_sets] if isinstance(data_sets, str | Path) else data_sets
+    setup = prepare_training([Path(path) for path in paths], options, observer)
     device, precision = _device(options)
     with joined_processes(device, options.batch_size, options.accumulate) as processes, ExitStack() as stack:
         run = RunFolder(Path(run_folder), device)
@@ -116,10 +118,7 @@ class Training:
         torch.manual_seed(options.seed)
         self.setup, self.run, self.device = setup, run, device
         self.processes, self.observer = processes, observer
-        draws = Draws(
-            setup.train, setup.info.num_classes, variation_of(setup), binary=not setup.spec.semantic
-        )
-        self.draws = draws
+        draws = self.draws = draws_of(setup, setup.train)
         self.schedule = Schedule(
             per_epoch=options.crops_per_epoch or len(draws),
             batch_size=options.batch_size,
@@ -141,13 +140,17 @@ class Training:
         return TrainingOptions(
             steps=self.schedule.epochs * self.schedule.steps_per_epoch,
             optimizer="adamw" if options.optimizer == "adamw" else "sgd",
-            learning_rate=options.rate(self.setup.data_set.layout.name),
+            learning_rate=options.rate(self.setup.data_sets[0].layout.name),
             weight_decay=options.weight_decay,
             power=options.power,
             warmup_steps=options.warmup_steps,
             bce="balanced" if options.recipe == "rsiscd" else "plain",
             ema_decay=options.ema_decay,
             bf16=precision == "bf16",
+            backbone_rate=options.backbone_rate,
+            clip_norm=options.clip,
+            class_weights=_class_weights(self.setup),
+            label_sets=self.setup.sets,
         )
 
     def resume(self) -> None:
@@ -239,7 +242,8 @@ class Training:
 
     def _publish(self, row: EpochRow, best: bool) -> None:
         info = replace(self.setup.info, metrics={name: round(x, 5) for name, x in row.scores.items()})
-        for name in (LAST, BEST) if best else (LAST,):
+        kept = (epoch_file(row.epoch),) if self.setup.options.keep_epochs else ()
+        for name in (LAST, *((BEST,) if best else ()), *kept):
             with output_errors(self.run.path / name):
                 save_checkpoint(self.run.path / name, self.trainer.averaged, info)
         self.run.write_history(self.progress.history)
@@ -262,8 +266,8 @@ class Training:
             network=self.setup.info.network,
             epochs=len(history),
             steps=self.trainer.step,
-            train_items=len(self.setup.train),
-            val_items=len(self.setup.val),
+            train_items=sum(len(source.items) for source in self.setup.train),
+            val_items=sum(len(source.items) for source in self.setup.val),
             best=best,
             last=history[-1],
             best_checkpoint=str(self.run.path / BEST),
@@ -276,6 +280,15 @@ class Training:
                 {"options": self.setup.fingerprint(), "complete": True, "report": report.to_dict()}
             )
         return report
+
+
+def _class_weights(setup: TrainingSetup) -> tuple[float, ...] | None:
+    """Return the weights of classes 0..K-1. Raises OptionError where there are not as many as classes."""
+    given = setup.options.class_weights
+    names = [entry.name for entry in setup.info.classes[1:]]
+    if given is not None and len(given) != len(names):
+        raise OptionError(f"--class-weights: {len(given)} numbers; give one for each of {', '.join(names)}")
+    return None if given is None else (1.0, *given)
 
 
 def _device(options: TrainOptions) -> tuple[torch.device, str]:

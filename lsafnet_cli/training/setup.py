@@ -1,7 +1,7 @@
 """What a training starts from: the split, the numbers it normalises with, the network and its first weights."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -10,28 +10,31 @@ from typing import Any
 from torch import nn
 
 from lsafnet.checkpoint.files import load_checkpoint, load_state_dict_file
-from lsafnet.checkpoint.info import TILE_MULTIPLE_PX, CheckpointError, CheckpointInfo
+from lsafnet.checkpoint.info import TILE_MULTIPLE_PX, CheckpointError, CheckpointInfo, read_checkpoint_info
 from lsafnet.checkpoint.published import describe_checkpoint
+from lsafnet.label_sets import LabelSets
 from lsafnet.parts.features import Backbone
 from lsafnet.registry import NetworkSpec, build_network, network_spec
 from lsafnet_cli.data_sets.check import measure_normalization
-from lsafnet_cli.data_sets.opening import WHOLE, DataSet, Item, open_data_set
+from lsafnet_cli.data_sets.opening import UNCHANGED, WHOLE, DataSet, Item, open_data_set
 from lsafnet_cli.data_sets.second import describe_split
 from lsafnet_cli.errors import CheckpointFileError, InputError, OptionError, reason_of
 from lsafnet_cli.observer import Observer
-from lsafnet_cli.training.draws import Variation
-from lsafnet_cli.training.options import PAPERS_CROP_PX, TrainOptions
+from lsafnet_cli.training.draws import Draws, Variation
+from lsafnet_cli.training.options import PAPERS_CROP_PX, USUAL_NETWORK, TrainOptions
+from lsafnet_cli.training.sources import Source, common_sets, seasonal_classes, zoom_of
 
 HELD_OUT_OF = 5  # without a split "val", one item of so many is held out
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSetup:
-    """All that is decided before the first step. `info` has no metrics yet."""
+    """All that is decided before the first step. `info` has no metrics yet; `sets` is what labels' numbers mean."""
 
-    data_set: DataSet
-    train: tuple[Item, ...]
-    val: tuple[Item, ...]
+    data_sets: tuple[DataSet, ...]
+    train: tuple[Source, ...]
+    val: tuple[Source, ...]
+    sets: LabelSets
     info: CheckpointInfo
     spec: NetworkSpec
     options: TrainOptions
@@ -41,37 +44,96 @@ class TrainingSetup:
         """Side of the windows drawn."""
         return self.info.tile_px
 
+    @property
+    def wide(self) -> bool:
+        """Whether examples are drawn with wide variety."""
+        return self.options.variety == "wide" or needs_variety(self.data_sets, self.sets)
+
     def fingerprint(self) -> dict[str, Any]:
         """Return what decides the weights, by the names that users know, in JSON's types."""
-        names = json.dumps([[item.name for item in items] for items in (self.train, self.val)])
+        names = json.dumps([[item.name for item in source.items] for source in (*self.train, *self.val)])
         return {
             **self.options.deciding(),
-            "data set": str(self.data_set.folder.resolve()),
+            "data set": ", ".join(str(one.file.resolve()) for one in self.data_sets),
             "its files": sha256(names.encode()).hexdigest()[:16],
             "normalization": asdict(self.info.normalization),
         }
 
 
-def prepare_training(folder: Path, options: TrainOptions, observer: Observer) -> TrainingSetup:
-    """Open the data set and decide how to train on it. Raises InputError and OptionError."""
-    data_set = open_data_set(folder)
-    if (split := describe_split(data_set)) is not None:
-        observer.notice(split)
-    train, val = choose_splits(data_set, observer)
+def needs_variety(data_sets: Sequence[DataSet], sets: LabelSets) -> bool:
+    """Whether pairs of these data sets can only be drawn with wide variety."""
+    return len(data_sets) > 1 or bool(sets.sets) or any(one.layout is UNCHANGED for one in data_sets)
+
+
+def prepare_training(paths: Sequence[Path], options: TrainOptions, observer: Observer) -> TrainingSetup:
+    """Open the data sets and decide how to train on them. Raises InputError and OptionError."""
+    data_sets = tuple(map(open_data_set, paths))
+    shares = _shares(data_sets, options)
+    _require_equal_classes(data_sets)
+    sets = common_sets([one.label_sets for one in data_sets])
+    if options.variety == "usual" and needs_variety(data_sets, sets):
+        raise OptionError(
+            "--variety usual: sets of classes, unchanged pairs and several data sets need --variety wide"
+        )
+    for line in filter(None, map(describe_split, data_sets)):
+        observer.notice(line)
+    splits = [choose_splits(one, observer) for one in data_sets]
+    train, val = (
+        tuple(
+            Source(split[which], one.label_sets.renumbering(sets), share, zoom_of(one.description, one.file))
+            for one, split, share in zip(data_sets, splits, shares, strict=True)
+        )
+        for which in (0, 1)
+    )
+    spec, info = _described(data_sets[0], train[0].items, options)
+    return TrainingSetup(data_sets, train, val, sets, info, spec, options)
+
+
+def _shares(data_sets: Sequence[DataSet], options: TrainOptions) -> tuple[int, ...]:
+    shares = options.shares or (1,) * len(data_sets)
+    if len(shares) != len(data_sets):
+        raise OptionError(
+            f"--shares: {len(shares)} numbers for {len(data_sets)} data sets; give one for each"
+        )
+    return shares
+
+
+def _require_equal_classes(data_sets: Sequence[DataSet]) -> None:
+    first = data_sets[0]
+    for other in data_sets[1:]:
+        if [entry.name for entry in other.classes] != [entry.name for entry in first.classes]:
+            raise InputError(
+                f"{other.file}: has other classes than {first.file}; list the same ones in the same order, and say "
+                "in numbers what its labels mean"
+            )
+
+
+def _described(
+    data_set: DataSet, train: tuple[Item, ...], options: TrainOptions
+) -> tuple[NetworkSpec, CheckpointInfo]:
+    """Return the network and what its checkpoint will say: as the start has it, where there is one."""
+    start = None if options.start is None else _read_start(options.start)
     description = dict(data_set.description)
+    if start is not None and "normalization" not in description:
+        description["normalization"] = asdict(start.normalization)
+        description["value_range"] = list(start.value_range)
     if "normalization" not in description:
         try:
             description["normalization"] = asdict(measure_normalization(train))
         except ValueError as error:
-            raise InputError(f"{folder}: {error}; check its labels with lsafnet dataset check") from error
+            raise InputError(
+                f"{data_set.folder}: {error}; check its labels with lsafnet dataset check"
+            ) from error
     description["tile_px"] = crop_of(train, options)
-    spec = _spec(options)
+    name, network_options = options.network, dict(options.network_options)
+    if name is None and start is not None:
+        name, network_options = start.network, {**start.options, **network_options}
+    spec = _spec(name or USUAL_NETWORK, network_options)
     description.pop("bands", None)  # counted from the normalization, where only some are used
     try:
-        info = describe_checkpoint(spec, description, options.network_options)
+        return spec, describe_checkpoint(spec, description, network_options)
     except CheckpointError as error:
-        raise InputError(f"{folder}: its classes.json cannot be used: {error}") from error
-    return TrainingSetup(data_set, train, val, info, spec, options)
+        raise InputError(f"{data_set.file}: its classes cannot be used: {error}") from error
 
 
 def choose_splits(data_set: DataSet, observer: Observer) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
@@ -101,7 +163,14 @@ def variation_of(setup: TrainingSetup) -> Variation:
         options.jitter,
         options.swap_dates,
         setup.info.value_range,
+        setup.wide,
+        seasonal_classes([entry.name for entry in setup.info.classes]),
     )
+
+
+def draws_of(setup: TrainingSetup, sources: Sequence[Source]) -> Draws:
+    """Return the examples of sources."""
+    return Draws(sources, setup.sets, variation_of(setup), binary=not setup.spec.semantic)
 
 
 def crop_of(items: tuple[Item, ...], options: TrainOptions) -> int:
@@ -114,13 +183,20 @@ def crop_of(items: tuple[Item, ...], options: TrainOptions) -> int:
     return max(TILE_MULTIPLE_PX, min(PAPERS_CROP_PX, largest // TILE_MULTIPLE_PX * TILE_MULTIPLE_PX))
 
 
-def _spec(options: TrainOptions) -> NetworkSpec:
+def _spec(name: str, options: Mapping[str, Any]) -> NetworkSpec:
     try:
-        spec = network_spec(options.network)
-        spec.with_options(options.network_options)
+        spec = network_spec(name)
+        spec.with_options(options)
     except ValueError as error:
-        raise OptionError(f"--network {options.network}: {error}") from error
+        raise OptionError(f"--network {name}: {error}") from error
     return spec
+
+
+def _read_start(path: Path) -> CheckpointInfo:
+    try:
+        return read_checkpoint_info(path)
+    except CheckpointError as error:
+        raise CheckpointFileError(str(error)) from error
 
 
 def build_start(setup: TrainingSetup) -> nn.Module:

@@ -20,6 +20,11 @@ STATE, BEST, LAST = "state.pt", "best.safetensors", "last.safetensors"
 METRICS, CURVES, FACTS = "metrics.csv", "curves.png", "training.json"
 
 
+def epoch_file(epoch: int) -> str:
+    """Return the name of the checkpoint of an epoch."""
+    return f"epoch-{epoch:03d}.safetensors"
+
+
 @dataclass(slots=True)
 class EpochTotals:
     """What an epoch under way has added up so far."""

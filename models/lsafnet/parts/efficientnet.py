@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lsafnet.parts.features import Backbone, Features, Widths, fit_weights, spread_first_layer
-from lsafnet.parts.layers import resize_like
+from lsafnet.parts.layers import Float32TrainingConv2d, resize_like
 
 EPSILON = 1e-3  # of the batch norms the published weights were trained with
 CLASSIFIER = ("_conv_head.", "_bn1.", "_fc.")
@@ -52,7 +52,7 @@ class InvertedResidual(nn.Module):
         wide = inputs * stage.expansion
         self._expand_conv = nn.Conv2d(inputs, wide, 1, bias=False) if stage.expansion > 1 else nn.Identity()
         self._bn0 = nn.BatchNorm2d(wide, eps=EPSILON) if stage.expansion > 1 else nn.Identity()
-        self._depthwise_conv = nn.Conv2d(
+        self._depthwise_conv = Float32TrainingConv2d(
             wide, wide, stage.kernel, stride, padding=stage.kernel // 2, groups=wide, bias=False
         )
         self._bn1 = nn.BatchNorm2d(wide, eps=EPSILON)

@@ -17,14 +17,15 @@ def pointwise(inputs: int, outputs: int) -> nn.Sequential:
 
 def dilated_conv(inputs: int, outputs: int, groups: int = 1) -> nn.Sequential:
     """Return a 3x3 convolution of dilation 2, BN, ReLU; `groups=inputs` makes it depthwise."""
-    conv = DilatedConv2d(inputs, outputs, 3, padding=2, dilation=2, groups=groups, bias=False)
+    conv = Float32TrainingConv2d(inputs, outputs, 3, padding=2, dilation=2, groups=groups, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
-class DilatedConv2d(nn.Conv2d):
+class Float32TrainingConv2d(nn.Conv2d):
     """A convolution that trains in float32 on processors.
 
-    There its weight gradient in bfloat16 holds a NaN now and then (torch 2.13, depthwise and dilated).
+    There the weight gradient of a depthwise convolution in bfloat16 takes four times as long as in float32, and
+    that of a dilated one holds a NaN now and then (torch 2.13).
     """
 
     def forward(self, x: Tensor) -> Tensor:

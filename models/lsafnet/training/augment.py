@@ -23,8 +23,8 @@ class LookOptions:
     """How far the looks of images are changed.
 
     strength: 1 as strong as light and air differ between two aerial surveys; 0 leaves light as it is. haze,
-    season, blur, noise, jpeg: the chance 0..1 of each. seasonal: numbers of the classes whose colour follows the
-    season, vegetation above all.
+    season, blur, noise, jpeg, coarse: the chance 0..1 of each; the last is a loss of resolution down to `coarsest`
+    of the rows and cols. seasonal: numbers of the classes whose colour follows the season, vegetation above all.
     """
 
     strength: float = 1.0
@@ -34,11 +34,15 @@ class LookOptions:
     noise: float = 0.3
     jpeg: float = 0.3
     seasonal: tuple[int, ...] = ()
+    coarse: float = 0.0
+    coarsest: float = 0.28
 
     def __post_init__(self) -> None:
-        chances = (self.haze, self.season, self.blur, self.noise, self.jpeg)
+        chances = (self.haze, self.season, self.blur, self.noise, self.jpeg, self.coarse)
         if self.strength < 0 or not all(0 <= chance <= 1 for chance in chances):
             raise ValueError("a strength is 0 or more, and a chance 0..1")
+        if not 0 < self.coarsest <= 1:
+            raise ValueError("the coarsest resolution is above 0 and at most 1")
 
 
 def turn_and_flip(example: Example, rng: np.random.Generator) -> Example:
@@ -49,16 +53,25 @@ def turn_and_flip(example: Example, rng: np.random.Generator) -> Example:
     square = example.valid.shape[0] == example.valid.shape[1]
     turns = int(rng.integers(4)) if square else 2 * int(rng.integers(2))
     flip = 1 - 2 * int(rng.integers(2))
-    arrays: tuple[npt.NDArray[Any], ...] = tuple(example)
-    return Example(*(np.ascontiguousarray(np.rot90(x[..., ::flip], turns, axes=(-2, -1))) for x in arrays))
+
+    def turned(array: npt.NDArray[Any] | None) -> Any:
+        if array is None:
+            return None
+        return np.ascontiguousarray(np.rot90(array[..., ::flip], turns, axes=(-2, -1)))
+
+    return Example(*map(turned, example))
 
 
 def swap_dates(example: Example, rng: np.random.Generator) -> Example:
     """Return a pair with before and after exchanged in one case of two."""
     if rng.random() < 0.5:
         return example
-    before, after, label_before, label_after, changed, valid = example
-    return Example(after, before, label_after, label_before, changed, valid)
+    return example._replace(
+        before=example.after,
+        after=example.before,
+        label_before=example.label_after,
+        label_after=example.label_before,
+    )
 
 
 def jitter_light(
@@ -129,6 +142,30 @@ def blur(image: Floats, rng: np.random.Generator) -> Floats:
     return resize_image(small, (rows, cols))
 
 
+def make_coarse(image: Floats, rng: np.random.Generator, coarsest: float) -> Floats:
+    """Return (bands, rows, cols) with the detail of fewer rows and cols: `coarsest` of them at least, 7/8 at most."""
+    rows, cols = image.shape[-2:]
+    share = rng.uniform(coarsest, max(coarsest, 0.875))
+    small = resize_image(image, (max(1, round(rows * share)), max(1, round(cols * share))))
+    return resize_image(small, (rows, cols))
+
+
+def displace(image: Floats, rng: np.random.Generator, most_px: float) -> Floats:
+    """Return (bands, rows, cols) seen from elsewhere: moved by up to `most_px`, not everywhere the same way.
+
+    Half of it is one shift for all pixels, as of images that are not in register, half a smooth field over four
+    by four points, as of relief and lean.
+    """
+    from scipy.ndimage import map_coordinates
+
+    rows, cols = image.shape[-2:]
+    shift, field = rng.uniform(-1, 1, (2, 1, 1)), rng.uniform(-1, 1, (2, 4, 4))
+    moved = most_px / 2 * (shift + resize_image(field, (rows, cols)))
+    places = np.stack(np.meshgrid(np.arange(rows), np.arange(cols), indexing="ij")) + moved
+    bands = [map_coordinates(band, places, order=1, mode="nearest", output=np.float32) for band in image]
+    return np.stack(bands)
+
+
 def add_noise(image: Floats, rng: np.random.Generator, value_range: ValueRange) -> Floats:
     """Return (bands, rows, cols) with noise in every pixel, up to 3 % of the range, partly the same in all bands."""
     spread = rng.uniform(0.004, 0.03)
@@ -169,6 +206,8 @@ def change_look(
         image = add_haze(image, rng, value_range)
     if rng.random() < options.blur:
         image = blur(image, rng)
+    if options.coarse and rng.random() < options.coarse:
+        image = make_coarse(image, rng, options.coarsest)
     if rng.random() < options.noise:
         image = add_noise(image, rng, value_range)
     return compress_jpeg(image, rng, value_range) if rng.random() < options.jpeg else image

@@ -19,8 +19,9 @@ class Example(NamedTuple):
     """One labelled pair.
 
     before, after: (bands, rows, cols) float32 in the checkpoint's value range. label_before, label_after:
-    (rows, cols) uint8, 1..K-1 the land cover, 0 where none is known. changed: (rows, cols) bool. valid:
-    (rows, cols) bool; where it is False the pixel counts nowhere.
+    (rows, cols) uint8, 1..K-1 the land cover, 0 where none is known, K and up a set of classes (see
+    `lsafnet.label_sets`). changed: (rows, cols) bool. valid: (rows, cols) bool; where it is False the pixel counts
+    nowhere. change_known: (rows, cols) bool, where `changed` is known among valid pixels; None for everywhere.
     """
 
     before: Floats
@@ -29,6 +30,7 @@ class Example(NamedTuple):
     label_after: Labels
     changed: Bools
     valid: Bools
+    change_known: Bools | None = None
 
 
 def stack_examples(examples: Sequence[Example], normalization: Normalization) -> LabelledBatch:
@@ -37,7 +39,19 @@ def stack_examples(examples: Sequence[Example], normalization: Normalization) ->
     before = _normalised(_stack(examples, "before"), valid, normalization.before)
     after = _normalised(_stack(examples, "after"), valid, normalization.after)
     label_before, label_after = (_stack(examples, name).long() for name in ("label_before", "label_after"))
-    return LabelledBatch(before, after, label_before, label_after, _stack(examples, "changed"), valid)
+    changed = _stack(examples, "changed")
+    return LabelledBatch(before, after, label_before, label_after, changed, valid, _stack_known(examples))
+
+
+def _stack_known(examples: Sequence[Example]) -> torch.Tensor | None:
+    """Return where change is known, None where it is known for all examples everywhere."""
+    if all(example.change_known is None for example in examples):
+        return None
+    known = [
+        np.ones_like(example.valid) if example.change_known is None else example.change_known
+        for example in examples
+    ]
+    return torch.from_numpy(np.stack(known))
 
 
 def _normalised(images: torch.Tensor, valid: torch.Tensor, statistics: BandStatistics) -> torch.Tensor:

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from lsafnet.label_sets import CHANGED, UNSURE, LabelSets
 from lsafnet.training.augment import (
     LookOptions,
     ValueRange,
     change_look,
+    displace,
     resize_image,
     resize_labels,
     tint_where,
@@ -34,7 +36,10 @@ class SingleDateOptions:
     two_places, pasted, unchanged: how often each kind of pair, in any unit. zoom: least and greatest size of a pixel
     of a pair in pixels of the image; both dates share it. shift_px: how far one date may lie beside the other.
     recolor: the chance 0..1 that the classes of a place take other colours, the same at both dates. tries: so many
-    windows are drawn for each place, of which that with the most even classes is kept.
+    windows are drawn for each place, of which that with the most even classes is kept. displaced: the chance 0..1
+    that one date lies up to `shift_px` beside the other, by a part of a pixel and not everywhere the same way.
+    boxes: the chance 0..1 that pasted regions are rectangles, whatever the labels say. pasted_real: the chance 0..1
+    that regions are pasted into a pair of two real dates.
     """
 
     two_places: float = 0.3
@@ -44,6 +49,9 @@ class SingleDateOptions:
     shift_px: int = 2
     recolor: float = 0.3
     tries: int = 2
+    displaced: float = 0.0
+    boxes: float = 0.0
+    pasted_real: float = 0.6
     value_range: ValueRange = (0, 255)
     look: LookOptions = field(default_factory=LookOptions)
 
@@ -61,6 +69,26 @@ class Place:
 
     image: Floats
     label: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is known of a pair's change, (side, side) each: see `Example`."""
+
+    changed: Bools
+    known: Bools
+    valid: Bools
+
+
+def pasted_truth(before: Labels, after: Labels, foreign: Bools, sets: LabelSets) -> Truth:
+    """Return what a pair says whose pixels are of two places where `foreign` is True, of one place elsewhere.
+
+    There a pixel has changed where the two sets of classes share nothing, and has not where both are one and the
+    same class; what else they may be is not known. Elsewhere nothing has changed. Pixels without labels are not
+    valid.
+    """
+    said = sets.comparison[before, after]
+    return Truth(foreign & (said == CHANGED), ~foreign | (said != UNSURE), (before > 0) & (after > 0))
 
 
 def draw_single_date_pair(
@@ -117,7 +145,7 @@ def _draw_place(
     windows = [np.s_[row : row + wide, col : col + wide] for row, col in corners]
     window = max(windows, key=lambda one: _evenness(label[one]))
     place = Place(resize_image(image[:, *window], (side, side)), resize_labels(label[window], (side, side)))
-    return _recolored(place, rng, options) if rng.random() < options.recolor else place
+    return recolored(place, rng, options) if rng.random() < options.recolor else place
 
 
 def _evenness(label: Labels) -> float:
@@ -126,7 +154,8 @@ def _evenness(label: Labels) -> float:
     return float(-(shares * np.log(shares.clip(1e-9))).sum())
 
 
-def _recolored(place: Place, rng: np.random.Generator, options: SingleDateOptions) -> Place:
+def recolored(place: Place, rng: np.random.Generator, options: SingleDateOptions) -> Place:
+    """Return a place whose classes have other colours."""
     image = place.image
     for number in np.unique(place.label):
         image = tint_where(image, place.label == number, rng, options.value_range, 1.2)
@@ -163,22 +192,33 @@ def draw_regions(label: Labels, share: float, rng: np.random.Generator) -> Bools
 
 
 def photograph(
-    before: Place, after: Place, size_px: int, rng: np.random.Generator, options: SingleDateOptions
+    before: Place,
+    after: Place,
+    size_px: int,
+    rng: np.random.Generator,
+    options: SingleDateOptions,
+    truth: Truth | None = None,
 ) -> Example:
     """Return the pair of two places, each seen under a look of its own, one of them not quite in register.
 
     The places are size_px + 2 * shift_px pixels wide. Labels stay where they are when a date's pixels are shifted.
+    Without `truth` labels are classes, and a pixel has changed where they differ.
     """
     margin = options.shift_px
-    inner = np.s_[margin : margin + size_px, margin : margin + size_px]
+    inner = np.s_[..., margin : margin + size_px, margin : margin + size_px]
     shifts = np.zeros((2, 2), np.intp)
     if margin:
         shifts[rng.integers(2)] = rng.integers(-margin, margin + 1, 2)
     images = []
     for place, (down, right) in zip((before, after), shifts, strict=True):
         seen = change_look(place.image, place.label, rng, options.value_range, options.look)
+        if margin and options.displaced and (down or right) and rng.random() < options.displaced:
+            seen, down, right = displace(seen, rng, margin), 0, 0
         row, col = margin + down, margin + right
         images.append(np.ascontiguousarray(seen[:, row : row + size_px, col : col + size_px]))
     labels = [np.ascontiguousarray(place.label[inner]) for place in (before, after)]
-    valid = (labels[0] > 0) & (labels[1] > 0)
-    return Example(images[0], images[1], labels[0], labels[1], labels[0] != labels[1], valid)
+    if truth is None:
+        valid = (labels[0] > 0) & (labels[1] > 0)
+        return Example(images[0], images[1], labels[0], labels[1], labels[0] != labels[1], valid)
+    said = [np.ascontiguousarray(array[inner]) for array in (truth.changed, truth.valid, truth.known)]
+    return Example(images[0], images[1], labels[0], labels[1], said[0], said[1], said[2])

@@ -1,7 +1,7 @@
 """Training: schedule, optimiser, one step, and scoring on held-out pairs."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel
 
+from lsafnet.label_sets import LabelSets
 from lsafnet.logits import ChangeLogits, SupervisedLogits, change_maps
 from lsafnet.losses import Bce, ChangeLoss
 from lsafnet.metrics import ChangeMetrics
@@ -21,7 +22,8 @@ class LabelledBatch(NamedTuple):
     """Pairs of normalised images (batch, bands, rows, cols) with labels (batch, rows, cols), 0..K-1.
 
     `changed` (bool) must be given where labels are land cover everywhere; without it, a pixel is changed
-    where it has a label, as in SECOND. Pixels where `valid` (bool) is False count nowhere.
+    where it has a label, as in SECOND. Pixels where `valid` (bool) is False count nowhere; where `change_known`
+    (bool) is False, whether they changed is not known.
     """
 
     before: Tensor
@@ -30,6 +32,7 @@ class LabelledBatch(NamedTuple):
     label_after: Tensor
     changed: Tensor | None = None
     valid: Tensor | None = None
+    change_known: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "LabelledBatch":
         """Return the batch on `device`."""
@@ -42,7 +45,9 @@ class TrainingOptions:
 
     warmup_steps: the learning rate rises linearly over so many steps before it decays. ema_decay: keep a moving
     average of the weights as well, `Trainer.averaged`. bf16: run convolutions in bfloat16 (autocast); weights,
-    loss and optimiser stay float32.
+    loss and optimiser stay float32, and a step whose gradient is no number is computed again in float32.
+    backbone_rate: the backbone's learning rate as a share of the others'. clip_norm: the longest gradient, longer
+    ones are shortened to it. label_sets: what label numbers mean where they are not classes alone.
     """
 
     steps: int
@@ -56,6 +61,9 @@ class TrainingOptions:
     class_weights: tuple[float, ...] | None = None
     ema_decay: float | None = None
     bf16: bool = False
+    backbone_rate: float = 1.0
+    clip_norm: float | None = None
+    label_sets: LabelSets | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.learning_rate <= 0:
@@ -70,11 +78,24 @@ class LossError(RuntimeError):
 
 def build_optimizer(network: nn.Module, options: TrainingOptions) -> Optimizer:
     """Return SGD with Nesterov momentum, as in the paper, or AdamW."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
+    parameters = _parameter_groups(network, options)
     rate, decay = options.learning_rate, options.weight_decay
     if options.optimizer == "adamw":
         return AdamW(parameters, lr=rate, weight_decay=decay)
     return SGD(parameters, lr=rate, momentum=options.momentum, weight_decay=decay, nesterov=True)
+
+
+def _parameter_groups(network: nn.Module, options: TrainingOptions) -> list[Any]:
+    """Return all parameters, as two groups where the backbone has a rate of its own."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    backbone = getattr(network, "backbone", None)
+    if options.backbone_rate == 1 or not isinstance(backbone, nn.Module):
+        return parameters
+    inner = {id(parameter) for parameter in backbone.parameters()}
+    return [
+        {"params": [p for p in parameters if id(p) in inner], "rate_share": options.backbone_rate},
+        {"params": [p for p in parameters if id(p) not in inner], "rate_share": 1.0},
+    ]
 
 
 def learning_rate(step: int, options: TrainingOptions) -> float:
@@ -102,7 +123,7 @@ class Trainer:
         self.options = options
         self.device = torch.device(device)
         self.optimizer = build_optimizer(network, options)
-        self.loss = ChangeLoss(options.bce, options.class_weights)
+        self.loss = ChangeLoss(options.bce, options.class_weights, options.label_sets)
         self.step = 0
         self._forward = forward or self.network
         self._average = None if options.ema_decay is None else moving_average(network, options.ema_decay)
@@ -119,27 +140,44 @@ class Trainer:
         """
         self.network.train()
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, self.options)
-        self.optimizer.zero_grad(set_to_none=True)
-        means: dict[str, float] = {}
-        for number, batch in enumerate(batches, 1):
-            with self._without_sync(last=number == len(batches)):
-                terms = self._backward(batch, len(batches))
-            for name, value in terms.items():
-                means[name] = means.get(name, 0.0) + value / len(batches)
-        self._check(means["total"])
+            group["lr"] = learning_rate(self.step, self.options) * group.get("rate_share", 1.0)
+        means, norm = self._gradients(batches, self.options.bf16)
+        if self.options.bf16 and not math.isfinite(norm):
+            means, norm = self._gradients(batches, bf16=False)
+        self._check(means["total"], norm)
+        if self.options.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip_norm)
         self.optimizer.step()
         self.step += 1
         if self._average is not None:
             self._average.update_parameters(self.network)
         return means
 
-    def _backward(self, batch: LabelledBatch, parts: int) -> dict[str, float]:
+    def _gradients(self, batches: Sequence[LabelledBatch], bf16: bool) -> tuple[dict[str, float], float]:
+        """Compute the mean gradient of the batches; return their mean loss terms and the sum of gradient norms."""
+        self.optimizer.zero_grad(set_to_none=True)
+        means: dict[str, float] = {}
+        for number, batch in enumerate(batches, 1):
+            with self._without_sync(last=number == len(batches)):
+                terms = self._backward(batch, len(batches), bf16)
+            for name, value in terms.items():
+                means[name] = means.get(name, 0.0) + value / len(batches)
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        norm = torch.stack(torch._foreach_norm(gradients)).sum() if gradients else torch.zeros(())
+        return means, float(norm)
+
+    def _backward(self, batch: LabelledBatch, parts: int, bf16: bool) -> dict[str, float]:
         batch = batch.to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.bf16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             logits: ChangeLogits | SupervisedLogits = self._forward(batch.before, batch.after)
-        labels = batch.label_before, batch.label_after
-        terms = self.loss(logits.float(), *labels, changed=batch.changed, valid=batch.valid)
+        terms = self.loss(
+            logits.float(),
+            batch.label_before,
+            batch.label_after,
+            changed=batch.changed,
+            valid=batch.valid,
+            change_known=batch.change_known,
+        )
         (terms["total"] / parts).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return {name: float(value.detach()) for name, value in terms.items()}
 
@@ -150,12 +188,10 @@ class Trainer:
             forward.no_sync() if isinstance(forward, DistributedDataParallel) and not last else nullcontext()
         )
 
-    def _check(self, total: float) -> None:
+    def _check(self, total: float, norm: float) -> None:
         if not math.isfinite(total):
             raise LossError(f"the loss is {total} at step {self.step}; lower the learning rate")
-        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
-        norm = torch.stack(torch._foreach_norm(gradients)).sum() if gradients else torch.zeros(())
-        if not torch.isfinite(norm):
+        if not math.isfinite(norm):
             raise LossError(f"a gradient is no number at step {self.step}; train in fp32, or lower the rate")
 
     def state_dict(self) -> dict[str, Any]:
