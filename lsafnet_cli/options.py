@@ -88,15 +88,24 @@ class GridOptions:
 class ReadOptions:
     """Which bands are read, by number or name, and how their numbers become the checkpoint's values.
 
-    `aoi` names a vector file; the map covers the area within its polygons. None maps all shared ground.
+    `aoi` names a vector file; the map covers the area within its polygons. None maps all shared ground. `exclude`
+    names a vector file or raster whose ground is left out, `exclude_values` which of a raster's numbers;
+    `cloud_masks` are "scl", "qa_pixel" or rasters, one for both dates or one for each.
     """
 
     bands: tuple[int | str, ...] | None = None
     stretch: StretchRule = StretchRule()
     threads: int = 2
     aoi: str | None = None
+    exclude: str | None = None
+    exclude_values: tuple[int, ...] | None = None
+    cloud_masks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if len(self.cloud_masks) > 2:
+            raise OptionError("--cloud-mask: give one for both dates, or one for each")
+        if self.exclude_values is not None and self.exclude is None:
+            raise OptionError("--exclude-values says which of a raster's numbers count: give --exclude too")
         if self.bands is not None and not self.bands:
             raise OptionError("--bands: name at least one band")
         if any(isinstance(band, int) and band < 1 for band in self.bands or ()):

@@ -6,12 +6,13 @@ from pathlib import Path
 import fiona
 import numpy as np
 import pytest
+import rasterio
 
 from lsafnet_cli.app import main
 
 from .change_maps import random_codes
 from .conftest import noise, write_raster
-from .maps import legend_of, write_map
+from .maps import ground, legend_of, write_map, write_zones
 from .test_docs import blocks
 
 CLASSES = ("water", "ground", "vegetation", "building")
@@ -86,3 +87,20 @@ def test_the_series_of_pairs_of_one_folder_is_mapped(standing, tiny_checkpoint, 
     assert {path.name for path in (standing / "maps").glob("*.tif")} == {
         "north_2015_2018.tif", "north_2018_2020.tif",
     }  # fmt: skip
+
+
+def test_the_recipes_of_masks_leave_ground_out(standing, tiny_checkpoint, monkeypatch):
+    monkeypatch.setenv("LSAFNET_CHECKPOINT", str(tiny_checkpoint))
+    write_zones(standing / "lakes.gpkg", [ground((0, 64), (0, 64))])
+    for number, name in ((4, "landuse"), (1, "before_clouds"), (1, "after_clouds")):
+        pixels = np.zeros((1, 128, 160), np.uint8)
+        pixels[0, :64, :64] = number
+        write_raster(standing / f"{name}.tif", pixels)
+    chosen = [line for line in lines("inputs.md") if "--exclude" in line or "--cloud-mask" in line]
+    assert len(chosen) == 3
+    for line in chosen:
+        assert run(f"{line} --overwrite -q") == 0
+        with rasterio.open("changes.tif") as dataset:
+            missing = dataset.read(1) == 255
+        assert missing[:64, :64].all()
+        assert missing.sum() == 64 * 64

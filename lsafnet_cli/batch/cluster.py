@@ -152,13 +152,20 @@ def _absolute(name: str) -> str:
 def on_all_nodes(setup: WorkerSetup) -> WorkerSetup:
     """Return a setup whose files have the same names on every node."""
     from lsafnet_cli.checkpoints.choose import chosen_checkpoint, shipped_checkpoint
+    from lsafnet_cli.scenes.masks import NAMED
 
     options: BatchOptions = setup.options
-    chosen, aoi = chosen_checkpoint(options.predict.checkpoint), options.predict.read.aoi
+    chosen, read = chosen_checkpoint(options.predict.checkpoint), options.predict.read
+    masks = tuple(name if name in NAMED else _absolute(name) for name in read.cloud_masks)
     predict = replace(
         options.predict,
         checkpoint=None if chosen == shipped_checkpoint() else chosen.absolute(),
         ensemble=tuple(path.absolute() for path in options.predict.ensemble),
-        read=replace(options.predict.read, aoi=aoi and _absolute(aoi)),
+        read=replace(
+            read,
+            aoi=read.aoi and _absolute(read.aoi),
+            exclude=read.exclude and _absolute(read.exclude),
+            cloud_masks=masks,
+        ),
     )
     return replace(setup, options=replace(options, predict=predict))

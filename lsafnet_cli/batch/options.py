@@ -107,6 +107,7 @@ def scene_fingerprint(spec: SceneSpec, folder: Path, options: PredictOptions, sh
         "the before image": file_stamp(spec.before),
         "the after image": file_stamp(spec.after),
         "the area of interest": options.read.aoi and file_stamp(options.read.aoi),
+        "a mask": [file_stamp(name) for name in (options.read.exclude, *options.read.cloud_masks) if name],
         "the checkpoint": sha256,
         "the choice of outputs": sorted(map(str, files)),
         "the scene's name": spec.name,

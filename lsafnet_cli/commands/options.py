@@ -124,6 +124,27 @@ AoiOpt = Annotated[
         rich_help_panel=FILES,
     ),
 ]
+ExcludeOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", rich_help_panel=FILES,
+        help="Vector file or raster; ground within its polygons, or where it is not 0, is no data.",
+    ),
+]  # fmt: skip
+ExcludeValuesOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N,...", rich_help_panel=FILES, help="Which numbers of the raster of --exclude count."
+    ),
+]
+CloudMaskOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="scl|qa_pixel|FILE", rich_help_panel=FILES,
+        help="Clouds, shadows and snow are no data: by Sentinel-2's SCL or Landsat's QA_PIXEL, a band or a file "
+        "beside the image, or by a raster. Give it once for both dates, or twice.",
+    ),
+]  # fmt: skip
 ReadersOpt = Annotated[int, typer.Option(help="Threads that read.", rich_help_panel=FILES)]
 TileOpt = Annotated[
     int | None, typer.Option(help="Tile size in pixels. Default: the checkpoint's.", rich_help_panel=TILES)

@@ -19,10 +19,17 @@ def split_checkpoints(paths: list[Path] | None) -> tuple[Path | None, tuple[Path
 
 
 def make_read_options(
-    bands: str | None, stretch: str, readers: int = 2, aoi: str | None = None
-) -> ReadOptions:
-    """Return how images are read. Raises OptionError."""
-    return ReadOptions(parse_bands(bands), StretchRule.parse(stretch), readers, aoi)
+    bands: str | None, stretch: str, readers: int = 2, aoi: str | None = None,
+    exclude: tuple[str | None, str | None] = (None, None), cloud_mask: list[str] | None = None,
+) -> ReadOptions:  # fmt: skip
+    """Return how images are read; `exclude` is a file and its numbers. Raises OptionError."""
+    file, numbers = exclude
+    try:
+        values = tuple(map(int, numbers.split(","))) if numbers is not None else None
+    except ValueError:
+        raise OptionError(f"--exclude-values {numbers}: write numbers, as 1,2,5") from None
+    rule = StretchRule.parse(stretch)
+    return ReadOptions(parse_bands(bands), rule, readers, aoi, file, values, tuple(cloud_mask or ()))
 
 
 def make_device_options(

@@ -89,7 +89,13 @@ def open_prediction(
     """Open two images and decide everything else; a checkpoint that is loaded already takes the options' place."""
     notes = Observer(observer)
     paths = OutputPaths.of(output, options.output)
-    others = (options.read.aoi, options.checkpoint, *options.ensemble)
+    others = (
+        options.read.aoi,
+        options.read.exclude,
+        *options.read.cloud_masks,
+        options.checkpoint,
+        *options.ensemble,
+    )
     paths.check(tuple(str(name) for name in (*pair, *others) if name), options.output.overwrite)
     checkpoint = checkpoint or load_ensemble(options.checkpoint, options.ensemble, notes)
     with rasterio.Env(**patience()), memory_errors():

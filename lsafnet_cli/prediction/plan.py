@@ -13,7 +13,7 @@ from lsafnet_cli.errors import OptionError
 from lsafnet_cli.files.provenance import Provenance
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.observer import LOG, Observer
-from lsafnet_cli.options import LAYERS, GridOptions, PredictOptions
+from lsafnet_cli.options import LAYERS, GridOptions, PredictOptions, ReadOptions
 from lsafnet_cli.polygons.wishes import wanted_codes
 from lsafnet_cli.prediction.memory import MemoryPlan, plan_memory
 from lsafnet_cli.prediction.region import Region
@@ -23,6 +23,7 @@ from lsafnet_cli.prediction.write import PartLayout
 from lsafnet_cli.scenes.align import AlignedPair, align_pair
 from lsafnet_cli.scenes.aoi import AreaOfInterest
 from lsafnet_cli.scenes.limits import limits_for
+from lsafnet_cli.scenes.masks import PlacedMask, cloud_mask, exclusion
 from lsafnet_cli.scenes.notices import (
     area_notices,
     date_notices,
@@ -33,7 +34,7 @@ from lsafnet_cli.scenes.notices import (
 from lsafnet_cli.scenes.outline import place_outline, read_outline
 from lsafnet_cli.scenes.read import ScenePair
 from lsafnet_cli.scenes.registration import Registration, coregistered, register_pair
-from lsafnet_cli.scenes.stamps import scene_stamp
+from lsafnet_cli.scenes.stamps import file_stamp, scene_stamp
 from lsafnet_cli.scenes.stretch import Stretch, scene_stretch
 from lsafnet_cli.system.devices import Device, choose_device, free_device_bytes
 
@@ -102,6 +103,9 @@ class RunPlan:
         self.seconds[stage] = round(time.perf_counter() - start, 3)
         LOG.debug("%s took %.3f s", stage, self.seconds[stage])
 
+    def _mask_files(self) -> list[str]:
+        return [mask.mask.path for image in (self.pair.before, self.pair.after) for mask in image.masks]
+
     def fingerprint(self) -> dict[str, Any]:
         """Return what decides the parts of this run, under the names that a user knows."""
         area = self.region.area
@@ -110,11 +114,38 @@ class RunPlan:
             "the before image": scene_stamp(self.pair.before.scene),
             "the after image": scene_stamp(self.pair.after.scene),
             "the area of interest": area and area.sha256,
+            "a mask": [file_stamp(name) for name in self._mask_files()],
             "the checkpoint": self.provenance.checkpoint_sha256,
             "an option": self.provenance.options,
             "the choice of outputs": self.decision.layers,
             "the way the scene is cut": [self.layout.rows_px, self.layout.swath_cols],
         }
+
+
+def masked_pair(pair: AlignedPair, options: ReadOptions, observer: Observer) -> AlignedPair:
+    """Return a pair with the masks that are asked for; say what share of its ground each cause takes."""
+    wishes = options.cloud_masks * (2 if len(options.cloud_masks) == 1 else 1)
+    images = []
+    for name, image, wish in zip(
+        ("before", "after"), (pair.before, pair.after), wishes or (None, None), strict=True
+    ):
+        masks = []
+        if wish is not None:
+            masks.append((f"{name}: ", PlacedMask(cloud_mask(wish, image.scene.path), pair.grid)))
+        if name == "before" and options.exclude is not None:
+            found = exclusion(options.exclude, options.exclude_values, pair.grid)
+            if found is None:
+                observer.notice(f"--exclude {options.exclude}: lies elsewhere, so nothing is left out")
+            else:
+                masks.append(("", PlacedMask(found, pair.grid)))
+        for date, mask in masks:
+            for cause, share in mask.shares().items():
+                if share:
+                    observer.notice(
+                        f"{date}{cause} are left out, {share:.1%} of the ground, by {mask.mask.path}"
+                    )
+        images.append(replace(image, masks=tuple(mask for _, mask in masks)))
+    return replace(pair, before=images[0], after=images[1])
 
 
 def prepare_run(
@@ -124,6 +155,7 @@ def prepare_run(
     wanted_codes(checkpoint.legend, options.polygons.classes)  # a wrong class is told before the work
     check_layers(checkpoint, options.output.also)
     pair, aligned, moved = place_pair(pair, options.grid, observer)
+    aligned = masked_pair(aligned, options.read, observer)
     info = checkpoint.info
     before, after = (
         scene_stretch(scene, options.read.stretch, info.value_range) for scene in (pair.before, pair.after)
@@ -232,7 +264,16 @@ def describe_run(
             "stretch": stretch,
             "precision": device.precision,
             "tta": options.tta,
-            **({"aoi": options.read.aoi} if options.read.aoi else {}),
+            **{
+                name: value
+                for name, value in {
+                    "aoi": options.read.aoi,
+                    "exclude": options.read.exclude,
+                    "exclude_values": options.read.exclude_values,
+                    "cloud_masks": options.read.cloud_masks,
+                }.items()
+                if value
+            },
         },
     )
 

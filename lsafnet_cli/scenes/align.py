@@ -15,6 +15,7 @@ from lsafnet_cli.errors import NoOverlapError, OptionError, PairError, reason_of
 from lsafnet_cli.geometry.arrays import FloatArray
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.options import GridOptions
+from lsafnet_cli.scenes.masks import PlacedMask
 from lsafnet_cli.scenes.read import Scene, ScenePair
 
 WHOLE_PIXEL_TOLERANCE_PX = 0.01  # below what any resampling could mend
@@ -24,11 +25,15 @@ LARGEST_SIDE_PX = 1 << 31  # of a common grid; GDAL counts no further
 
 @dataclass(frozen=True, slots=True)
 class AlignedImage:
-    """One date on the common grid: read at an offset of whole pixels, or warped on read where that is None."""
+    """One date on the common grid: read at an offset of whole pixels, or warped on read where that is None.
+
+    Pixels that `masks` leave out are without data.
+    """
 
     scene: Scene
     grid: Grid
     offset: tuple[int, int] | None
+    masks: tuple[PlacedMask, ...] = ()
 
     @property
     def block_shape(self) -> tuple[int, int]:
@@ -38,14 +43,17 @@ class AlignedImage:
     @property
     def all_valid(self) -> bool:
         """Whether no pixel of the grid can be without data; a warp may reach beyond its image."""
-        return self.offset is not None and self.scene.all_valid
+        return self.offset is not None and self.scene.all_valid and not self.masks
 
     def cut(self, window: Window, grid: Grid) -> "AlignedImage":
         """Return the image over a window of its grid, which makes the grid `grid`."""
+        masks = tuple(mask.cut(window) for mask in self.masks)
         if self.offset is None:
-            return replace(self, grid=grid)
+            return replace(self, grid=grid, masks=masks)
         row, col = self.offset
-        return replace(self, grid=grid, offset=(row + int(window.row_off), col + int(window.col_off)))
+        return replace(
+            self, grid=grid, masks=masks, offset=(row + int(window.row_off), col + int(window.col_off))
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,11 @@ class ImageReader:
                 self._warp(window, numbers, valid)
             else:
                 placed = self._placed(window, self.image.offset)
-                self._source().read_into(numbers, None if self.image.all_valid else valid, placed)
+                if self.image.scene.all_valid and self.image.masks:
+                    valid[:] = True
+                self._source().read_into(numbers, None if self.image.scene.all_valid else valid, placed)
+        for mask in self.image.masks:
+            valid &= ~mask.excluded(window)
 
     @staticmethod
     def _placed(window: Window, offset: tuple[int, int]) -> Window:

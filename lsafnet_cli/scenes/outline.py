@@ -39,7 +39,7 @@ class Outline:
     crs: CRS | None
 
 
-def read_outline(path: str) -> Outline:
+def read_outline(path: str, option: str = "--aoi") -> Outline:
     """Read the polygons of the first layer that has some.
 
     Raises InputError where the file cannot be read or holds none.
@@ -47,7 +47,7 @@ def read_outline(path: str) -> Outline:
     with reading_vectors(path, "a vector file"):
         outline = _first_polygons(path)
     if outline is None:
-        raise InputError(f"{path}: holds no polygon; --aoi takes the area within polygons")
+        raise InputError(f"{path}: holds no polygon; {option} takes the area within polygons")
     return outline
 
 
