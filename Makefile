@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint types unit docs wheel qgis-plugin test-qgis pictures bench clean
+.PHONY: demo test check lint types unit docs wheel qgis-plugin test-qgis pictures bench gpu-check clean
 
 demo: $(READY)
 	$(BIN)/python tools/run_demo.py
@@ -50,10 +50,17 @@ bench:
 	.bench/bin/pip install --quiet --constraint constraints.txt --editable . -r benchmarks/requirements.txt
 	.bench/bin/python benchmarks/run.py $(SECTIONS)
 
+# Answers and speed of a GPU in eight minutes, into gpu-check/; DEVICE=cpu tries the procedure in about three. It takes
+# the Python it finds, for a machine with a GPU may have no network to install from.
+DEVICE ?= cuda
+FOUND_PYTHON := $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
+gpu-check:
+	PYTHONPATH=.:models:$$PYTHONPATH $(FOUND_PYTHON) benchmarks/gpu_check.py --device $(DEVICE)
+
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev,docs]"
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) demo build dist site
+	rm -rf $(VENV) demo build dist site gpu-check

@@ -1,11 +1,13 @@
 """A network of one 1x1 convolution: with it, what a run takes is what everything but the network takes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from lsafnet import ChangeLogits, build_network, save_checkpoint
+from lsafnet.checkpoint.files import Checkpoint
 from lsafnet.checkpoint.info import BandStatistics, CheckpointInfo, ClassEntry, Normalization
 from lsafnet.registry import NETWORKS, NetworkSpec, register_network
 
@@ -56,4 +58,10 @@ def save_untrained(path: Path, name: str, tile_px: int) -> Path:
         gsd_m=0.5,
     )
     save_checkpoint(path, build_network(name, num_classes=len(COLORS)), info)
+    return path
+
+
+def save_for_tiles(path: Path, checkpoint: Checkpoint, tile_px: int) -> Path:
+    """Write a checkpoint that says of itself that it was trained on tiles of another size."""
+    save_checkpoint(path, checkpoint.network, replace(checkpoint.info, tile_px=tile_px))
     return path
