@@ -10,10 +10,10 @@ from lsafnet.checkpoint.published import DATA_SETS, describe_checkpoint
 from lsafnet_cli import PredictOptions, evaluate_data_set
 from lsafnet_cli.data_sets.opening import open_data_set
 from lsafnet_cli.data_sets.second import describe_split
+from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import DeviceOptions
 from lsafnet_cli.training.options import TrainOptions
 from lsafnet_cli.training.setup import prepare_training
-from lsafnet_cli.training.watching import SilentTrainingObserver
 
 from .training_sets import write_classes, write_pairs, write_second
 
@@ -58,6 +58,6 @@ def test_training_and_evaluation_say_which_split_a_folder_is(tmp_path):
     options = PredictOptions(device=DeviceOptions(device="cpu", precision="fp32"))
     report = evaluate_data_set(folder, [checkpoint], "all", predict_options=options)
     assert any("neither published split" in notice for notice in report.notices)
-    observer = SilentTrainingObserver()
-    prepare_training(folder, TrainOptions(), observer)
+    observer = Observer()
+    prepare_training([folder], TrainOptions(), observer)
     assert any("neither published split" in notice for notice in observer.notices)
