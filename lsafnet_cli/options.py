@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,19 @@ DOCUMENTS = ("report", "stac")
 LEAST_MEMORY_BYTES = 256 << 20
 YEAR = r"\d{4}(-\d{2})?"
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+class KindOfLabels(StrEnum):
+    """What labels hold: those in a file for each date, and those in one file alone."""
+
+    LAND_COVER = "land-cover"
+    CHANGES = "changes"
+    TRANSITIONS = "transitions"
+    BINARY = "binary"
+
+
+KINDS_OF_TWO = (KindOfLabels.LAND_COVER, KindOfLabels.CHANGES)
+KINDS_OF_ONE = (KindOfLabels.TRANSITIONS, KindOfLabels.BINARY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,7 @@ class ReadOptions:
     `aoi` names a vector file; the map covers the area within its polygons. None maps all shared ground. `exclude`
     names a vector file or raster whose ground is left out, `exclude_values` which of a raster's numbers;
     `cloud_masks` are "scl", "qa_pixel" or rasters, one for both dates or one for each.
+    `nodata` are the numbers that mean "no data" in the before and after image, in place of what the files say.
     """
 
     bands: tuple[int | str, ...] | None = None
@@ -100,6 +115,7 @@ class ReadOptions:
     exclude: str | None = None
     exclude_values: tuple[int, ...] | None = None
     cloud_masks: tuple[str, ...] = ()
+    nodata: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if len(self.cloud_masks) > 2:
@@ -156,6 +172,19 @@ class OutputOptions:
             check_polygon_name("--polygons", path)
 
 
+def parse_nodata(text: str | None) -> tuple[float, float] | None:
+    """Read "0", or "0,255" for before and after. Raises OptionError for anything else."""
+    if text is None:
+        return None
+    try:
+        numbers = [float(number) for number in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2):
+        raise OptionError(f"--nodata {text}: write VALUE, or VALUE,VALUE for before and after")
+    return numbers[0], numbers[-1]
+
+
 def parse_bytes(text: str) -> int:
     """Read "2G", "512M" or a number of bytes. Raises OptionError for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?", text.strip().upper())
@@ -184,7 +213,7 @@ class PolygonOptions:
             if not (math.isfinite(value) and value >= 0):
                 raise OptionError(f"{option} {value}: write 0 or more")
         for wish in self.classes:
-            if len(wish.split(":")) != 2 or not all(wish.split(":")):
+            if ":" not in wish.strip(":"):
                 raise OptionError(
                     f'--classes {wish}: write FROM:TO, such as "water:building" or "*:building"'
                 )
@@ -219,7 +248,11 @@ def parse_date(option: str, text: str | None) -> date | None:
 
 
 PARQUET = ".parquet"
-POLYGON_ENDINGS = (".gpkg", ".geojson", ".json", ".fgb", ".shp", PARQUET)
+POLYGON_FORMATS = {  # how each is called by GDAL
+    ".gpkg": "GPKG", ".geojson": "GeoJSON", ".json": "GeoJSON", ".fgb": "FlatGeobuf", ".shp": "ESRI Shapefile",
+    PARQUET: "Parquet",
+}  # fmt: skip
+POLYGON_ENDINGS = tuple(POLYGON_FORMATS)
 UNWRITABLE_SIGNS = (
     "\n\r\t!"  # pyogrio takes names for URLs: it drops the first three, and ! leads into an archive
 )

@@ -10,8 +10,9 @@ from rasterio.windows import Window
 
 from lsafnet_cli.errors import NoOverlapError, PairError
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.geometry.ground import pixel_size_m
 from lsafnet_cli.options import ReadOptions
-from lsafnet_cli.scenes.align import align_pair, pixel_size_m, whole_pixel_offset
+from lsafnet_cli.scenes.align import align_pair, whole_pixel_offset
 from lsafnet_cli.scenes.images import ImageReader
 from lsafnet_cli.scenes.read import read_pair
 

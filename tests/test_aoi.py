@@ -15,6 +15,7 @@ from shapely.geometry import mapping, shape
 
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import InputError, NoOverlapError, PairError
+from lsafnet_cli.geometry.crs import horizontal
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import OutputOptions, ReadOptions, TileOptions
@@ -201,8 +202,8 @@ def test_a_file_without_a_crs_is_taken_to_be_in_that_of_the_images(images, tiny_
 def test_what_is_no_area_on_the_images_is_refused(images, tmp_path):
     with rasterio.open(images[0]) as dataset:
         grid = Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
-    far = Outline("far.gpkg", on_ground(shapely.box(900, 900, 950, 950)), grid.crs)
-    between = Outline("thin.gpkg", on_ground(shapely.box(10.6, 10.6, 11.4, 11.4)), grid.crs)
+    far = Outline("far.gpkg", on_ground(shapely.box(900, 900, 950, 950)), horizontal(grid.crs))
+    between = Outline("thin.gpkg", on_ground(shapely.box(10.6, 10.6, 11.4, 11.4)), horizontal(grid.crs))
     for outline in (far, between):
         with pytest.raises(NoOverlapError, match="holds no pixel"):
             place_outline(outline, grid)
@@ -248,11 +249,11 @@ def test_an_area_across_the_antimeridian_covers_its_scene(crs, origin, rectangle
         rasterio.CRS.from_string(crs), rasterio.Affine(pixel, 0, origin[0], 0, -pixel, origin[1]), 100, 100
     )
     world = Outline(
-        "world.gpkg", shapely.union_all([shapely.box(*r) for r in rectangles]), rasterio.CRS.from_epsg(4326)
+        "world.gpkg", shapely.union_all([shapely.box(*r) for r in rectangles]), horizontal("EPSG:4326")
     )
     area = place_outline(world, grid)
     x, y = grid.to_ground(np.array([0.5, 99.5, 50.5]), np.array([50.5, 50.5, 50.5]))
-    longitudes = rasterio.warp.transform(grid.crs, world.crs, x, y)[0]
+    longitudes = rasterio.warp.transform(grid.crs, "EPSG:4326", x, y)[0]
     expected = [any(left <= lon + turn <= right for left, _, right, _ in rectangles for turn in (-360, 0, 360))
                 for lon in longitudes]  # fmt: skip
     found = area.inside(Window(0, 0, 100, 100))[50, [0, 99, 50]]
@@ -262,7 +263,7 @@ def test_an_area_across_the_antimeridian_covers_its_scene(crs, origin, rectangle
 
 def test_an_area_around_the_pole_covers_it():
     polar = Grid(rasterio.CRS.from_epsg(3413), rasterio.Affine(5000, 0, -500000, 0, -5000, 500000), 200, 200)
-    cap = Outline("cap.gpkg", shapely.box(-180, 87, 180, 90), rasterio.CRS.from_epsg(4326))
+    cap = Outline("cap.gpkg", shapely.box(-180, 87, 180, 90), horizontal("EPSG:4326"))
     inside = place_outline(cap, polar).inside(Window(0, 0, 200, 200))
     assert inside[100, 100]
     assert not inside[0, 0]

@@ -128,7 +128,7 @@ def test_no_pixel_with_data_in_both_is_a_problem(tiny_checkpoint, tmp_path):
 
 
 def test_swapped_dates_blank_images_and_small_overlaps_are_warnings(tiny_checkpoint, tmp_path):
-    dates = [{"TIFFTAG_DATETIME": f"{year}:05:01 00:00:00"} for year in (2021, 2019)]
+    dates = [{"ACQUISITIONDATETIME": f"{year}:05:01 00:00:00"} for year in (2021, 2019)]
     before = write_raster(tmp_path / "a.tif", np.full((3, 90, 90), 9, "uint8"), tags=dates[0])
     after = write_raster(
         tmp_path / "b.tif", noise(2, 90, 90), transform=PLACE @ Affine.translation(60, 0), tags=dates[1]

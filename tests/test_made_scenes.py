@@ -75,7 +75,7 @@ def test_the_picture_files_are_the_made_pictures_within_jpeg_losses(name: str, c
         losses = np.abs(dataset.read().astype(int) - getattr(committed, name))[:, valid]
         assert losses.mean() < 6
         assert dataset.descriptions == ("red", "green", "blue")
-        assert dataset.tags()["TIFFTAG_DATETIME"] == TAKEN[name]
+        assert dataset.tags(ns="IMAGERY")["ACQUISITIONDATETIME"] == TAKEN[name]
 
 
 def test_only_the_after_picture_lacks_data_and_only_in_one_corner() -> None:

@@ -160,7 +160,7 @@ def reprojected(features):
 def test_dates_and_scene_go_into_the_polygons(tiny_checkpoint, tmp_path):
     days = ("2019:06:15 10:30:00", "2023:09:02 10:45:00")
     images = [
-        write_raster(tmp_path / f"{n}.tif", noise(n, 80, 80), tags={"TIFFTAG_DATETIME": day})
+        write_raster(tmp_path / f"{n}.tif", noise(n, 80, 80), tags={"ACQUISITIONDATETIME": day})
         for n, day in enumerate(days)
     ]
     output = OutputOptions((tmp_path / "changes.gpkg",))

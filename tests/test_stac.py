@@ -57,7 +57,7 @@ def written(tmp_path_factory, tiny_checkpoint):
     folder = tmp_path_factory.mktemp("run")
     days = ("2019:06:15 10:30:00", "2023:09:02 10:45:00")
     images = [
-        write_raster(folder / f"{n}.tif", noise(n, 80, 120), tags={"TIFFTAG_DATETIME": day})
+        write_raster(folder / f"{n}.tif", noise(n, 80, 120), tags={"ACQUISITIONDATETIME": day})
         for n, day in enumerate(days)
     ]
     (folder / "deep").mkdir()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CRS = "EPSG:32632"
 TRANSFORM = Affine(PIXEL_M, 0.0, 600000.0, 0.0, -PIXEL_M, 5335000.0)
-TAKEN = {"before": "2019:06:15 10:30:00", "after": "2023:09:02 10:45:00"}
+TAKEN = {"before": "2019-06-15T10:30:00", "after": "2023-09-02T10:45:00"}
 PALETTE = {0: (0, 0, 0), 1: (0, 0, 255), 2: (128, 128, 128), 3: (0, 128, 0), 4: (128, 0, 0)}
 CORNER_SHARE = 0.06  # of the after picture, without data
 JPEG_QUALITY = 88
@@ -64,7 +64,7 @@ def _write_picture(path: Path, picture: NDArray[np.uint8], valid: NDArray[np.boo
         dataset.write(np.where(valid, picture, np.uint8(128)))
         dataset.write_mask(valid)
         dataset.descriptions = ("red", "green", "blue")
-        dataset.update_tags(TIFFTAG_DATETIME=taken)
+        dataset.update_tags(ns="IMAGERY", ACQUISITIONDATETIME=taken)
 
 
 def _write_label(path: Path, label: NDArray[np.uint8]) -> None:

@@ -9,7 +9,7 @@ from rasterio.windows import Window
 from lsafnet_cli.accuracy.strata import Stratum, stratum_of_codes
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.geometry.arrays import FloatArray, IntArray
-from lsafnet_cli.geometry.ground import PixelAreas
+from lsafnet_cli.geometry.ground import PixelAreas, pixel_areas
 from lsafnet_cli.geometry.row_bands import row_windows
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.observer import Observer, watched
@@ -66,7 +66,7 @@ def _below(
     parts: list[tuple[FloatArray, Draw]] = []
     with open_raster(path) as dataset:
         grid = grid_of(dataset)
-        areas = PixelAreas(grid) if grid.crs is not None else None
+        areas = pixel_areas(grid)
         with watched(observer, "draw", grid.pixel_count):
             for window in row_windows(grid, PIXELS_AT_ONCE):
                 codes = dataset.read(1, window=window)
@@ -93,7 +93,7 @@ def _ground(window: Window, areas: PixelAreas | None, rows: IntArray, cols: IntA
     if areas is None or len(rows) == 0:
         return np.ones(len(rows))
     first = int(window.row_off)
-    return areas.in_rows(first, int(window.height), rows + first, cols.astype(np.float64) + 0.5)
+    return areas.of_runs(rows + first, cols, np.ones_like(cols))
 
 
 def _most_ground(window: Window, areas: PixelAreas | None) -> float:

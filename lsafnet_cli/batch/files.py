@@ -7,11 +7,8 @@ from pathlib import Path
 
 from lsafnet_cli.batch.scenes import SceneSpec
 from lsafnet_cli.errors import InputError, OptionError, one_line
+from lsafnet_cli.files.sources import IMAGE_ENDINGS
 
-IMAGE_ENDINGS = (
-    ".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".img", ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ntf", ".nitf",
-    ".hdf", ".h5", ".nc", ".ecw", ".sid", ".dat", ".bil", ".bsq", ".gtiff",
-)  # fmt: skip
 KEY = "key"  # the group of a pattern that says what belongs together
 
 

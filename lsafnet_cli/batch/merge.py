@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyogrio
 import shapely
+from numpy.typing import NDArray
 from pyogrio.raw import read as read_features
 from pyogrio.raw import write as write_features
-from pyproj import CRS, Transformer
 
 from lsafnet_cli.batch.folder import MERGED_POLYGONS, MOSAIC, BatchFolder
 from lsafnet_cli.batch.mosaics import write_mosaic
@@ -21,8 +21,10 @@ from lsafnet_cli.errors import LsafnetError
 from lsafnet_cli.files.layer_style import add_layer_style, transition_style
 from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.files.side_files import side_files
+from lsafnet_cli.geometry.crs import NoWayError, Way, full_turn, horizontal
+from lsafnet_cli.geometry.footprints import cut_at_antimeridian
 from lsafnet_cli.maps.table import read_legend
-from lsafnet_cli.polygons.files import LAYER_NAME, ROWS_AT_ONCE, polygon_errors
+from lsafnet_cli.polygons.files import GPKG_VERSION, LAYER_NAME, ROWS_AT_ONCE, polygon_errors
 from lsafnet_cli.polygons.table import GEOMETRY
 
 COMMON_CRS = "EPSG:4326"  # of scenes in several CRS
@@ -66,8 +68,9 @@ def merge_polygons(folder: BatchFolder, done: Sequence[SceneRecord], tell: Tell)
             count = 0
             for name, path in sources.items():
                 crs = crs_of[name]
-                if crs is None and common is not None:
-                    tell(f"{name} has no georeference: its polygons are not in {MERGED_POLYGONS}")
+                if common is not None and _way(crs, common) is None:
+                    why = f"{horizontal(crs).name} has no place in it" if crs else "it has no georeference"
+                    tell(f"{name}: its polygons are not in {MERGED_POLYGONS}, for {why}")
                     continue
                 count = _append(coming, path, name, (crs, common), count, dissolved)
             _add_style(coming, folder.path / done[0].output)
@@ -101,21 +104,37 @@ def _is_multi(path: Path) -> bool:
     return bool(pyogrio.read_info(path, layer=LAYER_NAME)["geometry_type"] == "MultiPolygon")
 
 
+def _way(crs: str | None, common: str | None) -> Way | None:
+    """Return the way of a scene's polygons to the common CRS, None where there is none."""
+    if crs is None or common is None:
+        return None
+    try:
+        return Way.between(horizontal(crs), horizontal(common))
+    except NoWayError:
+        return None
+
+
 def _append(
-    target: Path, source: Path, scene: str, crs: tuple[str | None, str | None], count: int, dissolved: bool
+    target: Path,
+    source: Path,
+    scene: str,
+    crs: tuple[str | None, str | None],
+    count: int,
+    dissolved: bool,
 ) -> int:
     """Append the rows of one file, with ids from `count` + 1 on; return the last one."""
     for meta, geometries, columns in _batches(source):
         names = [str(name) for name in meta["fields"]]
-        rows = len(geometries)
         fields = dict(zip(names, columns, strict=True))
+        geometries, fields = _placed(geometries, fields, *crs)
+        rows = len(geometries)
         fields["id"] = np.arange(count + 1, count + rows + 1)
         fields["scene"] = np.full(rows, scene, object)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
             write_features(
                 target,
-                _placed(geometries, *crs),
+                geometries,
                 [fields[name] for name in names],
                 names,
                 layer=LAYER_NAME,
@@ -123,6 +142,7 @@ def _append(
                 geometry_type="MultiPolygon" if dissolved else "Polygon",
                 crs=crs[1],
                 append=target.exists(),
+                dataset_options=None if target.exists() else {"VERSION": GPKG_VERSION},
                 layer_options={} if target.exists() else {"GEOMETRY_NAME": GEOMETRY},
             )
         count += rows
@@ -144,15 +164,54 @@ def _batches(source: Path) -> Iterator[tuple[Any, Any, Any]]:
             return
 
 
-def _placed(geometries: Any, crs: str | None, common: str | None) -> Any:
-    if crs is None or common is None or crs == common:
-        return geometries
-    transformer = Transformer.from_crs(CRS.from_user_input(crs), CRS.from_user_input(common), always_xy=True)
+def _placed(
+    geometries: Any, fields: dict[str, Any], crs: str | None, common: str | None
+) -> tuple[Any, dict[str, Any]]:
+    """Return WKB geometries and their fields in the common CRS.
 
-    def move(points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return np.stack(transformer.transform(points[:, 0], points[:, 1]), axis=1)
+    What crosses the antimeridian becomes several rows that end there, each with its share of area and pixels.
+    """
+    way = _way(crs, common)
+    if way is None or way.transformer is None:
+        return geometries, fields
+    moved = shapely.transform(shapely.from_wkb(geometries), lambda points: np.stack(way(*points.T), axis=1))
+    if not full_turn(horizontal(common or "")):
+        return shapely.to_wkb(moved), fields
+    parts = [_sides_of_antimeridian(geometry) for geometry in moved]
+    row = np.repeat(np.arange(len(parts)), [len(sides) for sides in parts])
+    placed = [side for sides in parts for side in sides]
+    share = shapely.area(placed)
+    share /= np.bincount(row, share, len(parts))[row]
+    fields = {name: values[row] for name, values in fields.items()}
+    fields["area_m2"] = fields["area_m2"] * share
+    fields["pixels"] = _apportioned(fields["pixels"], share, row)
+    return shapely.to_wkb(placed), fields
 
-    return shapely.to_wkb(shapely.transform(shapely.from_wkb(geometries), move))
+
+def _sides_of_antimeridian(geometry: Any) -> list[Any]:
+    """Return a geometry in degrees, or, where it crosses the antimeridian, its parts, each on one side."""
+    left, _, right, _ = geometry.bounds
+    if not right - left > 180:
+        return [geometry]
+    parts = cut_at_antimeridian(geometry)
+    if geometry.geom_type == "Polygon" or not parts:
+        return parts or [geometry]
+    east = [part.bounds[0] >= 0 for part in parts]
+    sides = [
+        [part for part, there in zip(parts, east, strict=True) if there == side] for side in (True, False)
+    ]
+    return [shapely.MultiPolygon(side) for side in sides if side]
+
+
+def _apportioned(
+    whole: NDArray[np.int64], share: NDArray[np.float64], row: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return whole numbers by shares, such that those of a row sum to the row's own number."""
+    upto = np.cumsum(share) - row  # of its row, up to and with each entry
+    ends = np.round(whole * upto).astype(np.int64)
+    before = np.roll(ends, 1)
+    before[np.flatnonzero(np.diff(row, prepend=-1))] = 0
+    return ends - before
 
 
 def _add_style(path: Path, change_map: Path) -> None:

@@ -13,10 +13,10 @@ from lsafnet_cli.batch.worker_devices import AUTO, worker_devices
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.files.fingerprints import Fingerprint
 from lsafnet_cli.files.outputs import OutputPaths
-from lsafnet_cli.options import PredictOptions
+from lsafnet_cli.options import POLYGON_ENDINGS, PredictOptions
 from lsafnet_cli.scenes.stamps import file_stamp
 
-ENDINGS = (".gpkg", ".geojson", ".fgb", ".shp", ".parquet")
+ENDINGS = tuple(ending for ending in POLYGON_ENDINGS if ending != ".json")  # of the two for GeoJSON, one
 LEAST_SPLIT_ROWS = 1024
 PAGE = "report"  # among the outputs of --also
 UNDECIDING: Mapping[str, tuple[str, ...]] = {  # options that decide no file, by the group they are in

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lsafnet.checkpoint.info import CheckpointError, CheckpointInfo, read_checkpoint_info
 from lsafnet_cli.errors import CheckpointFileError, InputError
 from lsafnet_cli.files.sources import refuse_what_is_no_file
-from lsafnet_cli.legend.classes import Legend, parse_color
+from lsafnet_cli.legend.classes import MOST_CLASSES, Legend, parse_color
 from lsafnet_cli.observer import LOG, Observer
 
 if TYPE_CHECKING:
@@ -99,6 +99,10 @@ def load_named_checkpoint(path: Path | None, observer: Observer) -> NamedCheckpo
         checkpoint = load_checkpoint(chosen)
     except (InputError, CheckpointError) as error:
         raise CheckpointFileError(str(error)) from error
+    if checkpoint.info.num_classes - 1 > MOST_CLASSES:
+        raise CheckpointFileError(
+            f"{chosen}: tells {checkpoint.info.num_classes - 1} classes apart, and a map holds at most {MOST_CLASSES}"
+        )
     if chosen == shipped_checkpoint():
         observer.notice(
             f"no --checkpoint given: using the small one shipped inside, trained on {checkpoint.info.trained_on}; "

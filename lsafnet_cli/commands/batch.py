@@ -26,6 +26,7 @@ from lsafnet_cli.commands.options import (
     JsonOpt,
     MemoryOpt,
     MinAreaOpt,
+    NodataOpt,
     OverlapOpt,
     OverwriteOpt,
     PrecisionOpt,
@@ -179,6 +180,7 @@ def batch(
     also: AlsoOpt = "",
     resume: ResumeOpt = True,
     bands: BandsOpt = None,
+    nodata: NodataOpt = None,
     stretch: StretchOpt = "auto",
     grid: GridOpt = "before",
     resolution: ResolutionOpt = None,
@@ -223,7 +225,9 @@ def batch(
                 ensemble=others,
                 tta=tta,
                 threshold=threshold,
-                read=make_read_options(bands, stretch, readers, aoi, (exclude, exclude_values), cloud_mask),
+                read=make_read_options(
+                    bands, stretch, readers, aoi, (exclude, exclude_values), cloud_mask, nodata
+                ),
                 grid=GridOptions(grid, resolution, coregister),
                 tile=TileOptions(tile, overlap, blend),
                 device=make_device_options("auto", precision, batch_size, compiled, memory),

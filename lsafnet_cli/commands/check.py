@@ -9,6 +9,7 @@ from lsafnet_cli.commands.options import (
     CheckpointOpt,
     GridOpt,
     JsonOpt,
+    NodataOpt,
     ResolutionOpt,
     StretchOpt,
 )
@@ -23,6 +24,7 @@ def check(
     checkpoint: CheckpointOpt = None,
     as_json: JsonOpt = False,
     bands: BandsOpt = None,
+    nodata: NodataOpt = None,
     stretch: StretchOpt = "auto",
     grid: GridOpt = "before",
     resolution: ResolutionOpt = None,
@@ -31,7 +33,7 @@ def check(
     from lsafnet_cli.prediction.check import check_pair
     from lsafnet_cli.terminal.check import show_check
 
-    read = make_read_options(bands, stretch)
+    read = make_read_options(bands, stretch, nodata=nodata)
     found = check_pair(before, after, checkpoint, read, GridOptions(grid, resolution))
     show_check(found, as_json)
     if not found.fits:

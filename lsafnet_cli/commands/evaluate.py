@@ -1,7 +1,6 @@
 """`lsafnet evaluate`: scores of a map, or of checkpoints on a data set."""
 
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,21 +27,12 @@ from lsafnet_cli.commands.options import (
 )
 from lsafnet_cli.commands.predict_options import make_device_options, make_read_options
 from lsafnet_cli.errors import OptionError
-from lsafnet_cli.options import PredictOptions, TileOptions
+from lsafnet_cli.options import KindOfLabels, PredictOptions, TileOptions
 
 if TYPE_CHECKING:
     from lsafnet_cli.evaluation.report import Evaluation
 
 SCORES = "Scores"
-
-
-class KindOfReferences(StrEnum):
-    """What references hold: those of two dates, and one alone."""
-
-    LAND_COVER = "land-cover"
-    CHANGES = "changes"
-    TRANSITIONS = "transitions"
-    BINARY = "binary"
 
 
 ChangesArg = Annotated[
@@ -58,7 +48,7 @@ ReferencesArg = Annotated[
     ),
 ]
 LabelsOpt = Annotated[
-    KindOfReferences | None,
+    KindOfLabels | None,
     typer.Option(
         rich_help_panel=FILES,
         help="What two references hold: land-cover (changed where they differ, 0 unknown; the default) or changes (0 "

@@ -63,6 +63,14 @@ BandsOpt = Annotated[
         rich_help_panel=FILES,
     ),
 ]
+NodataOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VALUE[,VALUE]",
+        help="Number that means no data, in both images or in before and after each, in place of what the files say.",
+        rich_help_panel=FILES,
+    ),
+]
 StretchOpt = Annotated[
     str,
     typer.Option(

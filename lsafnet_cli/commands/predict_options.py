@@ -10,6 +10,7 @@ from lsafnet_cli.options import (
     StretchRule,
     parse_bytes,
     parse_date,
+    parse_nodata,
 )
 
 
@@ -21,6 +22,7 @@ def split_checkpoints(paths: list[Path] | None) -> tuple[Path | None, tuple[Path
 def make_read_options(
     bands: str | None, stretch: str, readers: int = 2, aoi: str | None = None,
     exclude: tuple[str | None, str | None] = (None, None), cloud_mask: list[str] | None = None,
+    nodata: str | None = None,
 ) -> ReadOptions:  # fmt: skip
     """Return how images are read; `exclude` is a file and its numbers. Raises OptionError."""
     file, numbers = exclude
@@ -29,7 +31,8 @@ def make_read_options(
     except ValueError:
         raise OptionError(f"--exclude-values {numbers}: write numbers, as 1,2,5") from None
     rule = StretchRule.parse(stretch)
-    return ReadOptions(parse_bands(bands), rule, readers, aoi, file, values, tuple(cloud_mask or ()))
+    masks = tuple(cloud_mask or ())
+    return ReadOptions(parse_bands(bands), rule, readers, aoi, file, values, masks, parse_nodata(nodata))
 
 
 def make_device_options(

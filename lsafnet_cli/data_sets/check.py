@@ -81,9 +81,28 @@ class DataSetFacts:
     normalization: Normalization | None
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """What looks wrong about labels that can be read."""
+        return tuple(self._doubts())
+
+    def _doubts(self) -> Iterator[str]:
+        """Yield a line where all labels name one class or none, though there are several to tell apart."""
+        counted = [facts for facts in self.splits.values() if facts.class_pixels is not None]
+        pixels = sum(facts.class_pixels.sum(axis=0) for facts in counted if facts.class_pixels is not None)
+        if not counted or len(self.classes) <= 2:
+            return
+        found = [name for name, count in zip(self.classes[1:], np.asarray(pixels)[1:], strict=True) if count]
+        if len(found) <= 1:
+            named = f"only the class {found[0]}" if found else "no class but 0"
+            yield (
+                f"the labels hold {named}, of {len(self.classes) - 1}: are they masks of yes and no (0 and 1, or 0 "
+                "and 255) in place of class numbers?"
+            )
+
+    @property
     def sound(self) -> bool:
-        """Whether every file could be read."""
-        return not any(facts.unreadable for facts in self.splits.values())
+        """Whether every file could be read, and the labels are plausible."""
+        return not self.doubts and not any(facts.unreadable for facts in self.splits.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""
@@ -99,6 +118,7 @@ class DataSetFacts:
                 date: {"mean": list(numbers.mean), "std": list(numbers.std)}
                 for date, numbers in (("before", statistics.before), ("after", statistics.after))
             },
+            "doubts": list(self.doubts),
             "sound": self.sound,
         }
 

@@ -8,9 +8,9 @@ from typing import Any
 from lsafnet.checkpoint.info import CheckpointError, ClassEntry
 from lsafnet.label_sets import LabelSets
 from lsafnet_cli.errors import InputError
+from lsafnet_cli.options import KINDS_OF_TWO, KindOfLabels
 
 DESCRIPTION = "classes.json"
-KINDS_OF_LABELS = ("land-cover", "changes")
 UNCHANGED_PAIRS = "unchanged pairs"
 UNKNOWN = 255
 """What stands in an array of classes where the file says nothing: no data, or ground beyond it."""
@@ -39,9 +39,9 @@ def read_description(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(found, dict):
         raise InputError(f"{path}: must be an object with the key classes")
-    labels = found.get("labels", KINDS_OF_LABELS[0])
-    if labels not in KINDS_OF_LABELS:
-        raise InputError(f"{path}: labels is {labels!r}; write {' or '.join(KINDS_OF_LABELS)}")
+    labels = found.get("labels", KindOfLabels.LAND_COVER)
+    if labels not in KINDS_OF_TWO:
+        raise InputError(f"{path}: labels is {labels!r}; write {' or '.join(KINDS_OF_TWO)}")
     bands = found.get("use_bands")
     if bands is not None and not (isinstance(bands, list) and bands):
         raise InputError(f"{path}: use_bands must be a list of band numbers or names")

@@ -145,7 +145,7 @@ class MappedRaster:
 
         Raises InputError for a number or colour that the mapping does not have.
         """
-        numbers, known, palette = read_numbers(self.path, grid, window)
+        numbers, known, palette = read_numbers(self.path, grid, window, self._means_something)
         if len(numbers) == 3:
             red, green, blue = numbers.astype(np.int64)
             return self._mapped(
@@ -155,6 +155,13 @@ class MappedRaster:
         if palette is not None and np.isin(palette[np.unique(plain[known])], list(self.mapping.colors)).all():
             return self._mapped(palette[plain], known, self.mapping.colors, "the colour #{:06x}")
         return self._mapped(plain, known, self.mapping.numbers, "the number {}")
+
+    def _means_something(self, nodata: float, bands: int, _palette: IntArray | None) -> bool:
+        """Return whether the mapping gives the file's own nodata number a meaning, "unchanged" included."""
+        return (
+            bands < 3
+            and self.mapping.numbers.get(int(nodata) if nodata == nodata else -1, UNKNOWN) != UNKNOWN
+        )
 
     def _mapped(self, values: IntArray, known: Any, table: Mapping[int, int], words: str) -> ClassArray:
         kinds, place = np.unique(values, return_inverse=True)

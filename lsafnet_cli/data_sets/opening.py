@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lsafnet.checkpoint.info import ClassEntry
 from lsafnet.checkpoint.published import DATA_SETS
 from lsafnet.label_sets import LabelSets
 from lsafnet_cli.data_sets.description import (
-    KINDS_OF_LABELS,
     UNCHANGED_PAIRS,
     Numbers,
     classes_of,
@@ -22,10 +21,11 @@ from lsafnet_cli.data_sets.labels import LabelRaster
 from lsafnet_cli.data_sets.pair_labels import DateLabels, PairLabels, TransitionLabels
 from lsafnet_cli.data_sets.pairs import LabelledImage, LabelledPair, PixelRules, UnchangedPlace
 from lsafnet_cli.errors import InputError
+from lsafnet_cli.files.sources import IMAGE_ENDINGS
+from lsafnet_cli.options import KindOfLabels
 
 SPLITS = ("train", "val", "test")
 WHOLE = "all"
-IMAGE_ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".vrt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +125,11 @@ def open_data_set(path: Path) -> DataSet:
     known = DATA_SETS[layout.known] if layout.known else {}
     defaults = {"trained_on": folder.resolve().name} if not layout.known else {}
     description = {**known, **defaults, **own}
-    kind = own.get("labels", "changes" if layout.known else KINDS_OF_LABELS[0])
+    kind = own.get("labels", KindOfLabels.CHANGES if layout.known else KindOfLabels.LAND_COVER)
     classes = classes_of(description, file)
     numbers, sets = meaning_of_numbers(description, classes, file)
-    opener = _Opener(layout, classes, kind == "changes", rules_of(description), numbers, sets)
+    changes_only = kind == KindOfLabels.CHANGES
+    opener = _Opener(layout, classes, changes_only, rules_of(description), numbers, sets)
     if split_folders:
         splits = {name: opener.open_all(root) for name, root in split_folders.items()}
     else:
@@ -227,14 +228,19 @@ class _Opener:
         """Return what a list of file names holds, one a line, in its order."""
         found = self._index(root)
         lines = listing.read_text(encoding="utf-8").splitlines()
-        names = [Path(line.split()[0]).stem for line in lines if line.strip()]
+        first = self.layout.images[0]
+        names = []
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            name = _listed_name(line, found[first])
+            if name is None:
+                raise InputError(
+                    f"{listing}: line {number} names {line.strip()}, which {first} does not hold"
+                )
+            names.append(name)
         if not names:
             raise InputError(f"{listing}: is empty")
-        for number, name in enumerate(names, 1):
-            if name not in found[self.layout.images[0]]:
-                raise InputError(
-                    f"{listing}: line {number} names {name}, which {self.layout.images[0]} does not hold"
-                )
         return tuple(self._open(name, root, found) for name in names)
 
     def _index(self, root: Path) -> dict[str, dict[str, Path]]:
@@ -267,11 +273,29 @@ class _Opener:
     def _labels(self, files: list[Path]) -> PairLabels:
         if len(files) == 1:
             return TransitionLabels(str(files[0]), len(self.classes))
-        before, after = (LabelRaster(str(file), self.classes, self._numbers) for file in files)
+        before, after = (
+            LabelRaster(str(file), self.classes, self._numbers, self._changes_only) for file in files
+        )
         return DateLabels(before, after, self._changes_only, self._sets)
 
 
+def _listed_name(line: str, known: Mapping[str, Path]) -> str | None:
+    """Return the name that a line of a list means: all of it, else its first word, with or without an ending."""
+    for text in (line.strip(), line.split()[0]):
+        file = PurePosixPath(text.replace("\\", "/"))
+        plain = file.stem if file.suffix.lower() in IMAGE_ENDINGS else file.name
+        if plain in known:
+            return plain
+    return None
+
+
 def _images(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the images of a folder by their names without endings. Raises InputError for two of one name."""
+    seen: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in IMAGE_ENDINGS and not path.name.startswith("."):
+            if (other := seen.setdefault(path.stem, path)) is not path:
+                raise InputError(
+                    f"{folder}: {other.name} and {path.name} have one name; keep the one that is meant"
+                )
             yield path.stem, path

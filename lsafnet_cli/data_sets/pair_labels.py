@@ -10,6 +10,7 @@ from lsafnet.label_sets import CHANGED, UNSURE, LabelSets
 from lsafnet_cli.data_sets.description import UNKNOWN
 from lsafnet_cli.data_sets.labels import read_numbers
 from lsafnet_cli.errors import InputError
+from lsafnet_cli.files.provenance import LEGEND
 from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.geometry.arrays import BoolArray
 from lsafnet_cli.geometry.grid import Grid
@@ -111,7 +112,7 @@ class DateLabels:
 class TransitionLabels:
     """Labels in one file of transition codes, as change maps hold them: 1 + (from - 1) * (K - 1) + (to - 1).
 
-    Land cover is known only where something changed.
+    Land cover is known only where something changed. 0 is "unchanged" even where the file declares it as nodata.
     """
 
     path: str
@@ -124,7 +125,7 @@ class TransitionLabels:
 
     def read(self, grid: Grid, window: Window | None = None) -> PairLabelWindow:
         """Return the labels over a window of `grid`. Raises InputError, also for numbers that are no code."""
-        numbers, valid, _ = read_numbers(self.path, grid, window)
+        numbers, valid, _ = read_numbers(self.path, grid, window, lambda nodata, *_: nodata == 0)
         codes, count = numbers[0].astype(np.int64), self.num_classes - 1
         if count == 1:
             codes = (codes > 0).astype(np.int64)  # many files of change alone hold 0 and 255
@@ -164,7 +165,7 @@ class BinaryLabels:
 
         Raises InputError, also for other numbers.
         """
-        numbers, valid, _ = read_numbers(self.path, grid, window)
+        numbers, valid, _ = read_numbers(self.path, grid, window, lambda nodata, *_: nodata == 0)
         strange = valid & ~np.isin(numbers, CHANGED_OR_NOT).all(axis=0)
         if strange.any():
             raise InputError(
@@ -186,5 +187,8 @@ def looks_binary(path: str, pixels: int = 1 << 20) -> bool:
         shape = max(1, int(dataset.height / scale)), max(1, int(dataset.width / scale))
         bands = [1, 2, 3] if dataset.count >= 3 else [1]
         numbers = dataset.read(bands, out_shape=(len(bands), *shape))
-        found = set(np.unique(numbers[:, dataset.dataset_mask(out_shape=shape) > 0]).tolist())
+        if LEGEND in dataset.tags():  # a change map of lsafnet holds codes, however few
+            return False
+        valid = np.ones(shape, bool) if dataset.nodata == 0 else dataset.dataset_mask(out_shape=shape) > 0
+        found = set(np.unique(numbers[:, valid]).tolist())
     return found in ({0, 255}, {0, 1})

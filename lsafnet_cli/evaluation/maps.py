@@ -18,16 +18,7 @@ from lsafnet_cli.data_sets.pair_labels import (
 )
 from lsafnet_cli.errors import NoOverlapError, OptionError, PairError
 from lsafnet_cli.evaluation.counting import MapPart, PairCounts, count_map, fitting_unit
-from lsafnet_cli.evaluation.options import (
-    BINARY,
-    CHANGES,
-    KINDS_OF_ONE,
-    KINDS_OF_REFERENCES,
-    KINDS_OF_TWO,
-    LAND_COVER,
-    TRANSITIONS,
-    EvaluateOptions,
-)
+from lsafnet_cli.evaluation.options import EvaluateOptions
 from lsafnet_cli.evaluation.report import MapEvaluation
 from lsafnet_cli.evaluation.scoring import interval_notice, resample, score
 from lsafnet_cli.files.provenance import LEGEND
@@ -37,7 +28,7 @@ from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend, hex_color
 from lsafnet_cli.maps.table import open_legend, read_legend, refuse_layer
 from lsafnet_cli.observer import Observer, watched
-from lsafnet_cli.options import DeviceOptions
+from lsafnet_cli.options import KINDS_OF_ONE, KINDS_OF_TWO, DeviceOptions, KindOfLabels
 from lsafnet_cli.scenes.align import window_within
 from lsafnet_cli.system.devices import choose_device
 from lsafnet_cli.system.heap import memory_errors
@@ -70,12 +61,12 @@ def evaluate_map(
     torch_device = choose_device(DeviceOptions(device)).torch_device
     with rasterio.Env(**patience()), memory_errors():
         legend, grid = open_legend(change_map)
-        if kind == TRANSITIONS and labels is None and legend.semantic and looks_binary(paths[0]):
+        if kind == KindOfLabels.TRANSITIONS and labels is None and legend.semantic and looks_binary(paths[0]):
             notes.notice(
                 f"{paths[0]} tells changed from unchanged only: changes are scored, not their classes"
             )
-            kind = BINARY
-        if kind == BINARY:
+            kind = KindOfLabels.BINARY
+        if kind == KindOfLabels.BINARY:
             legend = CHANGE_ALONE
         reference = _reference_labels(paths, kind, legend, str(change_map), mapping)
         part = _scored_part(str(change_map), grid, paths, options.unit_px, notes)
@@ -100,8 +91,8 @@ def evaluate_map(
 
 def _kind_of(references: tuple[str, ...], labels: str | None, mapping: str | None) -> str:
     """Return what references hold. Raises OptionError."""
-    if labels is not None and labels not in KINDS_OF_REFERENCES:
-        raise OptionError(f"--labels {labels}: choose from {', '.join(KINDS_OF_REFERENCES)}")
+    if labels is not None and labels not in list(KindOfLabels):
+        raise OptionError(f"--labels {labels}: choose from {', '.join(KindOfLabels)}")
     if len(references) not in (1, 2):
         raise OptionError(
             f"{len(references)} references: name one for each date, or one with transition codes"
@@ -112,30 +103,33 @@ def _kind_of(references: tuple[str, ...], labels: str | None, mapping: str | Non
         raise OptionError(f"--labels {labels}: speaks of {speaks_of}, not of {len(references)}")
     if mapping is not None and kinds is KINDS_OF_ONE:
         raise OptionError(f"--mapping {mapping}: speaks of the classes of two references, one for each date")
-    return labels or kinds[0]
+    return str(labels or kinds[0])
 
 
 def _reference_labels(
     paths: tuple[str, ...], kind: str, legend: Legend, change_map: str, mapping: str | None
 ) -> PairLabels:
     """Return what reads the references. Raises InputError and PairError."""
-    if kind == BINARY:
+    if kind == KindOfLabels.BINARY:
         return BinaryLabels(paths[0])
     if mapping is not None:
         table = read_mapping(mapping, legend.names)
-        return DateLabels(MappedRaster(paths[0], table), MappedRaster(paths[1], table), kind == CHANGES)
+        changes = kind == KindOfLabels.CHANGES
+        return DateLabels(MappedRaster(paths[0], table), MappedRaster(paths[1], table), changes)
     for path in paths:
         _check_legend(path, kind, legend, change_map)
-    if kind == TRANSITIONS:
+    if kind == KindOfLabels.TRANSITIONS:
         return TransitionLabels(paths[0], len(legend.names))
-    if kind == LAND_COVER and not legend.semantic:
+    if kind == KindOfLabels.LAND_COVER and not legend.semantic:
         raise OptionError(
-            f"{change_map}: knows changed and unchanged only; name one reference of these, or --labels {CHANGES}"
+            f"{change_map}: knows changed and unchanged only; name one reference of these, or --labels "
+            f"{KindOfLabels.CHANGES}"
         )
     entries = zip(legend.names, legend.colors, strict=True)
     classes = tuple(ClassEntry(name, hex_color(color)) for name, color in entries)
-    before, after = (LabelRaster(path, classes) for path in paths)
-    return DateLabels(before, after, kind == CHANGES)
+    changes = kind == KindOfLabels.CHANGES
+    before, after = (LabelRaster(path, classes, zero_is_known=changes) for path in paths)
+    return DateLabels(before, after, changes)
 
 
 def _check_legend(path: str, kind: str, legend: Legend, change_map: str) -> None:
@@ -149,7 +143,7 @@ def _check_legend(path: str, kind: str, legend: Legend, change_map: str) -> None
         raise PairError(
             f"{path}: has the classes {', '.join(own.names)}, and {change_map} has {', '.join(legend.names)}"
         )
-    if kind == TRANSITIONS:
+    if kind == KindOfLabels.TRANSITIONS:
         refuse_layer(path, description, own)
 
 

@@ -4,9 +4,6 @@ from dataclasses import dataclass
 
 from lsafnet_cli.errors import OptionError
 
-LAND_COVER, CHANGES, TRANSITIONS, BINARY = "land-cover", "changes", "transitions", "binary"
-KINDS_OF_TWO, KINDS_OF_ONE = (LAND_COVER, CHANGES), (TRANSITIONS, BINARY)
-KINDS_OF_REFERENCES = KINDS_OF_TWO + KINDS_OF_ONE
 MOST_TOLERANCE_PX = 64  # borders further apart are no longer one border, and windows would be mostly halo
 MOST_RESAMPLES = 100_000
 

@@ -95,6 +95,19 @@ def pam_xml(categories: Iterable[Category]) -> str:
     return _document(root)
 
 
+def srs_in(pam: Path) -> str | None:
+    """Return the CRS that GDAL has put into a `.aux.xml`, as it does where a GeoTIFF's keys cannot hold it."""
+    element = ET.parse(pam).getroot().find("SRS") if pam.exists() else None
+    return None if element is None else ET.tostring(element, encoding="unicode")
+
+
+def with_srs(pam: str | None, srs: str) -> str:
+    """Return the text of a `.aux.xml`, which may not have been there, with a CRS in it."""
+    root = ET.Element("PAMDataset") if pam is None else ET.fromstring(pam)
+    root.insert(0, ET.fromstring(srs))
+    return _document(root)
+
+
 def _attribute_table(band: ET.Element, categories: list[Category]) -> None:
     table = ET.SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
     fields = [

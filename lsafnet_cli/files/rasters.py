@@ -57,5 +57,6 @@ def vsi_name(path: str) -> str:
 
 
 def grid_of(dataset: Any) -> Grid:
-    """Return the grid of an open raster."""
-    return Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
+    """Return the grid of an open raster. A CRS without a transform says nothing of a place, and is left out."""
+    crs = None if dataset.transform.is_identity else dataset.crs
+    return Grid(crs, dataset.transform, dataset.width, dataset.height)

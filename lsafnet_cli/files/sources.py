@@ -24,6 +24,10 @@ REMOTE = re.compile(
 ARCHIVE_OR_FILE = re.compile(
     r"^(?:(?:\w+\+)?(?:file|zip|tar|gzip):(?://)?|(?:/vsi(?:zip|tar|gzip|7z|rar)/)+)", re.IGNORECASE
 )
+IMAGE_ENDINGS = (
+    ".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".img", ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ntf", ".nitf",
+    ".hdf", ".h5", ".nc", ".ecw", ".sid", ".dat", ".bil", ".bsq", ".gtiff",
+)  # fmt: skip
 KINDS = {
     stat.S_ISFIFO: "a pipe",
     stat.S_ISSOCK: "a socket",

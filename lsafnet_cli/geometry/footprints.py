@@ -1,26 +1,147 @@
-"""Where a grid lies on the globe, as GeoJSON has it (RFC 7946)."""
+"""Where a grid lies in another CRS: some of its points, its extent there, and its outline on the globe.
 
+Longitudes have no begin: 179 and -181 are one place. Points of a grid are counted on across the antimeridian, so
+that they lie together; shapes are looked for at every count.
+"""
+
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import shapely
-from rasterio.warp import transform
+from numpy.typing import ArrayLike
+from pyproj import CRS
+from rasterio.features import shapes
 from shapely.affinity import translate
-from shapely.geometry import MultiPolygon, Polygon, mapping
+from shapely.geometry import MultiPolygon, Polygon, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
+from lsafnet_cli.geometry.arrays import BoolArray, FloatArray
+from lsafnet_cli.geometry.crs import WGS84, NoWayError, Way, full_turn, horizontal
 from lsafnet_cli.geometry.grid import Grid
 
-POINTS_PER_SIDE = 16  # of an outline whose sides may be bent in degrees
-STRAIGHT_DEGREES = 1e-6  # points that lie nearer to a straight side are left out
+POINTS = 33  # along each axis of a grid, so that edges that are curved in another CRS are followed
+SPARE = 0.05  # of an extent, kept around it, since it may bulge between the points
+NEARLY_ROUND = 300 / 360  # of a turn; an extent this wide has a pole in it or goes around the earth
+CELLS = 64  # along each axis of a grid that is seen in part, to find its outline
+STRAIGHT_DEGREES = 1e-6  # points of an outline that lie nearer to a straight side are left out
+TORN = 0.4  # of the way between two neighbouring points: how far their middle may lie from half-way
 DECIMALS = 7  # of a degree: a centimetre
+Points = tuple[FloatArray, FloatArray]
+
+
+def spread_points(grid: Grid, crs: CRS | None, rows: int = POINTS, cols: int = POINTS) -> Points:
+    """Return (x, y), (rows, cols) each, of points spread evenly over a grid and its outer edges, in a CRS.
+
+    NaN where the CRS has no such place; None stands for the grid's own. Raises NoWayError.
+    """
+    across, down = np.meshgrid(np.linspace(0, grid.width, cols), np.linspace(0, grid.height, rows))
+    return _in_crs(grid, crs, across, down)
+
+
+def _in_crs(grid: Grid, crs: CRS | None, cols: FloatArray, rows: FloatArray) -> Points:
+    x, y = grid.to_ground(cols, rows)
+    if crs is None or grid.crs is None:
+        return x, y
+    way, turn = Way.between(horizontal(grid.crs), crs), full_turn(crs)
+    x, y = way(x, y)
+    return (x if turn is None or way.transformer is None else _together(x, turn)), y
+
+
+def _together(longitudes: FloatArray, turn: float) -> FloatArray:
+    """Return longitudes counted on across the widest gap between them, so that their span is the least."""
+    seen = np.unique(longitudes[np.isfinite(longitudes)] % turn)
+    if len(seen) == 0:
+        return longitudes
+    gaps = np.diff(seen, append=seen[0] + turn)
+    start = seen[(int(np.argmax(gaps)) + 1) % len(seen)]
+    counted = start + (longitudes - start) % turn
+    return np.asarray(counted - (turn if np.nanmean(counted) > turn / 2 else 0.0))
+
+
+def to_pixels(x: ArrayLike, y: ArrayLike, crs: CRS | None, grid: Grid) -> Points:
+    """Return (cols, rows) of points of a CRS on a grid, their longitudes those nearest to its middle.
+
+    NaN where the grid's CRS has no such place; a CRS of None is the grid's own. Raises NoWayError.
+    """
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    if grid.crs is not None:
+        own = horizontal(grid.crs)
+        if crs is not None:
+            x, y = Way.between(crs, own)(x, y)
+        if (turn := full_turn(own)) is not None:
+            centre = float(grid.to_ground(grid.width / 2, grid.height / 2)[0])
+            x = centre + (x - centre + turn / 2) % turn - turn / 2
+    return grid.to_pixels(x, y)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The bounds of a grid in a CRS with a little to spare; longitudes may run beyond half a `turn`."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+    turn: float | None
+
+    @classmethod
+    def of(cls, grid: Grid, crs: CRS | None) -> "Extent | None":
+        """Return it; None where no point of the grid has a place in the CRS. Raises NoWayError."""
+        x, y = spread_points(grid, crs)
+        seen = np.isfinite(x) & np.isfinite(y)
+        if not seen.any():
+            return None
+        x, y = x[seen], y[seen]
+        left, bottom, right, top = float(x.min()), float(y.min()), float(x.max()), float(y.max())
+        own = None if grid.crs is None else horizontal(grid.crs)
+        turn = None if own is None else full_turn(crs or own)
+        moved = own is not None and crs is not None and not own.equals(crs, ignore_axis_order=True)
+        if turn is not None and moved and right - left > NEARLY_ROUND * turn:
+            # one turn and no more: what is twice in a ring counts as outside
+            bottom, top = (-turn / 4 if bottom < 0 else bottom), (turn / 4 if top > 0 else top)
+            return cls(-turn / 2, bottom, turn / 2, top, turn)
+        spare = SPARE * max(right - left, top - bottom)
+        return cls(left - spare, bottom - spare, right + spare, top + spare, turn)
+
+    @property
+    def size(self) -> float:
+        """Its longer side."""
+        return max(self.right - self.left, self.top - self.bottom)
+
+    @property
+    def shifts(self) -> tuple[float, ...]:
+        """What may be added to coordinates of a file so that they are counted as here."""
+        return (0.0,) if self.turn is None else (-self.turn, 0.0, self.turn)
+
+    def box(self, shift: float = 0.0) -> BaseGeometry:
+        """Return it as a polygon that lacks a shift."""
+        return shapely.box(self.left - shift, self.bottom, self.right - shift, self.top)
+
+    def cut(self, geometry: BaseGeometry) -> BaseGeometry:
+        """Return what of the polygons of a geometry lies in it, however their longitudes are counted."""
+        found = [
+            translate(shapely.intersection(geometry, self.box(shift)), xoff=shift) for shift in self.shifts
+        ]
+        return shapely.union_all([part for one in found for part in simple_parts(one) if is_polygon(part)])
+
+
+def simple_parts(geometry: BaseGeometry) -> list[BaseGeometry]:
+    """Return the simple parts of a geometry, those of collections in collections too."""
+    parts = getattr(geometry, "geoms", None)
+    return [geometry] if parts is None else [simple for part in parts for simple in simple_parts(part)]
+
+
+def is_polygon(geometry: BaseGeometry) -> bool:
+    """Return whether a simple geometry covers anything."""
+    return geometry.geom_type == "Polygon" and not geometry.is_empty
 
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """The outline of a grid in degrees of WGS 84: one polygon, or two where the antimeridian cuts it."""
+    """The outline of a grid in degrees of WGS 84, as GeoJSON has it (RFC 7946): cut at the antimeridian."""
 
     polygons: tuple[Polygon, ...]
 
@@ -33,31 +154,111 @@ class Footprint:
     @property
     def bbox(self) -> list[float]:
         """West, south, east, north; west is the larger number where the antimeridian lies between."""
-        west, south, _, north = self.polygons[0].bounds
-        east = self.polygons[-1].bounds[2]
-        return [west, min(south, self.polygons[-1].bounds[1]), east, max(north, self.polygons[-1].bounds[3])]
+        west, south, east, north = np.array([polygon.bounds for polygon in self.polygons]).T
+        ends, begins = east == 180, west == -180  # at the antimeridian
+        if ends.any() and begins.any() and not (ends & begins).any():
+            west, east = west[~begins], east[~ends]
+        return [float(number) for number in (west.min(), south.min(), east.max(), north.max())]
 
 
 def footprint_of(grid: Grid) -> Footprint | None:
-    """Return the footprint of a grid; None without a CRS."""
+    """Return the footprint of a grid; None where it has no place on the earth, or none that an outline can tell."""
     if grid.crs is None:
         return None
-    steps = np.linspace(0, 1, POINTS_PER_SIDE, endpoint=False)
-    ones, zeros = np.ones_like(steps), np.zeros_like(steps)
-    across = np.concatenate([zeros, steps, ones, 1 - steps]) * grid.width
-    down = np.concatenate([steps, ones, 1 - steps, zeros]) * grid.height
-    lon, lat = (
-        np.asarray(values) for values in transform(grid.crs, "EPSG:4326", *grid.to_ground(across, down))
+    try:
+        found = [part for ring in _rings(grid) for part in _on_globe(ring)]
+    except NoWayError:
+        return None
+    plain = [
+        Polygon(np.round(shapely.get_coordinates(p.simplify(STRAIGHT_DEGREES)), DECIMALS)) for p in found
+    ]
+    sound = [shapely.orient_polygons(part) for part in plain if part.is_valid and part.area > 0]
+    return Footprint(tuple(sound)) if sound else None
+
+
+def _rings(grid: Grid) -> Iterator[FloatArray]:
+    """Yield the outer rings of what of a grid has a place on the earth, (points, 2), longitudes counted on."""
+    lon, lat = spread_points(grid, horizontal(WGS84), CELLS + 1, CELLS + 1)
+    seen = np.isfinite(lon) & np.isfinite(lat)
+    if _is_torn(grid, lon, lat):
+        return
+    whole = np.array([[0, 0], [CELLS, 0], [CELLS, CELLS], [0, CELLS], [0, 0]], float)
+    for corners in [whole] if seen.all() else _outlines(seen):
+        cols, rows = _along_whole_cells(corners).T
+        yield np.stack([lon[rows, cols], lat[rows, cols]], axis=1)
+
+
+def _is_torn(grid: Grid, lon: FloatArray, lat: FloatArray) -> bool:
+    """Return whether a grid's CRS has gaps within it, as interrupted projections do.
+
+    The middle of two neighbouring points then lies far from half-way between them on the globe.
+    """
+    fine_lon, fine_lat = spread_points(grid, horizontal(WGS84), 2 * CELLS + 1, 2 * CELLS + 1)
+    points, fine = _on_sphere(lon, lat), _on_sphere(fine_lon, fine_lat)
+    for one, other, middle in (
+        (points[:, :-1], points[:, 1:], fine[::2, 1::2]),
+        (points[:-1], points[1:], fine[1::2, ::2]),
+    ):
+        apart = np.linalg.norm(other - one, axis=-1)
+        off = np.linalg.norm(middle - (one + other) / 2, axis=-1)
+        if (off > TORN * apart).any():  # never where one is not finite
+            return True
+    return False
+
+
+def _on_sphere(lon: FloatArray, lat: FloatArray) -> FloatArray:
+    lon, lat = np.radians(lon), np.radians(lat)
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+
+
+def _outlines(seen: BoolArray) -> Iterator[FloatArray]:
+    """Yield the outer rings, in nodes, of the cells of which all four nodes are seen."""
+    cells = seen[:-1, :-1] & seen[1:, :-1] & seen[:-1, 1:] & seen[1:, 1:]
+    for geometry, _ in shapes(cells.astype("uint8"), mask=cells):
+        yield shapely.get_coordinates(shapely.get_exterior_ring(shape(geometry)))
+
+
+def _along_whole_cells(corners: FloatArray) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """Return a closed ring of nodes with every node on its straight sides, as whole numbers."""
+    return np.round(shapely.get_coordinates(shapely.segmentize(Polygon(corners).exterior, 1.0))).astype(
+        np.int64
     )
-    if np.ptp(lon) > 180:
-        lon = np.where(lon < 0, lon + 360, lon)
-    outline = Polygon(np.round(np.stack([lon, lat], axis=1), DECIMALS))
-    return Footprint(tuple(_cut(outline.simplify(STRAIGHT_DEGREES))))
 
 
-def _cut(outline: BaseGeometry) -> Iterator[Polygon]:
-    """Yield the parts of an outline west and east of the antimeridian, their longitudes within -180..180."""
-    for turn in (0, 360):
-        part = outline.intersection(shapely.box(turn - 180, -90, turn + 180, 90))
-        if isinstance(part, Polygon) and part.area > 0:
-            yield shapely.orient_polygons(translate(part, -turn))
+def _on_globe(ring: FloatArray) -> Iterator[Polygon]:
+    """Yield what a closed ring of degrees holds as polygons, whose longitudes lie within -180..180."""
+    lon, lat = np.unwrap(ring[:, 0], period=360), ring[:, 1]
+    if abs(lon[-1] - lon[0]) > 180:  # it goes around a pole, which it ends at
+        pole = 90.0 if lat.mean() > 0 else -90.0
+        lon, lat = np.append(lon, [lon[-1], lon[0]]), np.append(lat, [pole, pole])
+    elif np.ptp(lon) >= 360 - STRAIGHT_DEGREES:
+        yield Polygon(shapely.get_coordinates(shapely.box(-180, lat.min(), 180, lat.max())))
+        return
+    whole = Polygon(np.stack([lon, lat], axis=1))
+    if not whole.is_valid:
+        return
+    found = []
+    for turn in range(math.floor((lon.min() + 180) / 360), math.ceil((lon.max() + 180) / 360)):
+        part = whole.intersection(shapely.box(360 * turn - 180, -90, 360 * turn + 180, 90))
+        found.append(translate(part, -360 * turn))
+    yield from _parts_of(shapely.union_all(found))
+
+
+def _parts_of(geometry: BaseGeometry) -> Iterator[Polygon]:
+    yield from (part for part in simple_parts(geometry) if isinstance(part, Polygon) and part.area > 0)
+
+
+def cut_at_antimeridian(geometry: BaseGeometry) -> list[Polygon]:
+    """Return the polygons of a geometry in degrees, those whose sides jump from 180 to -180 cut there."""
+    parts: list[Polygon] = []
+    for polygon in _parts_of(geometry):
+        left, _, right, _ = polygon.bounds
+        if not right - left > 180:
+            parts.append(polygon)
+            continue
+        outside, *holes = (
+            MultiPolygon(list(_on_globe(shapely.get_coordinates(ring))))
+            for ring in (polygon.exterior, *polygon.interiors)
+        )
+        parts += _parts_of(outside.difference(shapely.union_all(holes)))
+    return parts

@@ -1,122 +1,267 @@
-"""True ground area of pixels, in any CRS: degrees, web mercator, UTM alike."""
+"""What pixels measure on the ground, in any CRS: their areas and the lengths of their sides.
+
+A CRS of a body (degrees, grads, any projection) measures on its own ellipsoid; a local one, which has no place on
+any body, in its plane. Without a CRS, and in one without lengths, nothing is known.
+"""
 
 from functools import cached_property
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.polynomial.chebyshev import chebpts2, chebvander
 from numpy.typing import ArrayLike, NDArray
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS
 
+from lsafnet_cli.geometry.arrays import FloatArray, IntArray
+from lsafnet_cli.geometry.crs import Way, geographic_base, horizontal
+from lsafnet_cli.geometry.ellipsoid import Ellipsoid
 from lsafnet_cli.geometry.grid import Grid
 
-_NODES_ALONG_ROW = 129
-_NODES = 33  # along each axis, for the whole grid's area
-_DEGREE = 48  # along each axis; a polynomial of it follows any map projection's scale to better than 1e-6
+MOST_NODES = 513  # along a row, between which areas are interpolated linearly
+DEGREE = 48  # along each axis; a polynomial of it follows most projections' scale to better than 1e-6
+TRUSTED = 1e-6  # relative; a polynomial that is further off anywhere is not used
+TRIED_PLACES = 300
+CELLS = 200  # along each axis, for a whole grid's area
+SPAN_M = 100.0  # areas are measured over at least this, for inverse projections round to some micrometres
+MAP_UNITS_SERVE = 5e-3  # relative; up to here a pixel's sides are told in map units
+RUN_PX = 16  # the longest stretch whose area is taken from its centre where no polynomial serves
 
 
-class PixelAreas:
-    """Areas of a grid's pixels on the ellipsoid of its CRS, in m2.
-
-    The area of a pixel is M N cos(latitude) |d(latitude, longitude) / d(row, col)| at its centre, where M and
-    N are the ellipsoid's radii of curvature (meridian and prime vertical). Raises ValueError without a CRS.
-    """
-
-    def __init__(self, grid: Grid) -> None:
-        if grid.crs is None:
-            raise ValueError("pixels without a CRS have no ground area")
-        self._grid = grid
-        crs = CRS.from_user_input(grid.crs.to_wkt())
-        geodetic = crs.geodetic_crs or crs
-        self._to_degrees = Transformer.from_crs(crs, geodetic, always_xy=True)
-        ellipsoid = geodetic.ellipsoid
-        if ellipsoid is None:
-            raise ValueError(f"{crs.name} has no ellipsoid, so its pixels have no ground area")
-        flattening = 1 / ellipsoid.inverse_flattening if ellipsoid.inverse_flattening else 0.0
-        self._semi_major_m, self._e2 = ellipsoid.semi_major_metre, flattening * (2 - flattening)
+class PixelAreas(Protocol):
+    """Areas of a grid's pixels, m2. Pixels that have no place on the ground have none."""
 
     def total(self) -> float:
-        """Return the area of the whole grid, of which pixels that have no place on the ground are no part."""
-        rows = (np.arange(_NODES) + 0.5) * (self._grid.height / _NODES)
-        cols = (np.arange(_NODES) + 0.5) * (self._grid.width / _NODES)
-        areas = self.exactly_at(*np.meshgrid(rows, cols, indexing="ij"))
-        return float(np.nansum(areas)) * self._grid.width * self._grid.height / _NODES**2
+        """Return the area of the whole grid."""
 
-    def in_rows(
-        self, first: int, count: int, rows: NDArray[np.int64], cols: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return the area of many pixels of a few whole rows, [first, first + count); `cols` are centres.
+    def of_runs(self, rows: IntArray, cols: IntArray, lengths: IntArray) -> FloatArray:
+        """Return the areas of runs of pixels, which begin at (row, col) and lie in few neighbouring rows."""
 
-        Along a row the area is interpolated linearly between nodes that lie close together. Pixels that look past
-        the ellipsoid, as at the rim of a geostationary image, have none.
-        """
-        if not self._smooth:
-            return np.nan_to_num(self.exactly_at(np.asarray(rows) + 0.5, cols))
-        nodes = np.linspace(-1, 1, _NODES_ALONG_ROW)
-        centres = (np.arange(first, first + count) + 0.5) * (2 / self._grid.height) - 1
-        table = chebvander(centres, _DEGREE) @ self._coefficients @ chebvander(nodes, _DEGREE).T
-        place = np.asarray(cols) * ((_NODES_ALONG_ROW - 1) / self._grid.width)
-        left = np.minimum(place.astype(np.int64), _NODES_ALONG_ROW - 2)
-        share, row = place - left, rows - first
-        return np.asarray(table[row, left] * (1 - share) + table[row, left + 1] * share)
-
-    @cached_property
-    def _node_areas(self) -> NDArray[np.float64]:
-        places = (chebpts2(_DEGREE + 1) + 1) / 2
-        rows, cols = places * self._grid.height, places * self._grid.width
-        return self.exactly_at(*np.meshgrid(rows, cols, indexing="ij"))
-
-    @property
-    def _smooth(self) -> bool:
-        return bool(np.isfinite(self._node_areas).all())
-
-    @cached_property
-    def _coefficients(self) -> NDArray[np.float64]:
-        """Of the Chebyshev polynomial through the nodes, in rows and cols from -1 to 1."""
-        of_values = np.linalg.inv(chebvander(chebpts2(_DEGREE + 1), _DEGREE))
-        return np.asarray(of_values @ self._node_areas @ of_values.T)
-
-    def exactly_at(self, rows: ArrayLike, cols: ArrayLike) -> NDArray[np.float64]:
-        """Return the area of pixels whose centres lie at these rows and columns (0.5 is the first pixel's).
-
-        Pixels that look past the ellipsoid have none: NaN.
-        """
-        row, col = np.asarray(rows, float), np.asarray(cols, float)
-        (lon_up, lat_up), (lon_down, lat_down), (lon_left, lat_left), (lon_right, lat_right) = (
-            self._degrees(row + down, col + right)
-            for down, right in ((-0.5, 0), (0.5, 0), (0, -0.5), (0, 0.5))
-        )
-        turns = _wrapped(lon_down - lon_up) * (lat_right - lat_left)
-        areas = np.abs(turns - _wrapped(lon_right - lon_left) * (lat_down - lat_up))
-        return np.asarray(areas * np.radians(1) ** 2 * self._square_radian((lat_up + lat_down) / 2))
-
-    def _degrees(self, row: NDArray[np.float64], col: NDArray[np.float64]) -> tuple[Any, Any]:
-        x, y = self._grid.to_ground(col, row)
-        lon, lat = self._to_degrees.transform(x, y)
-        seen = np.isfinite(lon) & np.isfinite(lat)
-        return np.where(seen, lon, np.nan), np.where(seen, lat, np.nan)
-
-    def _square_radian(self, latitude: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return M N cos(latitude), m2."""
-        phi, e2 = np.radians(latitude), self._e2
-        return np.asarray(self._semi_major_m**2 * (1 - e2) * np.cos(phi) / (1 - e2 * np.sin(phi) ** 2) ** 2)
+    def at(self, rows: ArrayLike, cols: ArrayLike) -> FloatArray:
+        """Return the areas of pixels whose centres lie at these rows and columns (0.5 is the first pixel's)."""
 
 
-def pixel_sides_m(grid: Grid) -> tuple[float, float]:
-    """Return how long the sides (along a row, along a column) of a grid's central pixel are on the ellipsoid, m.
+def pixel_areas(grid: Grid) -> PixelAreas | None:
+    """Return the areas of a grid's pixels; None where the ground is not known."""
+    crs = None if grid.crs is None else horizontal(grid.crs)
+    if crs is None:
+        return None
+    base = geographic_base(crs)
+    if base is not None:
+        return EllipsoidAreas(grid, Sphere(grid, crs, base))
+    unit = _plane_unit_m(crs)
+    return None if unit is None else PlaneAreas(grid, abs(grid.transform.determinant) * unit**2)
 
-    Raises ValueError without a CRS.
+
+def _plane_unit_m(crs: CRS) -> float | None:
+    """Return the unit of a local CRS in metres; None where its axes are no lengths in a plane."""
+    if not crs.is_engineering or len(crs.axis_info) < 2:
+        return None
+    units = {axis.unit_conversion_factor for axis in crs.axis_info[:2]}
+    return float(units.pop()) if len(units) == 1 and all(unit > 0 for unit in units) else None
+
+
+class PlaneAreas:
+    """Areas in the plane of a local CRS: all pixels are alike."""
+
+    def __init__(self, grid: Grid, pixel_m2: float) -> None:
+        self._grid, self._pixel_m2 = grid, pixel_m2
+
+    def total(self) -> float:
+        """Return the area of the whole grid."""
+        return self._grid.pixel_count * self._pixel_m2
+
+    def of_runs(self, rows: IntArray, cols: IntArray, lengths: IntArray) -> FloatArray:
+        """Return the areas of runs of pixels."""
+        return self.at(rows, cols) * lengths
+
+    def at(self, rows: ArrayLike, cols: ArrayLike) -> FloatArray:
+        """Return the areas of single pixels."""
+        return np.full(np.broadcast(rows, cols).shape, self._pixel_m2)
+
+
+class Sphere:
+    """Takes (row, col) positions on a grid to longitude and latitude, radians; NaN where there is no such place."""
+
+    def __init__(self, grid: Grid, crs: CRS, base: CRS) -> None:
+        ellipsoid = base.ellipsoid
+        assert ellipsoid is not None  # geographic_base sees to that
+        self._grid, self._way = grid, Way.between(crs, base)
+        self._radians = base.axis_info[0].unit_conversion_factor
+        self.ellipsoid = Ellipsoid.of(ellipsoid.semi_major_metre, ellipsoid.semi_minor_metre)
+        self.upright = self._way.transformer is None
+
+    def __call__(self, rows: ArrayLike, cols: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        lon, lat = self._way(*self._grid.to_ground(cols, rows))
+        return lon * self._radians, lat * self._radians
+
+
+class EllipsoidAreas:
+    """Areas on the ellipsoid of the CRS.
+
+    The area of a pixel is that of the parallelogram between the middles of its sides in an equal-area plane. All
+    of a grid's follow one polynomial in rows and columns, unless some places show that they do not.
     """
-    if grid.crs is None:
-        raise ValueError("pixels without a CRS have no ground length")
-    crs = CRS.from_user_input(grid.crs.to_wkt())
-    to_degrees = Transformer.from_crs(crs, crs.geodetic_crs or crs, always_xy=True)
-    col, row = grid.width / 2, grid.height / 2
-    lon, lat = to_degrees.transform(*grid.to_ground([col, col + 1, col], [row, row, row + 1]))
-    geod = crs.get_geod() or Geod(ellps="WGS84")
-    _, _, lengths = geod.inv(lon[[0, 0]], lat[[0, 0]], lon[1:], lat[1:])
-    return float(lengths[0]), float(lengths[1])
+
+    def __init__(self, grid: Grid, sphere: Sphere) -> None:
+        self._grid, self._sphere = grid, sphere
+
+    def total(self) -> float:
+        """Return the area of the whole grid, to about 1e-5 where that is a hemisphere."""
+        shape = [min(side, CELLS) for side in self._grid.shape]
+        rows, cols = (
+            (np.arange(count) + 0.5) * (side / count)
+            for count, side in zip(shape, self._grid.shape, strict=True)
+        )
+        areas = self.at(*np.meshgrid(rows, cols, indexing="ij"))
+        return float(np.nansum(areas)) * self._grid.pixel_count / areas.size
+
+    def at(self, rows: ArrayLike, cols: ArrayLike) -> FloatArray:
+        """Return the areas of pixels whose centres lie at these rows and columns; NaN where they have none."""
+        row, col = np.broadcast_arrays(np.asarray(rows, float), np.asarray(cols, float))
+        areas = self._measured(row, col, self._span_px)
+        if self._span_px > 1 and (unseen := np.isnan(areas)).any():  # perhaps only the span's ends are
+            areas[unseen] = self._measured(row[unseen], col[unseen], 1.0)
+        return areas
+
+    @cached_property
+    def _span_px(self) -> float:
+        """How many pixels an area is measured over, so that it is no smaller than SPAN_M."""
+        if self._sphere.upright:  # nothing is inverted, and spans would end at the poles
+            return 1.0
+        places = [np.linspace(0.5, side - 0.5, 5) for side in self._grid.shape]
+        rows, cols = np.meshgrid(*places, indexing="ij")
+        areas = self._measured(rows, cols, 1.0)
+        if not np.isfinite(areas).any():
+            return 1.0
+        return max(1.0, SPAN_M / float(np.sqrt(np.nanmedian(areas))))
+
+    def _measured(self, row: FloatArray, col: FloatArray, span_px: float) -> FloatArray:
+        half = span_px / 2
+        up, down = self._sphere(row - half, col), self._sphere(row + half, col)
+        left, right = self._sphere(row, col - half), self._sphere(row, col + half)
+        ellipsoid = self._sphere.ellipsoid
+        if self._sphere.upright:
+            areas = ellipsoid.area_along_parallels(up, down, left, right)
+        else:
+            areas = ellipsoid.area_between(up, down, left, right)
+        return np.asarray(areas / span_px**2)
+
+    def of_runs(self, rows: IntArray, cols: IntArray, lengths: IntArray) -> FloatArray:
+        """Return the areas of runs of pixels, which begin at (row, col) and lie in few neighbouring rows."""
+        if len(rows) == 0:
+            return np.zeros(0)
+        if not self._follows_polynomial:
+            return self._of_stretches(rows, cols, lengths)
+        first = int(rows.min())
+        summed = self._summed_along_rows(first, int(rows.max()) + 1)
+        row = rows - first
+        return self._sum_until(summed, row, cols + lengths) - self._sum_until(summed, row, cols)
+
+    def _of_stretches(self, rows: IntArray, cols: IntArray, lengths: IntArray) -> FloatArray:
+        """Cut runs into short stretches, each of which is as large as its centre says times its length."""
+        count = -(-lengths // RUN_PX)
+        run = np.repeat(np.arange(len(lengths)), count)
+        number = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count)
+        begin = number * RUN_PX
+        length = np.minimum(RUN_PX, lengths[run] - begin)
+        areas = np.nan_to_num(self.at(rows[run] + 0.5, cols[run] + begin + length / 2)) * length
+        return np.bincount(run, areas, len(lengths)).astype(np.float64)
+
+    @cached_property
+    def _nodes(self) -> FloatArray:
+        """The columns of pixel centres between which areas are interpolated."""
+        width = self._grid.width
+        return np.linspace(0.5, width - 0.5, min(width, MOST_NODES))
+
+    def _summed_along_rows(self, first: int, end: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return areas at the nodes of rows [first, end), their slopes, and the sum of the row until there."""
+        rows, cols = np.arange(first, end) + 0.5, self._nodes
+        areas = _powers(rows, self._grid.height) @ self._coefficients @ _powers(cols, self._grid.width).T
+        slopes = np.zeros_like(areas)
+        slopes[:, :-1] = np.diff(areas) / np.diff(cols)
+        sums = np.empty_like(areas)
+        sums[:, 0] = areas[:, 0] / 2 - slopes[:, 0] / 8  # of the first half pixel
+        sums[:, 1:] = sums[:, :1] + np.cumsum((areas[:, 1:] + areas[:, :-1]) / 2 * np.diff(cols), axis=1)
+        return areas, slopes, sums
+
+    def _sum_until(
+        self, summed: tuple[FloatArray, FloatArray, FloatArray], row: IntArray, col: IntArray
+    ) -> FloatArray:
+        """Return the integral of a row's areas from its begin to columns."""
+        areas, slopes, sums = summed
+        nodes = self._nodes
+        node = np.clip(np.searchsorted(nodes, col, side="right") - 1, 0, max(len(nodes) - 2, 0))
+        way = col - nodes[node]  # in the first half pixel negative, in the last beyond the last node
+        return np.asarray(sums[row, node] + areas[row, node] * way + slopes[row, node] * way**2 / 2)
+
+    @cached_property
+    def _coefficients(self) -> FloatArray:
+        """Of the Chebyshev polynomial through the nodes, in rows and cols of pixel centres from -1 to 1."""
+        places = (chebpts2(DEGREE + 1) + 1) / 2
+        rows, cols = (0.5 + places * (side - 1) for side in self._grid.shape)
+        of_values = np.linalg.inv(chebvander(chebpts2(DEGREE + 1), DEGREE))
+        return np.asarray(of_values @ self.at(*np.meshgrid(rows, cols, indexing="ij")) @ of_values.T)
+
+    @cached_property
+    def _follows_polynomial(self) -> bool:
+        """Whether the polynomial gives the areas of some pixels all over the grid."""
+        if not np.isfinite(self._coefficients).all():
+            return False
+        rng = np.random.default_rng(0)
+        rows, cols = (rng.integers(0, side, TRIED_PLACES) + 0.5 for side in self._grid.shape)
+        table = _powers(rows, self._grid.height) @ self._coefficients
+        fitted = (table * _powers(cols, self._grid.width)).sum(axis=1)
+        measured = self.at(rows, cols)
+        return bool((np.abs(fitted - measured) <= TRUSTED * np.abs(measured)).all())
 
 
-def _wrapped(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (degrees + 180) % 360 - 180
+def _powers(centres: NDArray[np.floating], side: int) -> FloatArray:
+    """Return Chebyshev's polynomials at positions of pixel centres along a side."""
+    return np.asarray(chebvander((centres - 0.5) * (2 / max(side - 1, 1)) - 1, DEGREE))
+
+
+def pixel_sides_m(grid: Grid) -> tuple[float, float] | None:
+    """Return how long the sides (along a row, along a column) of a grid's central pixel are on the ground, m.
+
+    Map units stand for the ground where they are it to within half a percent, as in UTM: a pixel of 0.5 m is one
+    of 0.5 m. Where the centre has no place on the ground, it is the pixel nearest to it that has one. None where
+    nothing is known.
+    """
+    crs = None if grid.crs is None else horizontal(grid.crs)
+    if crs is None:
+        return None
+    base, (a, b, _, d, e, _) = geographic_base(crs), grid.transform[:6]
+    on_map = np.hypot([a, b], [d, e])
+    if base is None:
+        unit = _plane_unit_m(crs)
+        return None if unit is None else (float(on_map[0]) * unit, float(on_map[1]) * unit)
+    sides = _central_sides_m(grid, Sphere(grid, crs, base))
+    if sides is not None and not crs.is_geographic:
+        on_map *= crs.axis_info[0].unit_conversion_factor
+        if (np.abs(on_map / sides - 1) < MAP_UNITS_SERVE).all():
+            sides = on_map
+    return None if sides is None else (float(sides[0]), float(sides[1]))
+
+
+def _central_sides_m(grid: Grid, sphere: Sphere) -> FloatArray | None:
+    rows, cols = (axis.ravel() for axis in np.meshgrid(*_from_the_middle(grid), indexing="ij"))
+    across = sphere.ellipsoid.distance(sphere(rows, cols - 0.5), sphere(rows, cols + 0.5))
+    down = sphere.ellipsoid.distance(sphere(rows - 0.5, cols), sphere(rows + 0.5, cols))
+    seen = np.flatnonzero(np.isfinite(across) & np.isfinite(down))
+    if not len(seen):
+        return None
+    away = ((rows - grid.height / 2) / grid.height) ** 2 + ((cols - grid.width / 2) / grid.width) ** 2
+    nearest = seen[np.argmin(away[seen])]
+    return np.array([across[nearest], down[nearest]])
+
+
+def _from_the_middle(grid: Grid) -> list[FloatArray]:
+    """Return rows and columns from the middle of a grid outwards."""
+    shares = np.concatenate([[0.5], np.linspace(0.02, 0.98, 17)])
+    return [shares * side for side in grid.shape]
+
+
+def pixel_size_m(grid: Grid) -> float | None:
+    """Return the ground size of the grid's central pixel in metres; None where the ground is not known."""
+    sides = pixel_sides_m(grid)
+    return None if sides is None else float(np.sqrt(sides[0] * sides[1]))

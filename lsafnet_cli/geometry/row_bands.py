@@ -21,8 +21,7 @@ def row_windows(grid: Grid, pixels_at_once: int = PIXELS_AT_ONCE) -> Iterator[Wi
 
 
 def run_areas(runs: Runs, areas: PixelAreas | None) -> NDArray[np.float64]:
-    """Return the ground area of each run in m2; NaN where the map has no CRS."""
+    """Return the ground area of each run in m2; NaN where it is not known."""
     if areas is None:
         return np.full(len(runs.code), np.nan)
-    first, end = int(runs.row[0]), int(runs.row[-1]) + 1
-    return areas.in_rows(first, end - first, runs.row, runs.centre_col) * runs.length
+    return areas.of_runs(runs.row, runs.col, runs.length)

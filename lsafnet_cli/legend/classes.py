@@ -14,6 +14,7 @@ ClassArray = NDArray[np.uint8]
 
 UNCHANGED = 0
 SMALL_NODATA, LARGE_NODATA = 255, 65535
+MOST_CLASSES = 254  # layers of land cover are uint8, where 0 and 255 are taken; codes reach 64,516 of 65,535
 MOST_CLASSES_IN_UINT8 = 15  # 15 * 15 transitions and "unchanged" leave code 255 free for nodata
 
 
@@ -45,6 +46,8 @@ class Legend:
             raise ValueError(f"a legend needs two or more classes with one colour each, not {self.names}")
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"class names must differ from each other: {', '.join(self.names)}")
+        if self.class_count > MOST_CLASSES:
+            raise ValueError(f"a map holds at most {MOST_CLASSES} land-cover classes, not {self.class_count}")
 
     @property
     def class_count(self) -> int:

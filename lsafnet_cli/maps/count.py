@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.rasters import grid_of
-from lsafnet_cli.geometry.ground import PixelAreas
+from lsafnet_cli.geometry.ground import PixelAreas, pixel_areas
 from lsafnet_cli.geometry.row_bands import row_windows, run_areas
 from lsafnet_cli.geometry.runs import find_runs
 from lsafnet_cli.legend.classes import Legend
@@ -53,16 +53,12 @@ class CodeCounts:
         self.ground[:] += np.bincount(slot, run_areas(runs, self.areas), skipped + 1)[:skipped]
 
     def _slots(self, codes: CodeArray, aside: int | None) -> NDArray[np.int64]:
-        known, nodata = self.legend.code_count, len(self.pixels) - 1
+        nodata = len(self.pixels) - 1
         slot = np.where(codes == self.legend.nodata, nodata, codes.astype(np.int64))
-        strange = (codes >= known) & (codes != self.legend.nodata)
         if aside is not None:
             slot[codes == aside] = nodata + 1
-            strange &= codes != aside
-        if strange.any():
-            raise InputError(
-                f"{self.source}: holds the number {codes[strange][0]}, but its legend has {known - 1} transitions"
-            )
+            codes = codes[codes != aside]
+        refuse_strange_codes(codes, self.legend, self.source)
         return slot
 
 
@@ -71,9 +67,18 @@ def count_codes(
 ) -> CodeCounts:
     """Count all of an open map by row bands; `advance` is told of pixels that are done."""
     grid = grid_of(dataset)
-    counts = CodeCounts.start(source, legend, PixelAreas(grid) if grid.crs is not None else None)
+    counts = CodeCounts.start(source, legend, pixel_areas(grid))
     for window in row_windows(grid):
         codes = dataset.read(1, window=window)
         counts.add(codes, window.row_off, window.col_off)
         advance(codes.size)
     return counts
+
+
+def refuse_strange_codes(codes: NDArray[np.unsignedinteger], legend: Legend, source: str) -> None:
+    """Raise InputError for a code that the legend of a map, `source`, does not know."""
+    strange = codes[(codes >= legend.code_count) & (codes != legend.nodata)]
+    if len(strange):
+        raise InputError(
+            f"{source}: holds the number {strange[0]}, but its legend has {legend.code_count - 1} transitions"
+        )

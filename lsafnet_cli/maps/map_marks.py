@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass
 
-from pyproj import CRS, Transformer
-from pyproj.exceptions import ProjError
+import numpy as np
 
+from lsafnet_cli.geometry.crs import WGS84, Way, horizontal, way_to_wgs84
 from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.scenes.align import pixel_sides_m
+from lsafnet_cli.geometry.ground import pixel_sides_m
 
 ROUND_LENGTHS = (5, 2, 1)
 STEP_DEGREES = 1e-5  # about a metre northwards
@@ -45,13 +45,10 @@ def scale_bar(grid: Grid, cols: int, longest_px: float) -> ScaleBar | None:
 
 def centre_degrees(grid: Grid) -> tuple[float, float] | None:
     """Return (latitude, longitude) of the grid's centre, in WGS 84; None where it has none."""
-    if grid.crs is None:
+    way = None if grid.crs is None else way_to_wgs84(grid.crs)
+    if way is None:
         return None
-    x, y = grid.to_ground(grid.width / 2, grid.height / 2)
-    try:
-        lon, lat = Transformer.from_crs(_pyproj(grid), 4326, always_xy=True).transform(float(x), float(y))
-    except ProjError:
-        return None
+    lon, lat = map(float, way(*grid.to_ground(grid.width / 2, grid.height / 2)))
     return (lat, lon) if math.isfinite(lat) and math.isfinite(lon) else None
 
 
@@ -66,17 +63,9 @@ def north(grid: Grid) -> tuple[float, float] | None:
     lat, lon = centre
     if abs(lat) > 90 - 2 * STEP_DEGREES:
         return None
-    from_degrees = Transformer.from_crs(4326, _pyproj(grid), always_xy=True)
-    try:
-        ends = [from_degrees.transform(lon, lat + step) for step in (-STEP_DEGREES, STEP_DEGREES)]
-    except ProjError:
-        return None
-    (col_0, row_0), (col_1, row_1) = (grid.to_pixels(x, y) for x, y in ends)
-    right, down = float(col_1 - col_0), float(row_1 - row_0)
+    from_degrees = Way.between(horizontal(WGS84), horizontal(grid.crs))
+    ends = from_degrees([lon, lon], [lat - STEP_DEGREES, lat + STEP_DEGREES])
+    cols, rows = grid.to_pixels(*ends)
+    right, down = float(np.diff(cols)[0]), float(np.diff(rows)[0])
     length = math.hypot(right, down)
     return (right / length, down / length) if 0 < length < math.inf else None
-
-
-def _pyproj(grid: Grid) -> CRS:
-    assert grid.crs is not None
-    return CRS.from_user_input(grid.crs.to_wkt())

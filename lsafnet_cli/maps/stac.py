@@ -22,17 +22,17 @@ from lsafnet_cli.files.provenance import Provenance
 from lsafnet_cli.files.raster_styles import RasterStyle, layer_style
 from lsafnet_cli.geometry.footprints import footprint_of
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.geometry.ground import pixel_size_m
 from lsafnet_cli.legend.classes import hex_color
 from lsafnet_cli.maps.table import ChangeTable
-from lsafnet_cli.scenes.align import pixel_size_m
+from lsafnet_cli.options import POLYGON_FORMATS
 
 POLYGON_TYPES = {
-    ".gpkg": pystac.MediaType.GEOPACKAGE,
-    ".geojson": pystac.MediaType.GEOJSON,
-    ".json": pystac.MediaType.GEOJSON,
-    ".fgb": pystac.MediaType.FLATGEOBUF,
-    ".parquet": "application/vnd.apache.parquet",
-    ".shp": "application/vnd.shp",
+    "GPKG": pystac.MediaType.GEOPACKAGE,
+    "GeoJSON": pystac.MediaType.GEOJSON,
+    "FlatGeobuf": pystac.MediaType.FLATGEOBUF,
+    "Parquet": "application/vnd.apache.parquet",
+    "ESRI Shapefile": "application/vnd.shp",
 }
 
 
@@ -69,7 +69,7 @@ def make_item(
             _asset(item, paths, key, side, pystac.MediaType.XML, [kind])
     for path in paths.polygons:
         ending = path.suffix.lower()
-        _asset(item, paths, f"polygons_{ending[1:]}", path, POLYGON_TYPES.get(ending), ["data"])
+        _asset(item, paths, f"polygons_{ending[1:]}", path, POLYGON_TYPES[POLYGON_FORMATS[ending]], ["data"])
     if paths.quicklook is not None:
         _asset(item, paths, "quicklook", paths.quicklook, pystac.MediaType.PNG, ["overview"])
     return item

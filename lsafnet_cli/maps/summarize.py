@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsafnet_cli.files.rasters import grid_of, open_raster
-from lsafnet_cli.geometry.ground import PixelAreas
+from lsafnet_cli.geometry.ground import pixel_areas
 from lsafnet_cli.geometry.row_bands import row_windows
 from lsafnet_cli.legend.classes import Legend, hex_color
 from lsafnet_cli.maps.count import CodeArray, CodeCounts
@@ -95,7 +95,7 @@ def summarize_map(path: str | Path, zones: ZoneRequest | None = None) -> MapSumm
         legend, grid = read_legend(Path(path), dataset.tags()), grid_of(dataset)
         refuse_layer(str(path), dataset.descriptions[0], legend)
         zone_set = read_zones(zones, grid) if zones is not None else ZoneSet(None, ())
-        areas = PixelAreas(grid) if grid.crs is not None else None
+        areas = pixel_areas(grid)
         whole, outside, *of_zones = (
             CodeCounts.start(str(path), legend, areas) for _ in range(2 + len(zone_set.zones))
         )

@@ -9,20 +9,17 @@ import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
 from rasterio.features import rasterize
-from rasterio.warp import transform_bounds
 from rasterio.windows import Window
-from shapely.geometry import Polygon, shape
 from shapely.geometry.base import BaseGeometry
 
 from lsafnet_cli.errors import InputError, NoOverlapError, OptionError
 from lsafnet_cli.files.vectors import reading_vectors
+from lsafnet_cli.geometry.footprints import Extent
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.scenes.polygon_files import PolygonPlacing, crs_of_layer, polygons_of
 
 POLYGONS = ("Polygon", "MultiPolygon", "3D Polygon", "3D MultiPolygon", "GeometryCollection", "Unknown")
-CORNERS = 256  # points put on the longest side of a zone before it is bent into another CRS
-Bounds = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +84,32 @@ def read_zones(request: ZoneRequest, grid: Grid) -> ZoneSet:
         _check_layer(request)
         with fiona.open(path, layer=layer) as source:
             field = _name_field(request, source.schema["properties"])
-            if not source.crs_wkt:
+            crs = crs_of_layer(source)
+            if crs is None:
                 raise InputError(f"{path}: has no CRS; say where its zones lie")
-            way = _Way(CRS.from_wkt(source.crs_wkt), grid)
+            placing = PolygonPlacing(crs, grid)
             pieces: dict[str, list[BaseGeometry]] = {}
-            for feature in source.filter(bbox=way.bounds):
-                outline = way.to_pixels(feature["geometry"])
-                if outline is not None:
+            for feature in _features_about(source, placing.extent):
+                outline = placing.place(shapely.union_all(polygons_of(feature)))
+                if not np.isfinite(shapely.get_coordinates(outline)).all():
+                    raise InputError(
+                        f"{path}: {_name(feature, field)} reaches where the map's CRS has no place; cut it first"
+                    )
+                if outline.intersects(shapely.box(0, 0, grid.width, grid.height)):
                     pieces.setdefault(_name(feature, field), []).append(outline)
     if not pieces:
         raise NoOverlapError(f"{path}: no zone touches the map; check both files' CRS")
     return ZoneSet(field, tuple(Zone(name, tuple(outlines)) for name, outlines in pieces.items()))
+
+
+def _features_about(source: Any, extent: Extent | None) -> Iterator[Any]:
+    """Yield the features of a layer that may lie in an extent, however their longitudes are counted."""
+    if extent is None:
+        return
+    whole = shapely.box(*source.bounds) if len(source) else shapely.Polygon()
+    boxes = [box for shift in extent.shifts if whole.intersects(box := extent.box(shift))]
+    if boxes:  # with several, each feature once
+        yield from source.filter(bbox=tuple(shapely.total_bounds(boxes)))
 
 
 def _polygon_layer(path: str) -> str:
@@ -134,67 +146,3 @@ def _name_field(request: ZoneRequest, properties: dict[str, str]) -> str | None:
 def _name(feature: Any, field: str | None) -> str:
     value = feature["properties"][field] if field is not None else None
     return str(value) if value is not None else f"feature {feature['id']}"
-
-
-class _Way:
-    """The way of polygons from their own CRS to pixels of a grid."""
-
-    def __init__(self, crs: CRS, grid: Grid) -> None:
-        self._grid = grid
-        target = CRS.from_user_input(grid.crs.to_wkt() if grid.crs is not None else None)
-        self._transformer = (
-            None
-            if crs.equals(target, ignore_axis_order=True)
-            else Transformer.from_crs(crs, target, always_xy=True)
-        )
-        self.bounds = self._bounds(crs)
-
-    def _bounds(self, crs: CRS) -> Bounds | None:
-        """Return what of the zones' CRS lies near the grid; None where that is no plain rectangle."""
-        grid = self._grid
-        x, y = grid.to_ground([0, grid.width, 0, grid.width], [0, 0, grid.height, grid.height])
-        bounds: Bounds = (min(x), min(y), max(x), max(y))
-        if self._transformer is not None:
-            bounds = transform_bounds(grid.crs, crs.to_wkt(), *bounds, densify_pts=21)
-        left, bottom, right, top = bounds
-        if not np.isfinite(bounds).all() or left > right:
-            return None
-        return left, bottom, right, top
-
-    def to_pixels(self, geometry: Any) -> BaseGeometry | None:
-        """Return a polygon in pixels of the grid; None for what is no polygon or lies elsewhere."""
-        outline = _polygons(shape(geometry)) if geometry is not None else shapely.MultiPolygon()
-        if self._transformer is not None:
-            outline = self._bent(outline, self._transformer)
-        grid = self._grid
-        pixels = shapely.transform(outline, lambda xy: np.stack(grid.to_pixels(xy[:, 0], xy[:, 1]), axis=1))
-        touches = pixels.intersects(shapely.box(0, 0, grid.width, grid.height))
-        return shapely.orient_polygons(pixels) if touches else None
-
-    def _bent(self, outline: BaseGeometry, transformer: Transformer) -> BaseGeometry:
-        """Return an outline in the grid's CRS, its far parts cut off: they may lie where that CRS has no place."""
-        if self.bounds is not None:
-            left, bottom, right, top = self.bounds
-            around = max(right - left, top - bottom)
-            near = shapely.box(left - around, bottom - around, right + around, top + around)
-            outline = _polygons(outline.intersection(near))
-        if outline.is_empty:
-            return outline
-        left, bottom, right, top = outline.bounds
-        outline = shapely.segmentize(outline, max(right - left, top - bottom) / CORNERS)
-        moved = shapely.transform(outline, lambda xy: np.stack(transformer.transform(*xy.T), axis=1))
-        return moved if np.isfinite(shapely.get_coordinates(moved)).all() else shapely.MultiPolygon()
-
-
-def _polygons(geometry: BaseGeometry) -> BaseGeometry:
-    """Return the polygons of any geometry as one valid one without heights, empty where there are none."""
-    geometry = shapely.force_2d(geometry if geometry.is_valid else shapely.make_valid(geometry))
-    return shapely.MultiPolygon([part for part in _flat(geometry) if isinstance(part, Polygon)])
-
-
-def _flat(geometry: BaseGeometry) -> Iterator[BaseGeometry]:
-    for part in shapely.get_parts(geometry):
-        if isinstance(part, shapely.MultiPolygon | shapely.GeometryCollection):
-            yield from _flat(part)
-        else:
-            yield part

@@ -17,18 +17,28 @@ from pyogrio.raw import open_arrow
 from lsafnet_cli.errors import OutputError, reason_of
 from lsafnet_cli.files.layer_style import add_layer_style, transition_style
 from lsafnet_cli.files.side_files import side_files
-from lsafnet_cli.options import PARQUET
+from lsafnet_cli.geometry.crs import name_of, way_to_wgs84
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.options import PARQUET, POLYGON_FORMATS
 from lsafnet_cli.polygons.geoparquet import count_rows, write_geoparquet
 from lsafnet_cli.polygons.table import FIELDS, GEOMETRY, Layer, PolygonBatch, arrow_table, empty_batch
 
 LAYER_NAME = "changes"
-DRIVERS = {
-    ".gpkg": "GPKG", ".geojson": "GeoJSON", ".json": "GeoJSON", ".fgb": "FlatGeobuf", ".shp": "ESRI Shapefile",
-}  # fmt: skip
 SHORT_NAMES = {"before_date": "before_dat"}  # a shapefile's names have up to 10 characters
 GEOJSON_OPTIONS = {"RFC7946": "YES"}
 GPKG_VERSION = "1.3"  # what QGIS 3.22 and GDAL 3.6 still read without a warning
 ROWS_AT_ONCE = 20_000
+
+
+def refuse_without_place(paths: Iterable[Path], grid: Grid) -> None:
+    """Raise OutputError for files that hold longitudes and latitudes, where a grid has none on the earth."""
+    for path in paths:
+        is_geojson = POLYGON_FORMATS.get(path.suffix.lower()) == "GeoJSON"
+        if is_geojson and grid.crs is not None and way_to_wgs84(grid.crs) is None:
+            raise OutputError(
+                f"{path}: GeoJSON holds places in WGS 84 alone, and {name_of(grid.crs)} has none there; "
+                "choose another format, such as .gpkg"
+            )
 
 
 def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[PolygonBatch]) -> int:
@@ -77,8 +87,10 @@ def _translate(gathered: Path, target: Path, layer: Layer) -> None:
             info = pyogrio.read_info(gathered, layer=LAYER_NAME, force_total_bounds=True)
             write_geoparquet(rows, target, layer, info["total_bounds"] if info["features"] else None)
             return
-        options = GEOJSON_OPTIONS if DRIVERS[ending] == "GeoJSON" and layer.grid.crs is not None else {}
-        _write(rows, target, DRIVERS[ending], layer, options)
+        options = (
+            GEOJSON_OPTIONS if POLYGON_FORMATS[ending] == "GeoJSON" and layer.grid.crs is not None else {}
+        )
+        _write(rows, target, POLYGON_FORMATS[ending], layer, options)
     if ending == ".gpkg":
         add_layer_style(target, LAYER_NAME, GEOMETRY, transition_style(layer.legend))
 

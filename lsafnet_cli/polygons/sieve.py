@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lsafnet_cli.files.rasters import grid_of, rasterio_open
 from lsafnet_cli.geometry.arrays import FloatArray, IntArray
-from lsafnet_cli.geometry.ground import PixelAreas
+from lsafnet_cli.geometry.ground import pixel_areas
 from lsafnet_cli.geometry.row_bands import row_windows, run_areas
 from lsafnet_cli.geometry.runs import Runs, find_runs
 from lsafnet_cli.polygons.components import ComponentFinder, label_linked, label_runs
@@ -40,7 +40,7 @@ def sieve_map(source: str | Path, target: Path, nodata: int, min_area: float) ->
 
 def _bands(codes: Any) -> Iterator[tuple[Runs, FloatArray]]:
     grid = grid_of(codes)
-    areas = PixelAreas(grid) if codes.crs is not None else None
+    areas = pixel_areas(grid)
     for window in row_windows(grid):
         runs = find_runs(codes.read(1, window=window), window.row_off)
         size = run_areas(runs, areas) if areas is not None else runs.length.astype(np.float64)

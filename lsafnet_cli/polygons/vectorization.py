@@ -13,9 +13,11 @@ from lsafnet_cli.files.provenance import AFTER_DATE, BEFORE_DATE
 from lsafnet_cli.files.publishing import WorkFolder, output_errors, publish
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.files.side_files import side_files
+from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.maps.table import read_legend
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import PolygonOptions, check_polygon_name
+from lsafnet_cli.polygons.files import refuse_without_place
 from lsafnet_cli.polygons.vectorize import ChangeMap, vectorize_map
 from lsafnet_cli.polygons.wishes import wanted_codes
 from lsafnet_cli.system.background import apart, beside
@@ -57,7 +59,8 @@ def vectorize_changes(
     if len({path.name for path in outputs}) < len(outputs):
         raise OptionError("--output: two outputs have one name")
     options, observer = options or PolygonOptions(), observer or Observer()
-    change_map, pixel_count = open_change_map(changes, probability, options)
+    change_map, grid = open_change_map(changes, probability, options)
+    refuse_without_place(outputs, grid)
     if change_map.probability is None:
         observer.notice(
             f"{layer_path(Path(changes), 'probability')} is not there: the polygons have no confidence"
@@ -67,10 +70,10 @@ def vectorize_changes(
     with locked(store.folder):
         try:
             targets = [store.path(path.name) for path in outputs]
-            with watched(observer, "vectorize", pixel_count), open_raster(changes):
-                with vectorizing(change_map, targets, options, pixel_count) as wait:
+            with watched(observer, "vectorize", grid.pixel_count), open_raster(changes):
+                with vectorizing(change_map, targets, options, grid.pixel_count) as wait:
                     count = wait()
-                observer.advance(pixel_count)
+                observer.advance(grid.pixel_count)
             publish_polygons(store, outputs)
         finally:
             store.remove()
@@ -79,8 +82,8 @@ def vectorize_changes(
 
 def open_change_map(
     changes: str | Path, probability: Path | None, options: PolygonOptions
-) -> tuple[ChangeMap, int]:
-    """Return what a map says about itself, and how many pixels it has. Raises InputError."""
+) -> tuple[ChangeMap, Grid]:
+    """Return what a map says about itself, and its grid. Raises InputError."""
     sibling = layer_path(Path(changes), "probability")
     probability = probability or (sibling if sibling.exists() else None)
     with open_raster(changes) as dataset:
@@ -107,7 +110,7 @@ def open_change_map(
         after_date=options.after_date or _tagged_date(tags, AFTER_DATE),
         scene=Path(changes).stem,
     )
-    return change_map, grid.pixel_count
+    return change_map, grid
 
 
 def _tagged_date(tags: dict[str, str], name: str) -> date | None:

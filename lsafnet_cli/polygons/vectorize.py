@@ -18,10 +18,11 @@ from rasterio.windows import Window
 
 from lsafnet_cli.files.rasters import grid_of, rasterio_open
 from lsafnet_cli.geometry.arrays import FloatArray, IntArray
-from lsafnet_cli.geometry.ground import PixelAreas, pixel_sides_m
+from lsafnet_cli.geometry.ground import pixel_areas, pixel_sides_m
 from lsafnet_cli.geometry.row_bands import row_windows, run_areas
 from lsafnet_cli.geometry.runs import Runs, find_runs
 from lsafnet_cli.legend.classes import Legend
+from lsafnet_cli.maps.count import refuse_strange_codes
 from lsafnet_cli.options import PolygonOptions
 from lsafnet_cli.polygons.components import ComponentFinder, Components
 from lsafnet_cli.polygons.files import write_polygon_files
@@ -98,10 +99,11 @@ def find_pieces(codes: Any, change_map: ChangeMap, mask_path: Path, options: Pol
     shown = np.zeros(len(wanted), codes.dtypes[0])  # a code where borders matter, else 0
     shown[[*sought, legend.nodata]] = [*sought, legend.nodata]
     finder, nodes = ComponentFinder(codes.width), NodeFinder(codes.width, legend.nodata, shown.dtype)
-    areas = PixelAreas(grid) if codes.crs is not None else None
+    areas = pixel_areas(grid)
     with _open_mask(mask_path, codes) as mask:
         for window in row_windows(grid):
             runs = find_runs(codes.read(1, window=window), window.row_off)
+            refuse_strange_codes(runs.code, legend, str(change_map.codes))
             score = _scores(runs, change_map.probability, window)
             finder.add(runs, wanted[runs.code] > 0, run_areas(runs, areas), score)
             nodes.add(runs.spread(shown[runs.code]))
@@ -185,7 +187,7 @@ def redrawn(
     if not batches:
         return
     grid, rings = grid_of(codes), join_rings(batches)
-    pixel = pixel_sides_m(grid) if grid.crs is not None else (1.0, 1.0)
+    pixel = pixel_sides_m(grid) or (1.0, 1.0)
     redrawer = Redrawer(rings, nodes, grid, Redrawing(options.simplify_m, options.smooth, pixel))
     beside = redrawer.arcs.beside
     to_nodata = [lacks_data(codes, cols, rows, nodata) for cols, rows in beside.transpose(1, 2, 0)]

@@ -22,18 +22,27 @@ def wanted_codes(legend: Legend, wishes: tuple[str, ...], option: str = "--class
 
 
 def _pairs(legend: Legend, wish: str, option: str) -> Iterator[tuple[int, int]]:
-    names = [name.strip() for name in wish.split(":")]
-    if len(names) != 2:
+    """Yield (from, to) class numbers of a wish. Names may hold colons: every way to cut it in two is tried."""
+    parts = wish.split(":")
+    cuts = [(":".join(parts[:cut]), ":".join(parts[cut:])) for cut in range(1, len(parts))]
+    if not any(before.strip() and after.strip() for before, after in cuts):
         raise OptionError(f'{option} {wish}: write FROM:TO, such as "water:building" or "*:building"')
-    before, after = (_class_numbers(legend, f"{option} {wish}", name) for name in names)
+    read = [[_class_numbers(legend, name.strip()) for name in cut] for cut in cuts]
+    possible = [(before, after) for before, after in read if before and after]
+    if len(possible) > 1:
+        raise OptionError(
+            f"{option} {wish}: can be read in {len(possible)} ways; write * for one of its sides"
+        )
+    if not possible:
+        strange = [name.strip() for name in cuts[0] if not _class_numbers(legend, name.strip())]
+        raise OptionError(
+            f"{option} {wish}: the map has no class {strange[0]}; it has {', '.join(legend.names[1:])}"
+        )
+    before, after = possible[0]
     yield from ((source, target) for source in before for target in after)
 
 
-def _class_numbers(legend: Legend, asked: str, name: str) -> list[int]:
+def _class_numbers(legend: Legend, name: str) -> list[int]:
+    """Return the numbers of the classes that a name means, none where it means none."""
     numbers = range(1, len(legend.names))
-    if name == ANY:
-        return list(numbers)
-    found = [number for number in numbers if legend.names[number].casefold() == name.casefold()]
-    if not found:
-        raise OptionError(f"{asked}: the map has no class {name}; it has {', '.join(legend.names[1:])}")
-    return found
+    return [n for n in numbers if name == ANY or legend.names[n].casefold() == name.casefold()]

@@ -13,15 +13,18 @@ from lsafnet_cli.checkpoints.choose import chosen_checkpoint, read_info
 from lsafnet_cli.errors import PairError, one_line
 from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.files.sources import patience
-from lsafnet_cli.geometry.ground import PixelAreas
+from lsafnet_cli.geometry.ground import pixel_areas, pixel_size_m
 from lsafnet_cli.options import GridOptions, ReadOptions
-from lsafnet_cli.scenes.align import AlignedPair, align_pair, offset_px, pixel_size_m
+from lsafnet_cli.scenes.align import AlignedPair, align_pair, offset_px
 from lsafnet_cli.scenes.bands import band_names
+from lsafnet_cli.scenes.doubts import doubt_notices
 from lsafnet_cli.scenes.images import decimated
 from lsafnet_cli.scenes.notices import (
+    band_notices,
     blank_notices,
     date_notices,
     grid_notices,
+    range_notices,
     registration_notices,
     resolution_notices,
 )
@@ -59,6 +62,7 @@ class SceneFacts:
     nodata_share: float
     stretch: tuple[tuple[float, float], ...] | None
     acquired: str | None
+    acquired_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +128,16 @@ def _check_pair(
     paths: tuple[str | Path, str | Path], checkpoint: Path, read: ReadOptions, grid: GridOptions
 ) -> PairCheck:
     info = read_info(checkpoint)
-    scenes = [read_scene(path, read.bands, info.bands) for path in paths]
+    numbers = read.nodata or (None, None)
+    scenes = [
+        read_scene(path, read.bands, info.bands, nodata) for path, nodata in zip(paths, numbers, strict=True)
+    ]
     samples = {scene.path: sample_scene(scene) for scene in scenes}
     facts = [scene_facts(scene, samples[scene.path], read, info) for scene in scenes]
-    findings = [Finding("warning", text) for text in blank_notices(samples)]
+    doubts = chain(
+        blank_notices(samples), *(_doubts(scene, samples[scene.path], read, info) for scene in scenes)
+    )
+    findings = [Finding("warning", text) for text in doubts]
     common, registration = None, None
     try:
         pair = ScenePair(*scenes)
@@ -138,6 +148,7 @@ def _check_pair(
         registration = register_pair(aligned)
         common = common_facts(pair, aligned)
         findings += pair_findings(pair, aligned, grid, info, registration, common)
+        findings += [Finding("note", text) for text in band_notices(pair, read.bands is not None)]
     return PairCheck(
         verdict=verdict_of(findings),
         findings=tuple(findings),
@@ -153,6 +164,12 @@ def _check_pair(
             "value_range": list(info.value_range),
         },
     )
+
+
+def _doubts(scene: Scene, sample: Sample, read: ReadOptions, info: CheckpointInfo) -> Iterator[str]:
+    stretch = stretch_of(scene, read.stretch, info.value_range, lambda: sample)
+    yield from doubt_notices(scene)
+    yield from range_notices(scene, stretch, info.value_range, lambda: sample)
 
 
 def verdict_of(findings: list[Finding]) -> str:
@@ -178,7 +195,8 @@ def scene_facts(scene: Scene, sample: Sample, read: ReadOptions, info: Checkpoin
         nodata=_nodata_words(scene),
         nodata_share=round(1 - sample.valid_share, 6),
         stretch=_limits(stretch),
-        acquired=scene.acquired.isoformat() if scene.acquired else None,
+        acquired=scene.acquired.day.isoformat() if scene.acquired else None,
+        acquired_by=scene.acquired.source if scene.acquired else None,
     )
 
 
@@ -207,7 +225,7 @@ def _limits(stretch: Stretch | None) -> tuple[tuple[float, float], ...] | None:
 
 def common_facts(pair: ScenePair, aligned: AlignedPair) -> CommonFacts:
     """Return what there is to know about the ground both images share."""
-    grid, size = aligned.grid, pixel_size_m(aligned.grid)
+    grid, size, areas = aligned.grid, pixel_size_m(aligned.grid), pixel_areas(aligned.grid)
     images = (aligned.before, aligned.after)
     return CommonFacts(
         crs=grid.crs.to_string() if grid.crs is not None else None,
@@ -220,7 +238,7 @@ def common_facts(pair: ScenePair, aligned: AlignedPair) -> CommonFacts:
         ),
         share_of_before=_share(aligned, pair.before),
         share_of_after=_share(aligned, pair.after),
-        area_ha=None if grid.crs is None else round(PixelAreas(grid).total() / 10_000, 4),
+        area_ha=None if areas is None else round(areas.total() / 10_000, 4),
         nodata_share=round(1 - _both_valid_share(aligned), 6),
     )
 

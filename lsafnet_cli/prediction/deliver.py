@@ -8,6 +8,7 @@ from pathlib import Path
 from lsafnet_cli.files.layers import CODES
 from lsafnet_cli.files.outputs import OutputPaths
 from lsafnet_cli.files.publishing import output_errors, publish
+from lsafnet_cli.geometry.ground import pixel_size_m
 from lsafnet_cli.maps.quicklook import draw_quicklook
 from lsafnet_cli.maps.table import ChangeTable, change_table
 from lsafnet_cli.polygons.vectorization import publish_polygons, vectorizing
@@ -15,7 +16,6 @@ from lsafnet_cli.polygons.vectorize import ChangeMap
 from lsafnet_cli.prediction.plan import RunPlan
 from lsafnet_cli.prediction.report import RunReport
 from lsafnet_cli.prediction.write import MapWriter, PartStore
-from lsafnet_cli.scenes.align import pixel_size_m
 from lsafnet_cli.system.background import run_beside
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from itertools import chain
 from typing import Any
@@ -14,6 +15,7 @@ from lsafnet_cli.files.provenance import Provenance
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.observer import LOG, Observer
 from lsafnet_cli.options import LAYERS, GridOptions, PredictOptions, ReadOptions
+from lsafnet_cli.polygons.files import refuse_without_place
 from lsafnet_cli.polygons.wishes import wanted_codes
 from lsafnet_cli.prediction.memory import MemoryPlan, plan_memory
 from lsafnet_cli.prediction.region import Region
@@ -22,12 +24,15 @@ from lsafnet_cli.prediction.tile import Limits, Swath, TilePlan, cut_swaths, ove
 from lsafnet_cli.prediction.write import PartLayout
 from lsafnet_cli.scenes.align import AlignedPair, align_pair
 from lsafnet_cli.scenes.aoi import AreaOfInterest
+from lsafnet_cli.scenes.doubts import doubt_notices
 from lsafnet_cli.scenes.limits import limits_for
 from lsafnet_cli.scenes.masks import PlacedMask, cloud_mask, exclusion
 from lsafnet_cli.scenes.notices import (
     area_notices,
+    band_notices,
     date_notices,
     grid_notices,
+    range_notices,
     resolution_notices,
     stretch_notices,
 )
@@ -35,7 +40,7 @@ from lsafnet_cli.scenes.outline import place_outline, read_outline
 from lsafnet_cli.scenes.read import ScenePair
 from lsafnet_cli.scenes.registration import Registration, coregistered, register_pair
 from lsafnet_cli.scenes.stamps import file_stamp, scene_stamp
-from lsafnet_cli.scenes.stretch import Stretch, scene_stretch
+from lsafnet_cli.scenes.stretch import Stretch, sample_scene, scene_stretch
 from lsafnet_cli.system.devices import Device, choose_device, free_device_bytes
 
 
@@ -155,6 +160,7 @@ def prepare_run(
     wanted_codes(checkpoint.legend, options.polygons.classes)  # a wrong class is told before the work
     check_layers(checkpoint, options.output.also)
     pair, aligned, moved = place_pair(pair, options.grid, observer)
+    refuse_without_place(options.output.polygons, aligned.grid)
     aligned = masked_pair(aligned, options.read, observer)
     info = checkpoint.info
     before, after = (
@@ -165,6 +171,14 @@ def prepare_run(
         stretch_notices(pair, (before, after)),
         resolution_notices(aligned, info.gsd_m),
         date_notices(pair),
+        band_notices(pair, options.read.bands is not None),
+        *(
+            chain(
+                doubt_notices(scene),
+                range_notices(scene, stretch, info.value_range, partial(sample_scene, scene)),
+            )
+            for scene, stretch in ((pair.before, before), (pair.after, after))
+        ),
     )
     for text in chain(*notices):
         observer.notice(text)
@@ -249,13 +263,14 @@ def describe_run(
         checkpoint_sha256=checkpoint.fingerprints,
         before=before.path,
         after=after.path,
-        before_date=options.polygons.before_date or before.acquired,
-        after_date=options.polygons.after_date or after.acquired,
+        before_date=options.polygons.before_date or before.day,
+        after_date=options.polygons.after_date or after.day,
         options={
             "threshold": options.threshold,
             "tile_px": size,
             "overlap_px": overlap_of(size, options.tile),
             "blend": options.tile.blend,
+            **({"nodata": list(options.read.nodata)} if options.read.nodata else {}),
             "bands": list(before.bands),
             "bands_after": list(after.bands),
             "grid": options.grid.owner,

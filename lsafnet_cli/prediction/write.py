@@ -18,7 +18,7 @@ from rasterio.windows import Window
 from lsafnet_cli.files.layers import CODES, PERCENT_NODATA
 from lsafnet_cli.files.provenance import Provenance
 from lsafnet_cli.files.publishing import WorkFolder, output_errors
-from lsafnet_cli.files.raster_styles import RasterStyle, layer_style
+from lsafnet_cli.files.raster_styles import RasterStyle, layer_style, srs_in, with_srs
 from lsafnet_cli.files.rasters import rasterio_open
 from lsafnet_cli.files.vrt import BLOCK_PX, Part, RasterMeta, vrt_xml
 from lsafnet_cli.geometry.grid import Grid
@@ -234,6 +234,9 @@ class MapWriter:
         style = layer_style(layer, self._provenance.legend)
         write_cog(self.mosaic(layer), self._store.path(output.name), style, self._layout.grid.pixel_count)
         sides = style.side_files(output)
+        pam = output.with_name(f"{output.name}.aux.xml")
+        if (srs := srs_in(self._store.path(pam.name))) is not None:
+            sides[pam] = with_srs(sides.get(pam), srs)
         for path, text in sides.items():
             self._store.path(path.name).write_text(text, encoding="utf-8")
         return [*sides, output]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.geometry.arrays import BoolArray, FloatArray, IntArray
-from lsafnet_cli.geometry.ground import PixelAreas
+from lsafnet_cli.geometry.ground import PixelAreas, pixel_areas
 from lsafnet_cli.geometry.row_bands import row_windows, run_areas
 from lsafnet_cli.geometry.runs import Runs, find_runs
 from lsafnet_cli.polygons.components import label_linked, label_runs
@@ -160,7 +160,7 @@ def _rows(map_path: str, probability: str | None) -> Iterator[tuple[Any, Any, in
         dataset = opened.enter_context(open_raster(map_path))
         other = opened.enter_context(open_raster(probability)) if probability is not None else None
         grid = grid_of(dataset)
-        areas = PixelAreas(grid) if grid.crs is not None else None
+        areas = pixel_areas(grid)
         for window in row_windows(grid, PIXELS_AT_ONCE):
             pixels = dataset.read(1, window=window)
             unknown = np.full(pixels.shape, np.nan, np.float32)

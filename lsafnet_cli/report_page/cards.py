@@ -10,10 +10,12 @@ import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyogrio.raw import read as read_features
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
 from lsafnet_cli.errors import InputError, reason_of
 from lsafnet_cli.geometry.arrays import FloatArray
+from lsafnet_cli.geometry.crs import NoWayError, horizontal
+from lsafnet_cli.geometry.footprints import to_pixels
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.maps.table import SQUARE_METRES_PER_HECTARE, area_text
@@ -80,21 +82,16 @@ def cards_of_polygons(path: Path, legend: Legend, grid: Grid, count: int) -> Car
     largest, least_certain = BestChanges.none(), BestChanges.none()
     try:
         layer = str(pyogrio.list_layers(path)[0, 0])
-        to_map = _transformer(pyogrio.read_info(path, layer=layer)["crs"], grid)
+        text = pyogrio.read_info(path, layer=layer)["crs"]
+        crs = horizontal(text) if text else None
         for bounds, columns in _features(path, layer):
-            found = _as_pieces(path, columns, codes, _boxes(bounds, to_map, grid))
+            found = _as_pieces(path, columns, codes, _boxes(bounds, crs, grid))
             largest = (largest + found).largest(count)
             least_certain = (least_certain + found).least_certain(count)
-    except (DataSourceError, DataLayerError) as error:
+    except (DataSourceError, DataLayerError, NoWayError) as error:
         raise InputError(f"{path}: cannot be read as polygons ({reason_of(error)})") from error
     missing = "" if len(least_certain.code) else f"{path.name} knows no confidence"
     return Cards(_cards(largest), _cards(least_certain), missing)
-
-
-def _transformer(crs: str | None, grid: Grid) -> Transformer | None:
-    if crs is None or grid.crs is None:
-        return None
-    return Transformer.from_crs(CRS.from_user_input(crs), CRS.from_wkt(grid.crs.to_wkt()), always_xy=True)
 
 
 def _features(path: Path, layer: str) -> Iterator[tuple[FloatArray, dict[str, Any]]]:
@@ -110,13 +107,11 @@ def _features(path: Path, layer: str) -> Iterator[tuple[FloatArray, dict[str, An
             return
 
 
-def _boxes(bounds: FloatArray, to_map: Transformer | None, grid: Grid) -> tuple[FloatArray, ...]:
+def _boxes(bounds: FloatArray, crs: CRS | None, grid: Grid) -> tuple[FloatArray, ...]:
     """Return (top, left, bottom, right) of bounds (west, south, east, north) in pixels of the map."""
     west, south, east, north = bounds
     x, y = np.stack([west, west, east, east]), np.stack([south, north, south, north])
-    if to_map is not None:
-        x, y = to_map.transform(x, y)
-    cols, rows = grid.to_pixels(x, y)
+    cols, rows = to_pixels(x, y, crs, grid)
     return rows.min(axis=0), cols.min(axis=0), rows.max(axis=0), cols.max(axis=0)
 
 

@@ -12,12 +12,13 @@ from lsafnet_cli.files.provenance import AFTER_DATE, BEFORE_DATE, OPTIONS
 from lsafnet_cli.files.raster_styles import PERCENT_COLORS
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.geometry.ground import pixel_size_m
 from lsafnet_cli.legend.classes import Legend, parse_color
 from lsafnet_cli.maps.quicklook import NO_DATA
 from lsafnet_cli.maps.table import ChangeTable, TransitionRow, area_text, changed_text, read_legend
 from lsafnet_cli.report_page.cards import Cards
 from lsafnet_cli.report_page.place import place_table
-from lsafnet_cli.scenes.align import AlignedImage, pixel_size_m
+from lsafnet_cli.scenes.align import AlignedImage
 
 FACTS = {
     "LSAFNET_BEFORE": "before",

@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
-from pyproj import CRS, Transformer
 
+from lsafnet_cli.geometry.crs import WGS84, horizontal, way_to_wgs84
+from lsafnet_cli.geometry.footprints import spread_points
 from lsafnet_cli.geometry.grid import Grid
 
 CELL_PX, MOST_CELLS = 256, 32
@@ -17,18 +18,13 @@ def place_table(grid: Grid) -> dict[str, Any] | None:
     `rows` and `cols` count the nodes; the first and the last lie on the grid's outer corners. Longitudes do not
     jump by a turn between neighbours, so they may leave -180..180. Where there is no such place, it is None.
     """
-    if grid.crs is None:
+    if grid.crs is None or way_to_wgs84(grid.crs) is None:
         return None
     rows, cols = (int(np.clip(-(-side // CELL_PX), 1, MOST_CELLS)) + 1 for side in grid.shape)
-    across, down = np.meshgrid(np.linspace(0, grid.width, cols), np.linspace(0, grid.height, rows))
-    to_degrees = Transformer.from_crs(CRS.from_wkt(grid.crs.to_wkt()), CRS.from_epsg(4326), always_xy=True)
-    lon, lat = to_degrees.transform(*grid.to_ground(across, down))
-    seen = np.isfinite(lon) & np.isfinite(lat)
-    if not seen.any():
+    lon, lat = spread_points(grid, horizontal(WGS84), rows, cols)
+    if not np.isfinite(lon).any():
         return None
-    centre = lon[seen][seen.sum() // 2]
-    lon = np.where(seen, centre + (lon - centre + 180) % 360 - 180, np.nan)
-    return {"rows": rows, "cols": cols, "lon": _numbers(lon), "lat": _numbers(np.where(seen, lat, np.nan))}
+    return {"rows": rows, "cols": cols, "lon": _numbers(lon), "lat": _numbers(lat)}
 
 
 def _numbers(values: Any) -> list[float | None]:

@@ -6,20 +6,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import Geod, Transformer
-from pyproj.exceptions import ProjError
-from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from lsafnet_cli.errors import NoOverlapError, OptionError, PairError, reason_of
 from lsafnet_cli.geometry.arrays import FloatArray
+from lsafnet_cli.geometry.crs import NoWayError, horizontal
+from lsafnet_cli.geometry.footprints import spread_points, to_pixels
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.geometry.ground import pixel_sides_m
 from lsafnet_cli.options import GridOptions
 from lsafnet_cli.scenes.masks import PlacedMask
 from lsafnet_cli.scenes.read import Scene, ScenePair
 
 WHOLE_PIXEL_TOLERANCE_PX = 0.01  # below what any resampling could mend
-FOOTPRINT_POINTS = 33  # along each side, so that edges that are curved in another CRS are followed
 LARGEST_SIDE_PX = 1 << 31  # of a common grid; GDAL counts no further
 
 
@@ -91,9 +90,10 @@ def common_grid(pair: ScenePair, options: GridOptions) -> Grid:
     grid = (pair.before if options.owner == "before" else pair.after).grid
     if options.resolution_m is None:
         return grid
-    width_m, height_m = pixel_sides_m(grid) or (0.0, 0.0)
-    if not width_m:
-        raise OptionError("--resolution: images without a CRS have no ground size; leave it out")
+    sides = pixel_sides_m(grid)
+    if sides is None:
+        raise OptionError("--resolution: the ground size of the images' pixels is not known; leave it out")
+    width_m, height_m = sides
     scale = options.resolution_m / width_m, options.resolution_m / height_m
     cols, rows = max(1, round(grid.width / scale[0])), max(1, round(grid.height / scale[1]))
     if max(rows, cols) >= LARGEST_SIDE_PX:
@@ -133,16 +133,18 @@ def footprint(grid: Grid, onto: Grid, path: str) -> tuple[FloatArray, FloatArray
 
     Raises PairError, which names the file `path`, where the two CRS have nothing to do with each other.
     """
-    share = np.linspace(0.0, 1.0, FOOTPRINT_POINTS)
-    across, along = (axis.ravel() for axis in np.meshgrid(share, share))
-    x, y = grid.to_ground(across * grid.width, along * grid.height)
+    x, y = (axis.ravel() for axis in spread_points(grid, None))
     if grid.crs is not None and onto.crs is not None and grid.crs != onto.crs:
-        x, y = _in_crs(grid.crs, onto.crs, (x, y), path)
-    seen = np.isfinite(x) & np.isfinite(y)
-    x, y = x[seen], y[seen]
-    if grid.crs != onto.crs and onto.crs is not None and onto.crs.is_geographic:
-        x = _near(x, onto)
-    cols, rows = onto.to_pixels(x, y)
+        try:
+            cols, rows = to_pixels(x, y, horizontal(grid.crs), onto)
+        except NoWayError as error:
+            raise PairError(
+                f"{path}: cannot be brought to the other image's CRS ({reason_of(error)})"
+            ) from error
+    else:
+        cols, rows = onto.to_pixels(x, y)
+    seen = np.isfinite(cols) & np.isfinite(rows)
+    cols, rows = cols[seen], rows[seen]
     if seen.all() or not seen.any():
         return cols, rows
     margin_cols, margin_rows = np.ptp(cols) / 8, np.ptp(rows) / 8  # what is seen may go on between the points
@@ -150,23 +152,6 @@ def footprint(grid: Grid, onto: Grid, path: str) -> tuple[FloatArray, FloatArray
         np.append(cols, [cols.min() - margin_cols, cols.max() + margin_cols]),
         np.append(rows, [rows.min() - margin_rows, rows.max() + margin_rows]),
     )
-
-
-def _in_crs(
-    crs: CRS, other: CRS, points: tuple[FloatArray, FloatArray], path: str
-) -> tuple[FloatArray, FloatArray]:
-    try:
-        transformer = Transformer.from_crs(crs.to_wkt(), other.to_wkt(), always_xy=True)
-        x, y = transformer.transform(*points)  # infinite where there is no such place
-    except ProjError as error:
-        raise PairError(f"{path}: cannot be brought to the other image's CRS ({reason_of(error)})") from error
-    return np.asarray(x, np.float64), np.asarray(y, np.float64)
-
-
-def _near(longitude: FloatArray, grid: Grid) -> FloatArray:
-    """Return longitudes within half a turn of a grid's centre, which may lie beyond 180 degrees."""
-    centre = float(grid.to_ground(grid.width / 2, grid.height / 2)[0])
-    return np.asarray(centre + (longitude - centre + 180) % 360 - 180)
 
 
 def _centres_between(positions: NDArray[np.float64], length: int) -> tuple[int, int]:
@@ -208,24 +193,3 @@ def whole_pixel_offset(grid: Grid, other: Grid) -> tuple[int, int] | None:
     col, row = (int(value) for value in whole)
     inside = row >= 0 and col >= 0 and row + grid.height <= other.height and col + grid.width <= other.width
     return (row, col) if inside else None
-
-
-def pixel_size_m(grid: Grid) -> float | None:
-    """Return the ground size of the grid's central pixel in metres, or None without a CRS."""
-    sides = pixel_sides_m(grid)
-    return None if sides is None else float(np.sqrt(sides[0] * sides[1]))
-
-
-def pixel_sides_m(grid: Grid) -> tuple[float, float] | None:
-    """Return the sides of the grid's central pixel, along cols and along rows, in metres; None without a CRS."""
-    if grid.crs is None:
-        return None
-    centre = Affine.translation(grid.width / 2, grid.height / 2)
-    (x0, y0), *ends = (grid.transform @ centre @ point for point in ((0, 0), (1, 0), (0, 1)))
-    if grid.crs.is_projected:
-        factor = grid.crs.linear_units_factor[1]
-        width_m, height_m = (float(np.hypot(x - x0, y - y0)) * factor for x, y in ends)
-    else:
-        geod = Geod(ellps="WGS84")
-        width_m, height_m = (float(geod.inv(x0, y0, x, y)[2]) for x, y in ends)
-    return width_m, height_m

@@ -1,5 +1,6 @@
 """Bands: which of a file's bands are read, by number, by name, or by their colours."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,17 @@ from lsafnet_cli.errors import InputError, OptionError
 
 READABLE_DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 COLORS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+OTHER_WAVES = {
+    "edge",
+    "infrared",
+    "nir",
+    "near",
+    "swir",
+    "coastal",
+    "ultra",
+    "mask",
+    "yellow",
+}  # "red edge", say
 NAMES_SHOWN = 20
 
 
@@ -29,13 +41,32 @@ def choose_bands(
             shown = ",".join(map(str, bands))
             raise OptionError(f"--bands {shown}: names {len(bands)} bands, but the checkpoint reads {wanted}")
         return tuple(_band_number(dataset, path, band) for band in bands)
-    if wanted == len(COLORS) and all(meanings.count(color) == 1 for color in COLORS):
-        return tuple(meanings.index(color) + 1 for color in COLORS)
+    if wanted == len(COLORS) and (found := colors_said(dataset)):
+        return found
     if len(colors) < wanted:
         repeated = ",".join(["1"] * wanted)
         hint = f"; --bands {repeated} repeats its only one" if len(colors) == 1 else ""
         raise InputError(f"{path}: has {len(colors)} bands, but the checkpoint reads {wanted}{hint}")
     return tuple(colors[:wanted])
+
+
+def colors_said(dataset: Any) -> tuple[int, ...] | None:
+    """Return the numbers of a file's red, green and blue bands, None where it does not say.
+
+    Descriptions count before colours, for GDAL calls the first three bands of a file so unless told otherwise.
+    """
+    described = [_color_word(description or "") for description in dataset.descriptions]
+    for said in (described, [meaning.name for meaning in dataset.colorinterp]):
+        if all(said.count(color.name) == 1 for color in COLORS):
+            return tuple(said.index(color.name) + 1 for color in COLORS)
+    return None
+
+
+def _color_word(description: str) -> str:
+    """Return the colour that a description such as "Red", "B4 (red)" or "band_3_green" names, else ""."""
+    words = re.findall("[a-z]+", description.casefold())
+    named = {color.name for color in COLORS} & set(words)
+    return named.pop() if len(named) == 1 and not OTHER_WAVES & set(words) else ""
 
 
 def choose_colors(

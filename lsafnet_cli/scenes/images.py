@@ -12,7 +12,8 @@ from rasterio.windows import Window
 
 from lsafnet_cli.files.rasters import reading_pixels
 from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.scenes.align import AlignedImage, footprint, pixel_size_m
+from lsafnet_cli.geometry.ground import pixel_size_m
+from lsafnet_cli.scenes.align import AlignedImage, footprint
 from lsafnet_cli.scenes.read import Scene
 from lsafnet_cli.scenes.scene_files import ANY_CRS, VALID, SceneSource, usable_pixels
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray

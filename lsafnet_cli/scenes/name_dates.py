@@ -13,6 +13,11 @@ MISSIONS = {
     "Landsat": rf"L[COTEM]0\d_\w{{4}}_(?P<site>\d{{6}})_{_Y}{_M}{_D}_\d{{8}}",
     "NAIP": rf"(?P<site>m_\d{{7}}_[ns][ew])_\d\d_\w+?_{_Y}{_M}{_D}",
 }
+# of these a name tells the day, and no site that pairs images
+MISSIONS_WITHOUT_SITE = {
+    "Sentinel": rf"S[1-6][A-D]_(?:\w+?_)??{_Y}{_M}{_D}T\d{{6}}",
+    "PlanetScope": rf"{_Y}{_M}{_D}_\d{{6}}_(?:\d\d_)?[0-9a-f]{{4}}_",
+}
 PLAIN = (
     rf"(?<!\d){_Y}{_M}{_D}(?!\d)(?:[T_]\d{{4,6}}(?!\d))?",
     rf"(?<!\d){_Y}(?P<sep>[-_.]){_M}(?P=sep){_D}(?!\d)",
@@ -54,6 +59,18 @@ def date_in_name(path: str) -> NamedDate | None:
         if (found := _in_text(parts[place])) is not None:
             rest = [*parts[:place], *([found.site] if found.site else []), *parts[place + 1 :]]
             return NamedDate(found.first_day, found.exact, "/".join(rest), found.source)
+    return None
+
+
+def day_of_mission(name: str) -> tuple[date, str] | None:
+    """Return the day that a file's name tells as a mission gives names, and which mission's; None for any other name.
+
+    Other names may tell another day: when an orthophoto was made, say.
+    """
+    for mission, pattern in {**MISSIONS, **MISSIONS_WITHOUT_SITE}.items():
+        match = re.match(pattern, name)
+        if match and (day := _day(match)) is not None:
+            return day, mission
     return None
 
 

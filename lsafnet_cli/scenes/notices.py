@@ -1,17 +1,18 @@
 """What a user should know about a run, in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.geometry.ground import pixel_size_m
 from lsafnet_cli.options import GridOptions
-from lsafnet_cli.scenes.align import AlignedPair, pixel_size_m
+from lsafnet_cli.scenes.align import AlignedPair
 from lsafnet_cli.scenes.aoi import AreaOfInterest
 from lsafnet_cli.scenes.outline import Outline
 from lsafnet_cli.scenes.read import Scene, ScenePair
 from lsafnet_cli.scenes.registration import Registration
-from lsafnet_cli.scenes.stretch import Sample, Stretch
+from lsafnet_cli.scenes.stretch import Sample, Stretch, fills_range, out_of_range
 
 TOLERABLE_SHIFT_PX = 1.0
 
@@ -20,6 +21,9 @@ def grid_notices(pair: ScenePair, aligned: AlignedPair, options: GridOptions) ->
     """Yield how the images are brought onto one grid, where that is not plain."""
     grid, owner = aligned.grid, pair.before if options.owner == "before" else pair.after
     if not pair.georeferenced:
+        for scene in (pair.before, pair.after):
+            if scene.unplaced_crs is not None:
+                yield f"{scene.path} names {scene.unplaced_crs}, but neither transform nor control points"
         yield "the images have no georeference: they are compared pixel by pixel, and areas are not known"
         return
     for image in (aligned.before, aligned.after):
@@ -98,8 +102,35 @@ def answer_notices(answered: int, unanswered: int) -> Iterator[str]:
 def date_notices(pair: ScenePair) -> Iterator[str]:
     """Yield a warning where the files' own dates say that the images are swapped."""
     before, after = pair.before.acquired, pair.after.acquired
-    if before is not None and after is not None and after < before:
-        yield f"{pair.after.path} was taken on {after}, before {pair.before.path} ({before}): swap them?"
+    if before is not None and after is not None and after.day < before.day:
+        yield (
+            f"{pair.after.path} was taken on {after.day} ({after.source}), before {pair.before.path} "
+            f"({before.day}, {before.source}): swap them?"
+        )
+
+
+def band_notices(pair: ScenePair, named: bool) -> Iterator[str]:
+    """Yield which bands are read where nobody named them and they are not the first ones in order."""
+    for scene in (pair.before, pair.after):
+        if not named and not scene.paletted and scene.bands != tuple(range(1, len(scene.bands) + 1)):
+            shown = ",".join(map(str, scene.bands))
+            yield f"{scene.path}: bands {shown} are read, as the file's own names and colours of bands say"
+
+
+def range_notices(
+    scene: Scene, stretch: Stretch | None, value_range: tuple[float, float], sample: Callable[[], Sample]
+) -> Iterator[str]:
+    """Yield a warning where an image is taken as it is, though its numbers are those of another range."""
+    if stretch is not None or fills_range(scene.dtype, value_range):
+        return
+    seen = sample()
+    numbers = seen.numbers[:, seen.valid]
+    if out_of_range(numbers, value_range):
+        low, high = np.percentile(numbers, (2, 98))
+        yield (
+            f"{scene.path}: most numbers lie in {low:.6g}..{high:.6g}, but the checkpoint was trained on "
+            f"{value_range[0]:g}..{value_range[1]:g}: expect noise; --stretch auto brings them there"
+        )
 
 
 def blank_notices(samples: Mapping[str, Sample]) -> Iterator[str]:

@@ -2,14 +2,13 @@
 
 from lsafnet_cli.errors import NoOverlapError, PairError
 from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.options import ReadOptions
 from lsafnet_cli.scenes.align import AlignedImage, shared_window, whole_pixel_offset
-from lsafnet_cli.scenes.read import ScenePair, read_pair
+from lsafnet_cli.scenes.read import ScenePair, read_picture
 
 
 def images_on_grid(grid: Grid, before: str, after: str, map_path: str) -> tuple[AlignedImage, AlignedImage]:
     """Return both images on the map's grid. Raises PairError where they do not lie there."""
-    pair = read_pair(before, after, ReadOptions())
+    pair = ScenePair(read_picture(before), read_picture(after))
     if (grid.crs is None) != (pair.before.grid.crs is None):
         raise PairError(
             f"{before} and {map_path}: one has a CRS, the other none; give the images of this map"

@@ -1,6 +1,5 @@
 """Read: two paths become a `ScenePair`; bands, dtype, nodata and CRS are checked here, once."""
 
-import re
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, Self
 
 from affine import Affine
 from rasterio.crs import CRS
+from rasterio.enums import ColorInterp
 from rasterio.warp import calculate_default_transform
 
 from lsafnet_cli.errors import PairError
@@ -17,9 +17,11 @@ from lsafnet_cli.files.sources import (
     refuse_the_implausible,
     same_image,
 )
+from lsafnet_cli.geometry.crs import name_of
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.options import ReadOptions
 from lsafnet_cli.scenes.bands import choose_bands, choose_colors, common_dtype, is_paletted
+from lsafnet_cli.scenes.dates import Acquired, acquired_of
 from lsafnet_cli.scenes.validity import alpha_band, validity_of
 
 TALLEST_BLOCK_ROW = 2048  # taller blocks (a file of one strip) are left to GDAL's cache
@@ -55,6 +57,8 @@ class Scene:
     (rows, cols) of the unit it is stored in, `scaling` (scale, offset) of each band. `paletted` files are one
     band of palette indices, read as red, green, blue. Where there is a `placement`, `grid` is that which the
     file would be warped to, and `file_shape` (rows, cols) its own size.
+    `unplaced_crs` names a CRS that a file has without any place in it.
+    `alpha_is_data` where the file's alpha band was asked for as data. `nodata_given` where nodata is not the file's.
     `files` are all that GDAL reads for a local one, side files and the sources of a mosaic too.
     """
 
@@ -65,13 +69,21 @@ class Scene:
     nodata: tuple[float | None, ...]
     validity: str
     block_shape: tuple[int, int]
-    acquired: date | None
+    acquired: Acquired | None
     file_shape: tuple[int, int]
     scaling: tuple[tuple[float, float], ...]
     alpha: int | None = None
     paletted: bool = False
     placement: Placement = field(default_factory=Placement)
     files: tuple[str, ...] = ()
+    unplaced_crs: str | None = None
+    alpha_is_data: bool = False
+    nodata_given: bool = False
+
+    @property
+    def day(self) -> date | None:
+        """The day it was taken, where the file says so."""
+        return None if self.acquired is None else self.acquired.day
 
     @property
     def all_valid(self) -> bool:
@@ -140,36 +152,61 @@ def read_pair(
 
     Raises InputError where a file cannot be read, PairError where two files are no pair.
     """
-    return ScenePair(
-        read_scene(before, options.bands, band_count), read_scene(after, options.bands, band_count)
+    numbers = options.nodata or (None, None)
+    first, second = (
+        read_scene(path, options.bands, band_count, nodata)
+        for path, nodata in zip((before, after), numbers, strict=True)
     )
+    return ScenePair(first, second)
 
 
-def read_scene(path: str | Path, bands: tuple[int | str, ...] | None, band_count: int | None) -> Scene:
-    """Open one image and check it, without reading a pixel."""
+def read_scene(
+    path: str | Path, bands: tuple[int | str, ...] | None, band_count: int | None, nodata: float | None = None
+) -> Scene:
+    """Open one image and check it, without reading a pixel. `nodata` stands in place of the file's own number."""
     with open_raster(path) as dataset:
         refuse_the_implausible(dataset, str(path))
         paletted = is_paletted(dataset) and band_count != 1
         choose = choose_colors if paletted else choose_bands
         chosen = choose(dataset, str(path), bands, band_count)
         stored = (1,) * len(chosen) if paletted else chosen
-        placement = _placement(dataset)
+        placement, alpha = _placement(dataset), alpha_band(dataset)
+        grid = _placed_grid(dataset, placement) if placement else grid_of(dataset)
         return Scene(
             path=str(path),
-            grid=_placed_grid(dataset, placement) if placement else grid_of(dataset),
+            grid=grid,
             bands=chosen,
             dtype=common_dtype(dataset, str(path), stored),
-            nodata=tuple(None if paletted else dataset.nodatavals[band - 1] for band in stored),
-            validity=validity_of(dataset, stored),
+            nodata=_nodata(dataset, stored, paletted, nodata),
+            validity=validity_of(dataset, stored, nodata is not None),
+            nodata_given=nodata is not None,
             block_shape=_block_shape(dataset),
-            acquired=_acquired(dataset),
+            acquired=acquired_of(dataset, str(path)),
             file_shape=dataset.shape,
             scaling=tuple((dataset.scales[band - 1] or 1.0, dataset.offsets[band - 1]) for band in stored),
-            alpha=alpha_band(dataset),
+            alpha=None if alpha in chosen else alpha,
+            alpha_is_data=alpha in chosen,
             paletted=paletted,
             placement=placement,
             files=files_of(dataset, str(path)),
+            unplaced_crs=name_of(dataset.crs) if dataset.crs is not None and grid.crs is None else None,
         )
+
+
+def read_picture(path: str | Path) -> Scene:
+    """Open an image for the eye: its red, green and blue, else its first three bands, else its first one."""
+    with open_raster(path) as dataset:
+        plain = [meaning for meaning in dataset.colorinterp if meaning != ColorInterp.alpha]
+        count = 3 if len(plain) >= 3 or is_paletted(dataset) else 1
+    return read_scene(path, None, count)
+
+
+def _nodata(
+    dataset: Any, stored: tuple[int, ...], paletted: bool, given: float | None
+) -> tuple[float | None, ...]:
+    if paletted:
+        return (None,) * len(stored)
+    return tuple(dataset.nodatavals[band - 1] if given is None else given for band in stored)
 
 
 def _placement(dataset: Any) -> Placement:
@@ -196,12 +233,3 @@ def _placed_grid(dataset: Any, placement: Placement) -> Grid:
 def _block_shape(dataset: Any) -> tuple[int, int]:
     rows, cols = dataset.block_shapes[0]
     return (rows if rows <= TALLEST_BLOCK_ROW else 1), cols
-
-
-def _acquired(dataset: Any) -> date | None:
-    text = dataset.tags().get("TIFFTAG_DATETIME", "")
-    match = re.match(r"(\d{4})[:-](\d{2})[:-](\d{2})", text)
-    try:
-        return date(*map(int, match.groups())) if match else None
-    except ValueError:
-        return None

@@ -29,7 +29,7 @@ class SceneSource:
         self._scene = scene
         self._file = rasterio_open(scene.path)
         stored = (1,) if scene.paletted else scene.bands
-        found = self._file.shape, validity_of(self._file, stored)
+        found = self._file.shape, validity_of(self._file, stored, scene.nodata_given)
         if found != (scene.file_shape, scene.validity):  # a mask beside it lost on a faltering server, say
             self._file.close()
             raise InputError(f"{scene.path}: is not as it was when the run began; try the same command again")
@@ -110,6 +110,14 @@ def virtual_xml(scene: Scene) -> str:
     name = vsi_name(scene.path)
     for band in scene.bands:
         _number_band(root, scene, name, band)
+    if scene.alpha_is_data and scene.validity == "all":  # GDAL's mask of the file would be that band
+        _validity_band(root, name, ["1"], everywhere=True)
+        return ET.tostring(root, encoding="unicode")
+    if scene.nodata_given and scene.validity == "nodata":
+        name = _with_nodata(scene, name)
+    elif scene.nodata_given and not scene.paletted:
+        given = [f"mask,{band}" for band in dict.fromkeys(scene.bands)]
+        _validity_band(root, _with_nodata(scene, name), given)
     masked = (
         scene.bands if scene.validity == "nodata" and not scene.paletted else (1,)
     )  # else all bands share one
@@ -149,7 +157,21 @@ def _number_band(root: ET.Element, scene: Scene, name: str, band: int) -> None:
         _source(element, "SimpleSource", name, str(band))
 
 
-def _validity_band(root: ET.Element, name: str, sources: Sequence[str], color_component: int = 0) -> None:
+def _with_nodata(scene: Scene, name: str) -> str:
+    """Return the text of a virtual raster of a file's bands, by their numbers, with nodata numbers of their own."""
+    rows, cols = scene.file_shape
+    root = ET.Element("VRTDataset", rasterXSize=str(cols), rasterYSize=str(rows))
+    numbers = dict(zip(scene.bands, scene.nodata, strict=True))
+    for band in range(1, max(scene.bands) + 1):
+        element = ET.SubElement(root, "VRTRasterBand", dataType=GDAL_TYPES[scene.dtype], band=str(band))
+        ET.SubElement(element, "NoDataValue").text = repr(float(numbers.get(band) or 0))
+        _source(element, "SimpleSource", name, str(band))
+    return ET.tostring(root, encoding="unicode")
+
+
+def _validity_band(
+    root: ET.Element, name: str, sources: Sequence[str], color_component: int = 0, everywhere: bool = False
+) -> None:
     element = ET.SubElement(root, "VRTRasterBand", dataType="Byte")
     if len(sources) > 1:
         element.set("subClass", "VRTDerivedRasterBand")
@@ -158,7 +180,7 @@ def _validity_band(root: ET.Element, name: str, sources: Sequence[str], color_co
         source = _source(element, "ComplexSource", name, band)
         if color_component:
             ET.SubElement(source, "ColorTableComponent").text = str(color_component)
-        ET.SubElement(source, "LUT").text = f"0:0,1:{VALID}"
+        ET.SubElement(source, "LUT").text = f"0:{VALID},1:{VALID}" if everywhere else f"0:0,1:{VALID}"
 
 
 def _source(element: ET.Element, kind: str, name: str, band: str) -> ET.Element:

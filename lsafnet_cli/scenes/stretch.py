@@ -50,6 +50,9 @@ def stretch_of(
     """Return the same, taking the sample only where one is needed."""
     scaled = any(linear != (1.0, 0.0) for linear in scene.scaling)
     plain = rule.kind == "auto" and has_range(scene.dtype, value_range)
+    if not scaled and plain and not fills_range(scene.dtype, value_range):
+        seen = sample()
+        plain = not out_of_range(seen.numbers[:, seen.valid], value_range)
     if not scaled and (rule.kind == "none" or plain):
         return None
     if rule.kind in ("range", "none"):
@@ -75,6 +78,21 @@ def has_range(dtype: str, value_range: tuple[float, float]) -> bool:
     if high <= 1:
         return dtype.startswith("float")
     return dtype == "uint8" if high <= 255 else dtype in ("uint16", "int16")
+
+
+def fills_range(dtype: str, value_range: tuple[float, float]) -> bool:
+    """Return whether numbers of `dtype` cannot lie beyond the checkpoint's range."""
+    whole = np.iinfo(dtype) if np.dtype(dtype).kind != "f" else None
+    return whole is not None and value_range[0] <= whole.min and whole.max <= value_range[1]
+
+
+def out_of_range(numbers: NumberArray, value_range: tuple[float, float]) -> bool:
+    """Return whether the 2nd or 98th percentile of (bands, pixels) numbers lies half a range beyond the range."""
+    if numbers.size == 0:
+        return False
+    low, high = np.percentile(numbers, (2, 98), axis=1)
+    spare = (value_range[1] - value_range[0]) / 2
+    return bool((low < value_range[0] - spare).any() or (high > value_range[1] + spare).any())
 
 
 def percentile_limits(numbers: NumberArray, rule: StretchRule) -> tuple[float, float]:

@@ -11,12 +11,15 @@ from lsafnet_cli.geometry.arrays import BoolArray as BoolArray
 NumberArray = NDArray[Any]
 
 
-def validity_of(dataset: Any, bands: tuple[int, ...]) -> str:
-    """Return where an open raster knows invalid pixels of `bands` from: "all" (nowhere), "nodata" or "mask"."""
+def validity_of(dataset: Any, bands: tuple[int, ...], nodata_given: bool = False) -> str:
+    """Return where an open raster knows invalid pixels of `bands` from: "all" (nowhere), "nodata" or "mask".
+
+    `nodata_given`: the number is known, whatever the file says.
+    """
     flags = {flag for band in bands for flag in dataset.mask_flag_enums[band - 1]}
     if MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags:
         return "mask"
-    return "nodata" if MaskFlags.nodata in flags else "all"
+    return "nodata" if nodata_given or MaskFlags.nodata in flags else "all"
 
 
 def alpha_band(dataset: Any) -> int | None:
@@ -32,14 +35,27 @@ def valid_pixels(numbers: NumberArray, nodata: tuple[float | None, ...]) -> Bool
     a pixel with a number that is not finite in any band is never valid.
     """
     known = [
-        (band, numbers.dtype.type(missing))
+        (band, missing)
         for band, missing in zip(numbers, nodata, strict=True)
-        if _fits(missing, numbers.dtype)
+        if missing is not None and _fits(missing, numbers.dtype)
     ]
     valid = np.ones(numbers.shape[1:], bool)
     if len(known) == len(nodata):
-        valid = np.logical_or.reduce([band != missing for band, missing in known])
+        valid = np.logical_or.reduce([~holds_number(band, missing) for band, missing in known])
     return valid & all_finite(numbers)
+
+
+def holds_number(numbers: NumberArray, number: float) -> BoolArray:
+    """Return where numbers are a number, real ones to within rounding, as GDAL compares them (ARE_REAL_EQUAL).
+
+    A sum of two that overflows counts as equal too: the many ways to write the lowest float32 are one number.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        one = numbers.dtype.type(number)
+        if numbers.dtype.kind != "f":
+            return np.asarray(numbers == one)
+        rounding = np.finfo(numbers.dtype).eps * np.abs(numbers + one) * 2
+        return np.asarray((numbers == one) | (np.abs(numbers - one) < rounding))
 
 
 def all_finite(numbers: NumberArray) -> BoolArray:
@@ -49,8 +65,8 @@ def all_finite(numbers: NumberArray) -> BoolArray:
     return np.broadcast_to(True, numbers.shape[1:])
 
 
-def _fits(missing: float | None, dtype: np.dtype[Any]) -> bool:
-    if missing is None or np.isnan(missing):
+def _fits(missing: float, dtype: np.dtype[Any]) -> bool:
+    if np.isnan(missing):
         return False
     if dtype.kind == "f":
         return True

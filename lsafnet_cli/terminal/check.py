@@ -46,11 +46,15 @@ def _scene_table(found: PairCheck) -> Table:
         "nodata from": [scene.nodata for scene in scenes],
         "without data": [f"{scene.nodata_share:.1%}" for scene in scenes],
         "stretched from": [_stretch_words(scene) for scene in scenes],
-        "taken on": [scene.acquired or "-" for scene in scenes],
+        "taken on": [_date_words(scene) for scene in scenes],
     }
     for name, cells in rows.items():
         shown.add_row(name, *map(Text, cells))
     return shown
+
+
+def _date_words(scene: SceneFacts) -> str:
+    return f"{scene.acquired} ({scene.acquired_by})" if scene.acquired else "-"
 
 
 def _stretch_words(scene: SceneFacts) -> str:

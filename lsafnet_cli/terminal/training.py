@@ -54,6 +54,8 @@ def show_data_set(facts: DataSetFacts, as_json: bool) -> None:
             print(f"labels disagree on what is unchanged: {printable(pair)}, {pixels:,} pixels")
         for line in split["unreadable"]:
             print(printable(line))
+    for line in facts.doubts:
+        print(printable(line))
     for date, numbers in (content["normalization"] or {}).items():
         print(f"{date}: mean {_numbers(numbers['mean'])}, std {_numbers(numbers['std'])}")
 

@@ -1,0 +1,101 @@
+"""Coordinate reference systems as PROJ knows them: the horizontal one of any, its unit, and ways between two."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError, ProjError
+
+from lsafnet_cli.geometry.arrays import FloatArray
+
+WGS84 = "EPSG:4326"
+WKT = "WKT2_2019"  # holds every CRS that PROJ knows; the older forms do not
+
+
+class NoWayError(ValueError):
+    """Two coordinate reference systems have nothing to do with each other."""
+
+
+def wkt_of(crs: Any) -> str:
+    """Return the WKT of a CRS of rasterio, in the form that leaves nothing out."""
+    return str(crs.to_wkt(version=WKT))
+
+
+def name_of(crs: Any) -> str:
+    """Return a CRS of rasterio as a person knows it: its code, else its name."""
+    authority = crs.to_authority()
+    return ":".join(authority) if authority else str(horizontal(crs).name)
+
+
+def horizontal(crs: Any) -> CRS:
+    """Return the horizontal CRS of any: of a compound one its first part, without heights."""
+    return _horizontal(crs if isinstance(crs, str) else wkt_of(crs))
+
+
+@lru_cache(maxsize=64)
+def _horizontal(text: str) -> CRS:
+    found = CRS.from_user_input(text)
+    while found.is_compound or found.is_bound:
+        found = found.sub_crs_list[0] if found.is_compound else found.source_crs or found
+    return found.to_2d()
+
+
+def geographic_base(crs: CRS) -> CRS | None:
+    """Return the CRS of longitude and latitude that a CRS is made from, which may be itself; else None."""
+    while crs.source_crs is not None:
+        crs = crs.source_crs
+    has_degrees = crs.is_geographic and crs.ellipsoid is not None
+    return crs.to_2d() if has_degrees else None
+
+
+def full_turn(crs: CRS) -> float | None:
+    """Return a whole turn in the unit of a geographic CRS (360 degrees, 400 grads); None for any other."""
+    if not crs.is_geographic:
+        return None
+    return float(2 * np.pi / crs.axis_info[0].unit_conversion_factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Takes points from one horizontal CRS to another; those without a place there become NaN."""
+
+    transformer: Transformer | None
+
+    @classmethod
+    def between(cls, source: CRS, target: CRS) -> Self:
+        """Return the way. Raises NoWayError where there is none, as from the moon to the earth."""
+        return cls(_transformer(source, target))
+
+    def __call__(self, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+        if self.transformer is not None:
+            try:
+                x, y = (np.asarray(axis, np.float64) for axis in self.transformer.transform(x, y))
+            except ProjError as error:
+                raise NoWayError(f"points cannot be brought to another CRS ({error})") from error
+        seen = np.isfinite(x) & np.isfinite(y)
+        return np.where(seen, x, np.nan), np.where(seen, y, np.nan)
+
+
+@lru_cache(maxsize=64)
+def _transformer(source: CRS, target: CRS) -> Transformer | None:
+    if source.equals(target, ignore_axis_order=True):
+        return None
+    try:
+        return Transformer.from_crs(source, target, always_xy=True)
+    except (ProjError, CRSError) as error:
+        raise NoWayError(f"{source.name} cannot be brought to {target.name}") from error
+
+
+def way_to_wgs84(crs: Any) -> Way | None:
+    """Return the way from a CRS of rasterio to longitude and latitude of WGS 84; None where there is none.
+
+    Local systems and other bodies than the earth have no place there.
+    """
+    try:
+        return Way.between(horizontal(crs), horizontal(WGS84))
+    except NoWayError:
+        return None

@@ -1,0 +1,63 @@
+"""Polygons of vector files on a grid: read, mended, cut to what lies about the grid, and brought into its pixels."""
+
+from typing import Any
+
+import numpy as np
+import shapely
+from pyproj import CRS
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from lsafnet_cli.geometry.arrays import FloatArray
+from lsafnet_cli.geometry.crs import horizontal
+from lsafnet_cli.geometry.footprints import Extent, is_polygon, simple_parts, to_pixels
+from lsafnet_cli.geometry.grid import Grid
+
+EDGE_SHARE = (
+    1 / 512
+)  # of a grid's extent: the longest edge that is brought into another CRS as a straight one
+FARTHEST = 1e12  # of any coordinate; squares of larger ones overflow where polygons are mended
+
+
+def crs_of_layer(source: Any) -> CRS | None:
+    """Return the CRS of an open vector layer, None where it has none."""
+    return horizontal(source.crs_wkt) if source.crs_wkt else None
+
+
+def polygons_of(feature: Any) -> list[BaseGeometry]:
+    """Return the polygons of a feature, mended where their rings cross. Raises ValueError for absurd places."""
+    if feature.geometry is None:
+        return []
+    try:
+        flat = shapely.force_2d(shape(feature.geometry))
+    except IndexError as error:  # of an empty part
+        raise ValueError(f"feature {feature.id} has a part without points") from error
+    if not (np.abs(shapely.get_coordinates(flat)) < FARTHEST).all():  # those that are no numbers, too
+        raise ValueError(f"feature {feature.id} has coordinates that are no place in any CRS")
+    return [part for part in simple_parts(shapely.make_valid(flat)) if is_polygon(part)]
+
+
+class PolygonPlacing:
+    """The way of polygons from their own CRS to pixels of a grid, x = column, y = row."""
+
+    def __init__(self, crs: CRS | None, grid: Grid) -> None:
+        """None stands for the grid's own CRS. Raises NoWayError where the two have nothing in common."""
+        self._crs, self._grid = crs, grid
+        self.extent = Extent.of(grid, crs)
+        own = None if grid.crs is None else horizontal(grid.crs)
+        self._bent = own is not None and crs is not None and not own.equals(crs, ignore_axis_order=True)
+
+    def place(self, geometry: BaseGeometry) -> BaseGeometry:
+        """Return what of a geometry lies about the grid, in its pixels; not finite where these have no such place."""
+        if self.extent is None:
+            return shapely.MultiPolygon()
+        here = self.extent.cut(geometry)
+        if not self._bent:
+            return shapely.transform(here, self._plainly_to_pixels)
+        return shapely.transform(shapely.segmentize(here, self.extent.size * EDGE_SHARE), self._to_pixels)
+
+    def _plainly_to_pixels(self, points: FloatArray) -> FloatArray:
+        return np.stack(self._grid.to_pixels(points[:, 0], points[:, 1]), axis=1)
+
+    def _to_pixels(self, points: FloatArray) -> FloatArray:
+        return np.stack(to_pixels(points[:, 0], points[:, 1], self._crs, self._grid), axis=1)
