@@ -55,16 +55,17 @@ def colors_said(dataset: Any) -> tuple[int, ...] | None:
 
     Descriptions count before colours, for GDAL calls the first three bands of a file so unless told otherwise.
     """
-    described = [_color_word(description or "") for description in dataset.descriptions]
-    for said in (described, [meaning.name for meaning in dataset.colorinterp]):
+    described = [(description or "").strip().casefold() for description in dataset.descriptions]
+    colored = [meaning.name for meaning in dataset.colorinterp]
+    for said in (described, list(map(_color_word, described)), colored):
         if all(said.count(color.name) == 1 for color in COLORS):
             return tuple(said.index(color.name) + 1 for color in COLORS)
     return None
 
 
 def _color_word(description: str) -> str:
-    """Return the colour that a description such as "Red", "B4 (red)" or "band_3_green" names, else ""."""
-    words = re.findall("[a-z]+", description.casefold())
+    """Return the colour that a description such as "b4 (red)" or "band_3_green" names, else ""."""
+    words = re.findall("[a-z]+", description)
     named = {color.name for color in COLORS} & set(words)
     return named.pop() if len(named) == 1 and not OTHER_WAVES & set(words) else ""
 
