@@ -89,9 +89,9 @@ class DataSetFacts:
         """Yield a line where all labels name one class or none, though there are several to tell apart."""
         counted = [facts for facts in self.splits.values() if facts.class_pixels is not None]
         pixels = sum(facts.class_pixels.sum(axis=0) for facts in counted if facts.class_pixels is not None)
-        if not counted or len(self.classes) <= 2:
+        if not counted or len(self.classes) <= 2 or self.labels_of == "no change":
             return
-        found = [name for name, count in zip(self.classes[1:], np.asarray(pixels)[1:], strict=True) if count]
+        found = [name for name, count in zip(self.meanings[1:], np.asarray(pixels)[1:], strict=True) if count]
         if len(found) <= 1:
             named = f"only the class {found[0]}" if found else "no class but 0"
             yield (
