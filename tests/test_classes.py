@@ -67,3 +67,12 @@ def test_colours_are_written_as_they_are_read():
     for wrong in ("red", "#12345", "#12345g", "1234567"):
         with pytest.raises(ValueError, match=r".+"):
             parse_color(wrong)
+
+
+def test_a_legend_has_no_more_classes_than_its_layers_can_hold():
+    names = tuple(f"class {number}" for number in range(256))
+    colors = tuple((number, number, number) for number in range(256))
+    legend = Legend(names[:255], colors[:255])
+    assert (legend.class_count, legend.code_count - 1, legend.nodata) == (254, 254**2, 65535)
+    with pytest.raises(ValueError, match="at most 254 land-cover classes, not 255"):
+        Legend(names, colors)

@@ -14,7 +14,7 @@ from lsafnet_cli.errors import InputError
 from lsafnet_cli.observer import Observer
 
 from .conftest import write_raster
-from .training_sets import write_pairs, write_second, write_singles
+from .training_sets import write_classes, write_pairs, write_second, write_singles
 
 
 def check(folder):
@@ -95,3 +95,62 @@ def test_what_is_missing_is_named(tmp_path, missing, found):
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     with pytest.raises(InputError, match=found):
         open_data_set(folder)
+
+
+def write_named(folder, names, **lists):
+    """Write an image, which holds its own number, and a label for each name, and lists of names."""
+    for number, name in enumerate(names):
+        for kind, pixels in (("images", np.full((3, 8, 8), number)), ("labels", np.tile([1, 2], (1, 8, 4)))):
+            (folder / kind).mkdir(exist_ok=True)
+            write_raster(folder / kind / name, pixels.astype(np.uint8))
+    write_classes(folder)
+    for split, text in lists.items():
+        (folder / f"{split}_list.txt").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "train", "val"),
+    [
+        (("site A 2019.tif", "site A 2021.tif", "site.tif"), "site A 2019.tif\nsite A 2021.tif\n", "site A 2021\n"),
+        (("T32_2019.05.01.tif", "T32_2019.05.02.tif", "T32_2019.05.tif"), "T32_2019.05.01\nT32_2019.05.02.tif\n",
+         "T32_2019.05.02\n"),
+        (("a.tif", "b.tif", "c.tif"), "images/a.tif labels/a.tif\nb.tif\tsomething\n\n", "b\n"),
+    ],
+)  # fmt: skip
+def test_lists_name_files_with_spaces_and_dots(tmp_path, names, train, val):
+    splits = open_data_set(write_named(tmp_path, names, train=train, val=val)).splits
+    plain = [name.removesuffix(".tif") for name in names]
+    assert {split: [item.name for item in items] for split, items in splits.items()} == {
+        "train": plain[:2], "val": plain[1:2],
+    }  # fmt: skip
+    assert [item.path.rsplit("/", 1)[1] for item in splits["train"]] == list(names[:2])
+
+
+def test_a_name_in_a_list_that_no_file_has_is_refused_with_its_line(tmp_path):
+    folder = write_named(tmp_path, ("site A.tif", "x.tif"), train="x.tif\nsite B.tif\n")
+    with pytest.raises(InputError, match=r"line 2 names site B\.tif"):
+        open_data_set(folder)
+
+
+def test_two_files_of_one_name_are_refused(tmp_path):
+    folder = write_named(tmp_path, ("x.TIF", "y.tif"))
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "images" / "x.png")
+    with pytest.raises(InputError, match=r"images: x\.TIF and x\.png have one name"):
+        open_data_set(folder)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "named"), [((0, 1), "only the class water"), ((0, 255), "no class but 0")]
+)
+def test_masks_in_place_of_classes_raise_a_doubt_and_are_not_sound(tmp_path, pixels, named, capsys):
+    folder = write_named(tmp_path, ("a.tif", "b.tif"))
+    for path in (folder / "labels").iterdir():
+        write_raster(path, np.tile(pixels, (1, 8, 4)).astype(np.uint8))
+    facts = check(folder)
+    assert (facts.sound, len(facts.doubts)) == (False, 1)
+    assert f"the labels hold {named}, of 4" in facts.doubts[0]
+    with pytest.raises(SystemExit) as left:
+        main(["dataset", "check", str(folder), "--quiet"])
+    assert left.value.code == InputError.exit_code
+    assert "masks of yes and no" in capsys.readouterr().out

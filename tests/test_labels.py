@@ -10,7 +10,7 @@ from rasterio.windows import Window
 from lsafnet.checkpoint.info import ClassEntry
 from lsafnet_cli.data_sets.description import UNKNOWN
 from lsafnet_cli.data_sets.labels import LabelRaster
-from lsafnet_cli.data_sets.pair_labels import DateLabels, TransitionLabels
+from lsafnet_cli.data_sets.pair_labels import BinaryLabels, DateLabels, TransitionLabels, looks_binary
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.geometry.grid import Grid
 
@@ -160,3 +160,77 @@ def test_where_labels_hold_changes_alone_a_class_in_one_date_only_is_not_valid(t
     np.testing.assert_array_equal(found.valid, (before > 0) == (after > 0))
     np.testing.assert_array_equal(found.changed, (before > 0) & (after > 0))
     np.testing.assert_array_equal(found.before, before * found.changed)
+
+
+@pytest.mark.parametrize("off", [0.0, 0.5])
+@pytest.mark.parametrize("kind", ["numbers", "black colours", "a palette"])
+def test_in_labels_of_changes_0_is_unchanged_whatever_the_file_declares(tmp_path, kind, off):
+    black = (ClassEntry("unchanged", "#000000"), *CLASSES[1:])
+    classes = np.kron(drawn(4, (5, 5)), np.ones((6, 8), np.uint8))
+    shades = np.array([(0, 0, 0), *SHADES[1:].tolist()], np.uint8)
+    pixels = shades[classes].transpose(2, 0, 1) if kind == "black colours" else classes[None]
+    place = PLACE @ Affine.translation(-1 + off, -1 + off) @ Affine.scale(1.1)
+    paths = []
+    for nodata in (None, 0):
+        paths.append(write_raster(tmp_path / f"{nodata}.tif", pixels, nodata=nodata, transform=place))
+        if kind == "a palette":
+            with rasterio.open(paths[-1], "r+") as dataset:
+                dataset.write_colormap(1, {n: tuple(shade) for n, shade in enumerate(shades.tolist())})
+    plain, declared = (LabelRaster(str(path), black, zero_is_known=True).read(GRID) for path in paths)
+    assert (plain == 0).any()
+    np.testing.assert_array_equal(declared, plain)
+    assert (LabelRaster(str(paths[1]), black).read(GRID)[plain == 0] == UNKNOWN).all()
+
+
+@pytest.mark.parametrize("warped", [False, True])
+@pytest.mark.parametrize("binary", [False, True])
+def test_codes_and_masks_declared_with_nodata_0_are_those_without(tmp_path, warped, binary):
+    codes = np.kron(drawn(5, (5, 5)), np.ones((6, 8), np.uint8))
+    codes = np.where(codes > 1, 255, 0).astype(np.uint8) if binary else codes
+    place = {"transform": PLACE @ Affine.translation(0.5, 0.5)} if warped else {}
+    found = []
+    for nodata in (None, 0):
+        path = str(write_raster(tmp_path / f"{nodata}.tif", codes[None], nodata=nodata, **place))
+        assert looks_binary(path) == binary
+        found.append((BinaryLabels(path) if binary else TransitionLabels(path, 3)).read(GRID))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert found[1].valid[1:, 1:].all()
+
+
+@pytest.mark.parametrize("kind", ["colours with alpha", "numbers with alpha"])
+def test_labels_with_alpha_are_read_on_another_grid_as_on_their_own(tmp_path, kind):
+    classes = np.kron(drawn(6, (5, 5)), np.ones((6, 8), np.uint8))
+    alpha = np.full((1, 30, 40), 255, np.uint8)
+    alpha[:, :, :8] = 0
+    pixels = SHADES[classes].transpose(2, 0, 1) if "colours" in kind else classes[None]
+    path = write_raster(
+        tmp_path / "label.tif", np.concatenate([pixels, alpha]), alpha="YES",
+        photometric="RGB" if "colours" in kind else "MINISBLACK",
+    )  # fmt: skip
+    expected = np.where(alpha[0] > 0, classes, UNKNOWN)
+    np.testing.assert_array_equal(labels(path).read(GRID), expected)
+    shifted = Grid(
+        GRID.crs, PLACE @ Affine.translation(0.25, 0.25), 39, 29
+    )  # the nearest pixels are the same
+    np.testing.assert_array_equal(labels(path).read(shifted), expected[:29, :39])
+
+
+ENGINEERING = (
+    'ENGCRS["RGF93 / Lambert-93",EDATUM["Unknown"],CS[Cartesian,2],AXIS["(E)",east],AXIS["(N)",north],'
+    'LENGTHUNIT["metre",1]]'
+)
+
+
+@pytest.mark.parametrize("crs", [ENGINEERING, None])
+def test_a_crs_that_is_none_of_the_earths_is_taken_for_the_images_where_pixels_coincide(tmp_path, crs):
+    classes = drawn()
+    path = write_raster(tmp_path / "label.tif", classes[None], crs=crs)
+    np.testing.assert_array_equal(labels(path).read(GRID), classes)
+    np.testing.assert_array_equal(labels(path).read(GRID.cut(Window(3, 2, 20, 10))), classes[2:12, 3:23])
+    if crs is not None:
+        elsewhere = Grid(GRID.crs, PLACE @ Affine.translation(0.5, 0), 39, 30)
+        with pytest.raises(
+            InputError, match=r"its CRS \(RGF93 / Lambert-93\) cannot be brought to .*EPSG:32632"
+        ):
+            labels(path).read(elsewhere)

@@ -15,9 +15,11 @@ from rasterio.features import rasterize
 from lsafnet_cli import PolygonOptions, PredictOptions, predict_change, vectorize_changes
 from lsafnet_cli.errors import InputError, OptionError, OutputError
 from lsafnet_cli.geometry import row_bands
+from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.options import OutputOptions
 from lsafnet_cli.polygons import vectorization
 
+from . import maps
 from .change_maps import (
     GROUND_TO_WATER,
     LAND,
@@ -313,3 +315,40 @@ def test_vectorizing_does_not_wait_for_torch(tmp_path):
         subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.DEVNULL).returncode == 0
     )
     assert (tmp_path / "x.fgb").exists()
+
+
+COLONS = ("unchanged", "water", "urban: dense", "urban", "a:b", "b:c", "a", "c")
+
+
+@pytest.mark.parametrize(
+    ("wish", "transitions"),
+    [
+        ("*:urban: dense", {"water to urban: dense"}),
+        ("water:urban: dense", {"water to urban: dense"}),
+        ("urban: dense:water", {"urban: dense to water"}),
+        ("urban: dense:*", {"urban: dense to water"}),
+        ("a:b:water", {"a:b to water"}),
+    ],
+)
+def test_names_of_classes_may_hold_colons(tmp_path, wish, transitions):
+    colors = tuple((n, n, n) for n in range(len(COLONS)))
+    legend = Legend(COLONS, colors)
+    codes = np.zeros((12, 12), np.uint8)
+    for number, (before, after) in enumerate([(1, 2), (2, 1), (4, 1), (1, 3)]):
+        codes[3 * number : 3 * number + 2, :5] = 1 + (before - 1) * 7 + after - 1
+    path = maps.write_map(tmp_path / "map.tif", codes, legend)
+    assert set(vectorize(path, PolygonOptions(classes=(wish,)))[1]["transition"]) == transitions
+    with pytest.raises(OptionError, match=r"--classes a:b:c: can be read in 2 ways"):
+        vectorize(path, PolygonOptions(classes=("a:b:c",)))
+    with pytest.raises(OptionError, match="the map has no class sea"):
+        vectorize(path, PolygonOptions(classes=("sea:urban: dense",)))
+
+
+@pytest.mark.parametrize("code", [17, 61, 254])
+def test_codes_that_the_legend_does_not_know_are_refused(tmp_path, code):
+    codes = np.zeros((60, 60), np.uint8)
+    codes[10:40, 10:50] = code
+    path = maps.write_map(tmp_path / "map.tif", codes, maps.legend_of())
+    with pytest.raises(InputError, match=f"holds the number {code}, but its legend has 16 transitions"):
+        vectorize(path)
+    assert sorted(file.suffix for file in tmp_path.iterdir()) == [".qml", ".tif", ".xml"]

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 from affine import Affine
 from pyproj import Transformer
+from rasterio.crs import CRS
 from rasterio.windows import Window
 from shapely.geometry import box, mapping
 
 from lsafnet_cli.errors import InputError, NoOverlapError, OptionError
+from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.maps import summarize
 from lsafnet_cli.maps.summarize import summarize_map
 from lsafnet_cli.maps.zones import ZoneRequest
+from lsafnet_cli.scenes.outline import place_outline, read_outline
 
 from .conftest import UTM
 from .maps import ground, legend_of, write_map, write_town, write_zones
@@ -162,3 +165,41 @@ def test_what_cannot_serve_as_zones_is_said_in_one_line(made, tmp_path):
     with pytest.raises(OptionError, match=r"layers z, second; choose one with --zone-layer"):
         summarize_map(path, ZoneRequest(good))
     assert summarize_map(path, ZoneRequest(good, layer="second")).zones[0].zone == "b"
+
+
+def rectangle(west, east):
+    return [[[west, 49], [east, 49], [east, 51], [west, 51], [west, 49]]]
+
+
+ISLAND = {"type": "MultiPolygon", "coordinates": [rectangle(179, 180), rectangle(-180, -179)]}
+PLACES = {
+    "degrees across 180": ("EPSG:4326", Affine(1e-3, 0, 179.97, 0, -1e-3, 50), ISLAND),
+    "UTM across 180": ("EPSG:32601", Affine(100, 0, 282_000, 0, -100, 5_543_000), ISLAND),
+    "degrees from 0 to 360": (
+        "EPSG:4326", Affine(1e-3, 0, 190, 0, -1e-3, 50), {"type": "Polygon", "coordinates": rectangle(-171, -169)},
+    ),
+    "zones from 0 to 360": (
+        "EPSG:4326", Affine(1e-3, 0, -170, 0, -1e-3, 50), {"type": "Polygon", "coordinates": rectangle(189, 191)},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("others", [0, 40])
+def test_zones_are_found_however_longitudes_are_counted(tmp_path, place, others):
+    crs, transform, geometry = PLACES[place]
+    codes = np.full((60, 60), 2)
+    path = write_map(tmp_path / "map.tif", codes, legend_of(), crs, transform)
+    far = [{"type": "Polygon", "coordinates": rectangle(number, number + 1)} for number in range(others)]
+    features = [
+        {"type": "Feature", "properties": {"name": f"zone {n}"}, "geometry": one}
+        for n, one in enumerate([geometry, *far])
+    ]
+    zones = tmp_path / "zones.geojson"
+    zones.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+    summary = summarize_map(path, ZoneRequest(str(zones)))
+    assert [zone.zone for zone in summary.zones] == ["zone 0"]
+    assert summary.zones[0].table.valid_pixels == 3600
+    assert summary.outside.table.valid_pixels == 0
+    outline = place_outline(read_outline(str(zones)), Grid(CRS.from_string(crs), transform, 60, 60))
+    assert outline.inside(Window(0, 0, 60, 60)).all()
