@@ -47,7 +47,11 @@ WeightsOpt = Annotated[
 ]
 StartOpt = Annotated[
     Path | None,
-    typer.Option(metavar="CHECKPOINT", help="Start from a checkpoint's weights.", rich_help_panel=NETWORK),
+    typer.Option(
+        metavar="CHECKPOINT",
+        help="Start from a checkpoint's weights; default: from those that predict uses by itself.",
+        rich_help_panel=NETWORK,
+    ),
 ]
 RecipeOpt = Annotated[
     str, typer.Option(help="paper, or rsiscd: the released code's loss.", rich_help_panel=RECIPE)

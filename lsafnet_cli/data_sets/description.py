@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ UNKNOWN = 255
 
 Numbers = tuple[tuple[int, int], ...]
 """(number in a label file, what it means: see `lsafnet.label_sets`), UNKNOWN for nothing."""
+Meanings = tuple[tuple[str, int], ...]
+"""(text or number in the column of polygons, what it means)."""
 
 
 def find_description(path: Path) -> tuple[Path, Path]:
@@ -50,32 +53,46 @@ def read_description(path: Path) -> dict[str, Any]:
     return found
 
 
-def meaning_of_numbers(
-    description: Mapping[str, Any], classes: tuple[ClassEntry, ...], path: Path
-) -> tuple[Numbers | None, LabelSets]:
-    """Return what the numbers in label files mean, None where they are the classes, and the sets they name.
+@dataclass(frozen=True, slots=True)
+class LabelMeanings:
+    """What labels mean: numbers in rasters (None: the classes), texts in polygons, and the sets they name."""
 
-    `numbers` maps each to the name of a class, a list of names (one of these), or null. Raises InputError.
+    numbers: Numbers | None
+    texts: Meanings
+    sets: LabelSets
+
+
+def meanings_of_labels(
+    description: Mapping[str, Any], classes: tuple[ClassEntry, ...], path: Path
+) -> LabelMeanings:
+    """Return what labels mean by `numbers`: class names, lists of names (one of these), or null. Raises InputError.
+
+    Its keys that are no numbers are words in the column of polygons.
     """
+    places = {entry.name: index for index, entry in enumerate(classes) if index}
     given = description.get("numbers")
     if given is None:
-        return None, LabelSets(len(classes))
-    if not isinstance(given, dict):
+        texts = {"0": UNKNOWN, **{str(number): number for number in places.values()}, **places}
+        return LabelMeanings(None, tuple(texts.items()), LabelSets(len(classes)))
+    if not isinstance(given, dict) or not given:
         raise InputError(
             f'{path}: numbers must be an object like {{"1": "building", "2": ["water", "ground"]}}'
         )
-    places = {entry.name: index for index, entry in enumerate(classes) if index}
-    meant = {}
-    for key, value in given.items():
-        names = [] if value is None else [value] if isinstance(value, str) else value
-        if not key.isdecimal() or not isinstance(names, list) or not all(name in places for name in names):
-            raise InputError(
-                f"{path}: numbers: {key!r}: {value!r} is neither null nor among the classes {', '.join(places)}"
-            )
-        meant[int(key)] = tuple(sorted({places[name] for name in names}))
+    meant = {key: _members(key, value, places, path) for key, value in given.items()}
     every = len(classes) - 1
     sets = LabelSets(len(classes), tuple(sorted({one for one in meant.values() if 1 < len(one) < every})))
-    return tuple((number, sets.number_of(one) or UNKNOWN) for number, one in sorted(meant.items())), sets
+    codes = {key: sets.number_of(one) or UNKNOWN for key, one in meant.items()}
+    numbers = sorted((int(key), code) for key, code in codes.items() if key.isdecimal())
+    return LabelMeanings(tuple(numbers), tuple({**places, **codes}.items()), sets)
+
+
+def _members(key: str, value: Any, places: Mapping[str, int], path: Path) -> tuple[int, ...]:
+    names = [] if value is None else [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(name in places for name in names):
+        raise InputError(
+            f"{path}: numbers: {key!r}: {value!r} is neither null nor among the classes {', '.join(places)}"
+        )
+    return tuple(sorted({places[name] for name in names}))
 
 
 def classes_of(description: Mapping[str, Any], path: Path) -> tuple[ClassEntry, ...]:

@@ -100,7 +100,11 @@ class LabelRaster:
         return np.where(known, numbers, UNKNOWN).astype(np.uint8)
 
     def _by_meaning(self, numbers: NDArray[Any], known: BoolArray, meanings: Numbers) -> ClassArray:
-        listed, meant = (np.array(column) for column in zip(*meanings, strict=True))
+        listed, meant = np.array(meanings, np.int64).reshape(-1, 2).T
+        if not len(listed):
+            self._refuse(
+                numbers, "the number {} means nothing: its description lists words for polygons alone,"
+            )
         found = np.searchsorted(listed, numbers).clip(max=len(listed) - 1)
         strange = known & (listed[found] != numbers) & (numbers != UNKNOWN)
         if strange.any():

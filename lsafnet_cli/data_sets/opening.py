@@ -11,21 +11,23 @@ from lsafnet.checkpoint.published import DATA_SETS
 from lsafnet.label_sets import LabelSets
 from lsafnet_cli.data_sets.description import (
     UNCHANGED_PAIRS,
-    Numbers,
+    LabelMeanings,
     classes_of,
     find_description,
-    meaning_of_numbers,
+    meanings_of_labels,
     read_description,
 )
 from lsafnet_cli.data_sets.labels import LabelRaster
-from lsafnet_cli.data_sets.pair_labels import DateLabels, PairLabels, TransitionLabels
+from lsafnet_cli.data_sets.pair_labels import DateLabels, DateRaster, PairLabels, TransitionLabels
 from lsafnet_cli.data_sets.pairs import LabelledImage, LabelledPair, PixelRules, UnchangedPlace
+from lsafnet_cli.data_sets.polygon_labels import VECTOR_ENDINGS, PolygonLabels
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.sources import IMAGE_ENDINGS
 from lsafnet_cli.options import KindOfLabels
 
 SPLITS = ("train", "val", "test")
 WHOLE = "all"
+TRANSITIONS_LABEL = "label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ LAYOUTS = (
     Layout("second", ("im1", "im2"), ("label1", "label2"), "second"),
     Layout("landsat-scd", ("A", "B"), ("labelA", "labelB"), "landsat-scd"),
     Layout("two dates", ("before", "after"), ("label_before", "label_after")),
-    Layout("transitions", ("before", "after"), ("label",)),
+    Layout("transitions", ("before", "after"), (TRANSITIONS_LABEL,)),
     Layout("one date", ("images",), ("labels",)),
 )
 """In the order in which they are looked for."""
@@ -109,9 +111,10 @@ class DataSet:
         return pairs
 
 
-def open_data_set(path: Path) -> DataSet:
-    """Open the data set in a folder, or that which a JSON file describes. Raises InputError where it has no known
-    layout, or files lack their others.
+def open_data_set(path: Path, usual: tuple[ClassEntry, ...] | None = None) -> DataSet:
+    """Open the data set in a folder, or that which a JSON file describes; `usual` are its classes if it lists none.
+
+    Raises InputError where it has no known layout, or files lack their others.
 
     Splits are folders train, val and test with the layout's folders within, or lists train_list.txt ... (train.txt
     ...) of file names beside these, or `splits` in its description, which maps each to patterns of names; where
@@ -126,17 +129,18 @@ def open_data_set(path: Path) -> DataSet:
     defaults = {"trained_on": folder.resolve().name} if not layout.known else {}
     description = {**known, **defaults, **own}
     kind = own.get("labels", KindOfLabels.CHANGES if layout.known else KindOfLabels.LAND_COVER)
+    if usual is not None and "classes" not in description:
+        description["classes"] = [{"name": entry.name, "color": entry.color} for entry in usual]
     classes = classes_of(description, file)
-    numbers, sets = meaning_of_numbers(description, classes, file)
-    changes_only = kind == KindOfLabels.CHANGES
-    opener = _Opener(layout, classes, changes_only, rules_of(description), numbers, sets)
+    meanings = meanings_of_labels(description, classes, file)
+    opener = _Opener(layout, classes, kind == KindOfLabels.CHANGES, rules_of(description), meanings)
     if split_folders:
         splits = {name: opener.open_all(root) for name, root in split_folders.items()}
     else:
         splits = _listed(folder, opener) or {WHOLE: opener.open_all(folder)}
     if "splits" in own:
         splits = _by_patterns(own["splits"], [item for items in splits.values() for item in items], file)
-    return DataSet(folder, layout, opener.classes, description, splits, sets, file)
+    return DataSet(folder, layout, opener.classes, description, splits, meanings.sets, file)
 
 
 def _by_patterns(patterns: Any, items: list[Item], file: Path) -> dict[str, tuple[Item, ...]]:
@@ -185,7 +189,12 @@ def _find_layout(folder: Path, kind: str | None) -> tuple[Layout, dict[str, Path
 
 
 def _has(folder: Path, layout: Layout) -> bool:
-    return all((folder / name).is_dir() for name in layout.folders)
+    """Whether a folder holds all those of a layout; polygons may stand in place of the labels of a date."""
+    labelled = all(
+        (folder / name).is_dir() or (name != TRANSITIONS_LABEL and _polygons(folder, name))
+        for name in layout.labels
+    )
+    return labelled and all((folder / name).is_dir() for name in layout.images)
 
 
 def _listed(folder: Path, opener: "_Opener") -> dict[str, tuple[Item, ...]]:
@@ -208,11 +217,10 @@ class _Opener:
         classes: tuple[ClassEntry, ...],
         changes_only: bool,
         rules: PixelRules,
-        numbers: Numbers | None,
-        sets: LabelSets,
+        meanings: LabelMeanings,
     ) -> None:
         self.layout, self.classes, self._changes_only, self._rules = layout, classes, changes_only, rules
-        self._numbers, self._sets = numbers, sets
+        self._meanings = meanings
 
     def open_all(self, root: Path) -> tuple[Item, ...]:
         """Return all that lies in the layout's folders under `root`, by name."""
@@ -244,14 +252,22 @@ class _Opener:
         return tuple(self._open(name, root, found) for name in names)
 
     def _index(self, root: Path) -> dict[str, dict[str, Path]]:
-        return {name: dict(_images(root / name)) for name in self.layout.folders}
+        found = {name: dict(_images(root / name)) for name in self.layout.images}
+        for name in self.layout.labels:
+            file = _polygons(root, name)
+            found[name] = (
+                dict(_images(root / name, IMAGE_ENDINGS + VECTOR_ENDINGS))
+                if file is None
+                else dict.fromkeys(found[self.layout.images[0]], file)
+            )
+        return found
 
     def _places(self, root: Path, images: Mapping[str, Path]) -> tuple[Item, ...]:
         """Return the places of which there are two dates or more: images named PLACE_DATE are one place's."""
         labels = dict(_images(root / "labels")) if (root / "labels").is_dir() else {}
         dates: dict[str, list[LabelledImage]] = {}
         for name, path in images.items():
-            label = LabelRaster(str(labels[name]), self.classes, self._numbers) if name in labels else None
+            label = self._label(labels[name]) if name in labels else None
             place = dates.setdefault(name.rpartition("_")[0] or name, [])
             place.append(LabelledImage(name, path, label, self._rules))
         found = tuple(UnchangedPlace(name, images) for name, images in dates.items() if len(images) > 1)
@@ -266,17 +282,19 @@ class _Opener:
         images = [found[folder][name] for folder in self.layout.images]
         labels = [found[folder][name] for folder in self.layout.labels]
         if len(images) == 1:
-            label = LabelRaster(str(labels[0]), self.classes, self._numbers)
-            return LabelledImage(name, images[0], label, self._rules)
+            return LabelledImage(name, images[0], self._label(labels[0]), self._rules)
         return LabelledPair(name, images[0], images[1], self._labels(labels), self._rules)
 
     def _labels(self, files: list[Path]) -> PairLabels:
         if len(files) == 1:
             return TransitionLabels(str(files[0]), len(self.classes))
-        before, after = (
-            LabelRaster(str(file), self.classes, self._numbers, self._changes_only) for file in files
-        )
-        return DateLabels(before, after, self._changes_only, self._sets)
+        before, after = (self._label(file, self._changes_only) for file in files)
+        return DateLabels(before, after, self._changes_only, self._meanings.sets)
+
+    def _label(self, file: Path, changes_only: bool = False) -> DateRaster:
+        if file.suffix.lower() in VECTOR_ENDINGS:
+            return PolygonLabels(str(file), self._meanings.texts)
+        return LabelRaster(str(file), self.classes, self._meanings.numbers, changes_only)
 
 
 def _listed_name(line: str, known: Mapping[str, Path]) -> str | None:
@@ -289,13 +307,19 @@ def _listed_name(line: str, known: Mapping[str, Path]) -> str | None:
     return None
 
 
-def _images(folder: Path) -> Iterator[tuple[str, Path]]:
+def _images(folder: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> Iterator[tuple[str, Path]]:
     """Yield the images of a folder by their names without endings. Raises InputError for two of one name."""
     seen: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in IMAGE_ENDINGS and not path.name.startswith("."):
+        if path.suffix.lower() in endings and not path.name.startswith("."):
             if (other := seen.setdefault(path.stem, path)) is not path:
                 raise InputError(
                     f"{folder}: {other.name} and {path.name} have one name; keep the one that is meant"
                 )
             yield path.stem, path
+
+
+def _polygons(root: Path, name: str) -> Path | None:
+    """Return the vector file that stands in place of a folder of labels, None where there is none."""
+    found = (root / f"{name}{ending}" for ending in VECTOR_ENDINGS)
+    return None if (root / name).is_dir() else next((path for path in found if path.is_file()), None)

@@ -10,8 +10,7 @@ from rasterio.windows import Window
 
 from lsafnet.training.examples import Example, Floats, Labels
 from lsafnet_cli.data_sets.description import UNKNOWN
-from lsafnet_cli.data_sets.labels import LabelRaster
-from lsafnet_cli.data_sets.pair_labels import PairLabels
+from lsafnet_cli.data_sets.pair_labels import DateRaster, PairLabels
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.options import ReadOptions, StretchRule
@@ -81,7 +80,7 @@ class LabelledPair:
 class LabelledImage:
     """One image and its land cover."""
 
-    def __init__(self, name: str, image: Path, label: LabelRaster | None, rules: PixelRules) -> None:
+    def __init__(self, name: str, image: Path, label: DateRaster | None, rules: PixelRules) -> None:
         self.name, self.path, self.label, self.rules = name, str(image), label, rules
 
     @cached_property

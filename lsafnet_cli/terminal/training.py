@@ -24,8 +24,12 @@ def show_training(report: TrainingReport, as_json: bool) -> None:
     table = Table(
         "epoch", *TRAINING_SCORES, title=f"{report.network}, {report.steps:,} steps", title_justify="left"
     )
-    for name, row in (("best", report.best), ("last", report.last)):
-        table.add_row(f"{name}: {row.epoch}", *(f"{row.scores[score]:.4f}" for score in TRAINING_SCORES))
+    rows = {} if report.start is None else {"start": report.start}
+    rows |= {
+        f"{name}: {row.epoch}": row.scores for name, row in (("best", report.best), ("last", report.last))
+    }
+    for name, scores in rows.items():
+        table.add_row(name, *(f"{scores[score]:.4f}" for score in TRAINING_SCORES))
     Console().print(table)
     print(f"trained for {report.seconds:.0f} s, {report.waiting:.1%} of it waiting for examples")
     print(f"checkpoint: {printable(report.best_checkpoint)}")

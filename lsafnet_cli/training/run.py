@@ -36,7 +36,10 @@ SAVE_EVERY_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """How a training ended. `best` and `last` are epochs; `best_checkpoint` holds the weights of the first."""
+    """How a training ended. `best` and `last` are epochs; `best_checkpoint` holds the weights of the first.
+
+    `start` has the scores of the checkpoint that the training started from, None without one.
+    """
 
     run: str
     network: str
@@ -50,11 +53,12 @@ class TrainingReport:
     seconds: float
     waiting: float
     stopped_early: bool
+    start: dict[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""
         names = ("run", "network", "epochs", "steps", "train_items", "val_items", "best_checkpoint",
-                 "seconds", "waiting", "stopped_early")  # fmt: skip
+                 "seconds", "waiting", "stopped_early", "start")  # fmt: skip
         own = {name: getattr(self, name) for name in names}
         return {**own, "best": self.best.flat(), "last": self.last.flat()}
 
@@ -176,6 +180,8 @@ class Training:
             watched(observer, "train", total, "steps", done=self.trainer.step),
             open_board(self.run.path, tensorboard) as board,
         ):
+            if self.setup.options.start is not None and self.trainer.step == 0:
+                self.progress.start = self._scores()
             batches = iter(self._loader())
             while self.trainer.step < total and not self.progress.complete:
                 self._step(batches)
@@ -213,12 +219,14 @@ class Training:
         if not ending and time.monotonic() - self.saved > SAVE_EVERY_SECONDS:
             self._save()
 
+    def _scores(self) -> dict[str, float]:
+        """Return the scores on the validation split, which the leading process finds and tells the others."""
+        scores = validate(self.trainer.averaged, self.setup, self.device) if self.processes.leads else None
+        return dict(self.processes.agree(scores))
+
     def _end_epoch(self) -> EpochRow:
         """Validate, keep the row, and save; the leading process alone does so and tells the others."""
         tally, self.progress.tally = self.progress.tally, EpochTotals()
-        scores = None
-        if self.processes.leads:
-            scores = validate(self.trainer.averaged, self.setup, self.device)
         row = EpochRow(
             epoch=len(self.progress.history) + 1,
             step=self.trainer.step,
@@ -226,7 +234,7 @@ class Training:
             seconds=tally.seconds,
             waiting=tally.waiting,
             losses=tally.means,
-            scores=self.processes.agree(scores),
+            scores=self._scores(),
         )
         progress = self.progress
         progress.history.append(row)
@@ -274,6 +282,7 @@ class Training:
             seconds=round(seconds, 2),
             waiting=round(sum(row.waiting * row.seconds for row in history) / seconds, 4) if seconds else 0.0,
             stopped_early=len(history) < self.schedule.epochs,
+            start=self.progress.start,
         )
         if self.processes.leads:
             self.run.write_facts(

@@ -15,6 +15,7 @@ from lsafnet.checkpoint.published import describe_checkpoint
 from lsafnet.label_sets import LabelSets
 from lsafnet.parts.features import Backbone
 from lsafnet.registry import NetworkSpec, build_network, network_spec
+from lsafnet_cli.checkpoints.choose import chosen_checkpoint
 from lsafnet_cli.data_sets.check import measure_normalization
 from lsafnet_cli.data_sets.opening import UNCHANGED, WHOLE, DataSet, Item, open_data_set
 from lsafnet_cli.data_sets.second import describe_split
@@ -24,6 +25,7 @@ from lsafnet_cli.training.draws import Draws, Variation
 from lsafnet_cli.training.options import PAPERS_CROP_PX, USUAL_NETWORK, TrainOptions
 from lsafnet_cli.training.sources import Source, common_sets, seasonal_classes, zoom_of
 
+DEFAULT_START = Path("default")
 HELD_OUT_OF = 5  # without a split "val", one item of so many is held out
 
 
@@ -67,7 +69,8 @@ def needs_variety(data_sets: Sequence[DataSet], sets: LabelSets) -> bool:
 
 def prepare_training(paths: Sequence[Path], options: TrainOptions, observer: Observer) -> TrainingSetup:
     """Open the data sets and decide how to train on them. Raises InputError and OptionError."""
-    data_sets = tuple(map(open_data_set, paths))
+    start = None if options.start is None else _read_start(options.start)
+    data_sets = tuple(open_data_set(path, start and start.classes) for path in paths)
     shares = _shares(data_sets, options)
     _require_equal_classes(data_sets)
     sets = common_sets([one.label_sets for one in data_sets])
@@ -85,7 +88,7 @@ def prepare_training(paths: Sequence[Path], options: TrainOptions, observer: Obs
         )
         for which in (0, 1)
     )
-    spec, info = _described(data_sets[0], train[0].items, options)
+    spec, info = _described(data_sets[0], train[0].items, options, start)
     return TrainingSetup(data_sets, train, val, sets, info, spec, options)
 
 
@@ -109,10 +112,9 @@ def _require_equal_classes(data_sets: Sequence[DataSet]) -> None:
 
 
 def _described(
-    data_set: DataSet, train: tuple[Item, ...], options: TrainOptions
+    data_set: DataSet, train: tuple[Item, ...], options: TrainOptions, start: CheckpointInfo | None
 ) -> tuple[NetworkSpec, CheckpointInfo]:
     """Return the network and what its checkpoint will say: as the start has it, where there is one."""
-    start = None if options.start is None else _read_start(options.start)
     description = dict(data_set.description)
     if start is not None and "normalization" not in description:
         description["normalization"] = asdict(start.normalization)
@@ -192,9 +194,14 @@ def _spec(name: str, options: Mapping[str, Any]) -> NetworkSpec:
     return spec
 
 
+def start_file(path: Path) -> Path:
+    """Return the checkpoint to start from; the word "default" stands for the one that commands use by themselves."""
+    return chosen_checkpoint(None) if path == DEFAULT_START and not path.exists() else path
+
+
 def _read_start(path: Path) -> CheckpointInfo:
     try:
-        return read_checkpoint_info(path)
+        return read_checkpoint_info(start_file(path))
     except CheckpointError as error:
         raise CheckpointFileError(str(error)) from error
 
@@ -229,7 +236,7 @@ def _load_backbone(network: nn.Module, path: Path) -> None:
 
 def _load_start(network: nn.Module, path: Path, info: CheckpointInfo) -> None:
     try:
-        start = load_checkpoint(path)
+        start = load_checkpoint(start_file(path))
         if _shape_of(start.info) != _shape_of(info):
             raise CheckpointError(
                 f"{path} holds {start.info.network} with other options or classes than are to be trained"

@@ -55,11 +55,12 @@ class EpochTotals:
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run has come, beside what the trainer keeps."""
+    """How far a run has come, beside what the trainer keeps. `start`: the scores of a checkpoint it starts from."""
 
     history: list[EpochRow] = field(default_factory=list)
     tally: EpochTotals = field(default_factory=EpochTotals)
     complete: bool = False
+    start: dict[str, float] | None = None
 
     @property
     def best(self) -> EpochRow | None:
@@ -90,6 +91,7 @@ class RunFolder:
             "history": [asdict(row) for row in progress.history],
             "tally": asdict(progress.tally),
             "complete": progress.complete,
+            "start": progress.start,
             "fingerprint": json.dumps(fingerprint, sort_keys=True),
             "random": random_states(self._device),
         }
@@ -107,7 +109,7 @@ class RunFolder:
             kept = torch.load(path, map_location="cpu", weights_only=True)
             before = json.loads(kept["fingerprint"])
             history = [EpochRow(**row) for row in kept["history"]]
-            progress = Progress(history, EpochTotals(**kept["tally"]), kept["complete"])
+            progress = Progress(history, EpochTotals(**kept["tally"]), kept["complete"], kept.get("start"))
         except (
             RuntimeError,
             pickle.UnpicklingError,

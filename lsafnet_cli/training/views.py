@@ -20,6 +20,7 @@ from lsafnet_cli.training.sources import Source
 
 MOST_ASIDE = 4  # images put side by side, each way, where one is smaller than what is to be seen
 FROM_ELSEWHERE = 0.3  # how often what is pasted in comes from another data set
+LABEL_TRIES = 4  # windows looked at for one that holds a label: polygons leave most of an image unknown
 PLAIN_SHARE = 0.35  # of pairs that are seen nearly as they are
 STRENGTHS = (0.3, 1.0)  # of the strongest light and colour
 
@@ -75,7 +76,10 @@ class Views:
         wide = max(8, round(side * zoom))
         aside = min(MOST_ASIDE, ceil(wide / min(item.shape)))
         if aside == 1:
-            dates = read_dates(item, random_square(item.shape, wide, rng), source, rng)
+            for _ in range(LABEL_TRIES):
+                dates = read_dates(item, random_square(item.shape, wide, rng), source, rng)
+                if dates.before.label.any():
+                    break
         else:
             dates = self._side_by_side(source, item, ceil(wide / aside), aside, rng)
         return resized(dates, side)
