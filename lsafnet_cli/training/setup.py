@@ -70,7 +70,8 @@ def needs_variety(data_sets: Sequence[DataSet], sets: LabelSets) -> bool:
 def prepare_training(paths: Sequence[Path], options: TrainOptions, observer: Observer) -> TrainingSetup:
     """Open the data sets and decide how to train on them. Raises InputError and OptionError."""
     start = None if options.start is None else _read_start(options.start)
-    data_sets = tuple(open_data_set(path, start and start.classes) for path in paths)
+    usual = None if start is None else start.classes
+    data_sets = tuple(open_data_set(path, usual) for path in paths)
     shares = _shares(data_sets, options)
     _require_equal_classes(data_sets)
     sets = common_sets([one.label_sets for one in data_sets])
