@@ -3,10 +3,12 @@
 import io
 import json
 import os
+import re
 import shutil
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 from pyproj import Transformer
 
@@ -260,6 +262,149 @@ def test_the_numbers_are_those_of_summarize(page, made, capsys):
     assert flows == "; ".join(f"{row['name']}: {row['area_ha']:,.2f} ha" for row in table["transitions"])
 
 
+def tip_at(page, across, down):
+    """Return what is said beside the pointer at a place of the map, in shares of its width and height."""
+    box = page.locator("#map").bounding_box()
+    for shift in (3, 0):
+        page.mouse.move(box["x"] + across * box["width"] + shift, box["y"] + down * box["height"])
+    page.wait_for_selector(".tip:not([hidden])")
+    return page.text_content(".tip")
+
+
+def test_what_lies_under_the_pointer_is_said_beside_it(page):
+    assert tip_at(page, 0.2, 0.25) == "water → ground 95 %"
+    assert tip_at(page, 0.6, 0.5) == "unchanged 60 %"
+    page.mouse.move(2, 2)
+    page.wait_for_selector(".tip", state="hidden")
+
+
+def test_a_key_blinks_between_the_dates_and_another_takes_the_changes_away(page):
+    assert color_at(page, 0.4, 0.85)[0] < 20
+    page.keyboard.press("b")
+    assert color_at(page, 0.6, 0.85)[0] < 20
+    page.keyboard.press("b")
+    assert color_at(page, 0.4, 0.85)[0] > 235
+    page.keyboard.press("b")
+    assert color_at(page, 0.6, 0.85)[0] < 20
+    painted = color_at(page, 0.2, 0.25)
+    page.keyboard.press("h")
+    assert color_at(page, 0.2, 0.25) != painted
+    assert page.get_attribute("#hide", "aria-pressed") == "true"
+    page.click("#hide")
+    assert color_at(page, 0.2, 0.25) == painted
+
+
+def test_an_outlined_change_lets_the_image_be_seen_inside_a_bright_border(page):
+    box = page.locator("#map").bounding_box()
+    inside = color_at(page, 0.2, 0.25)
+    painted_after(page, lambda: page.check("input[value=outline]"))
+    image = color_at(page, 0.2, 0.25)
+    assert image != inside
+    assert image[2] < 40  # the image has no blue; the change's colour has
+    page.keyboard.press("h")
+    assert color_at(page, 0.2, 0.25) == image
+    page.keyboard.press("h")
+    side = box["width"] / 400
+    border = {sum(color_at(page, (20 + px) * side / box["width"], 0.25)) for px in (0.5, 1.0, 1.5)}
+    assert max(border) > sum(image) + 100
+
+
+def test_the_head_says_what_was_found_between_which_dates_and_how_far_to_trust_it(look, made, tmp_path):
+    path = write_map(tmp_path / "changes.tif", np.full((60, 80), WATER_TO_GROUND, np.uint8))
+    with rasterio.open(path, "r+") as dataset:
+        dataset.update_tags(
+            LSAFNET_BEFORE_DATE="2019-06-15",
+            LSAFNET_AFTER_DATE="2023-09-02",
+            LSAFNET_DOMAIN="outside: 30 m pixels",
+        )
+    images = [str(made / f"{name}.tif") for name in ("before", "after")]
+    write_report_page(path, tmp_path / "r.html", *images)
+    page = look(tmp_path / "r.html")
+    days = "15 June 2019 and 2 September 2023"
+    assert page.text_content("#totals") == f"0.12 ha of 0.12 ha changed (100.0%) between {days}."
+    assert page.text_content("#balance") == "Net: ground +0.12 ha, water -0.12 ha."
+    assert "30 m pixels. Check the map" in page.text_content("#trust.outside")
+    assert page.text_content(".swipe .left") == "before · 15 June 2019"
+    assert page.text_content(".swipe .right") == "after · 2 September 2023"
+    assert "15 June 2019" in page.title()
+    rows = page.eval_on_selector_all(
+        "#balances tbody tr", "all => all.map(one => one.innerText.split('\\t'))"
+    )
+    assert rows == [["ground", "0.12", "0.00", "+0.12"], ["water", "0.00", "0.12", "-0.12"]]
+
+
+def test_the_scale_bar_is_as_long_as_it_says_and_the_link_leads_to_the_place(page):
+    box, bar = page.locator("#map").bounding_box(), page.locator("#scale .length").bounding_box()
+    metres_per_px = 400 * 0.5 / box["width"]
+    assert bar["width"] * metres_per_px == pytest.approx(
+        float(page.get_attribute("#scale", "data-metres")), rel=0.05
+    )
+    lon, lat = Transformer.from_crs("EPSG:32632", "EPSG:4326", always_xy=True).transform(600100, 5334925)
+    address = page.get_attribute("#osm", "href")
+    found = dict(part.split("=") for part in address.split("?")[1].split("#")[0].split("&"))
+    assert (float(found["mlat"]), float(found["mlon"])) == (
+        pytest.approx(lat, abs=1e-4),
+        pytest.approx(lon, abs=1e-4),
+    )
+    ring = page.locator("#locator .ring")
+    assert float(ring.get_attribute("cx")) == pytest.approx(lon, abs=0.01)
+    assert float(ring.get_attribute("cy")) == pytest.approx(-lat, abs=0.01)
+
+
+def test_the_table_and_the_changes_of_the_cards_can_be_saved(page, made):
+    with page.expect_download() as saved:
+        page.click("#save-table")
+    lines = saved.value.path().read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "transition,from,to,pixels,ha,percent"
+    assert lines[1].startswith("water to ground,water,ground,10000,0.25")
+    with page.expect_download() as saved:
+        page.click("#save-cards")
+    features = json.loads(saved.value.path().read_text(encoding="utf-8"))["features"]
+    assert [one["properties"]["transition"] for one in features] == ["water to ground", "water to building"]
+    to_map = Transformer.from_crs("EPSG:4326", "EPSG:32632", always_xy=True)
+    corners = [to_map.transform(*point) for point in features[0]["geometry"]["coordinates"][0]]
+    expected = [(600010, 5334940), (600060, 5334940), (600060, 5334990), (600010, 5334990), (600010, 5334940)]
+    np.testing.assert_allclose(corners, expected, atol=0.05)
+
+
+def test_a_card_draws_the_border_of_its_change_over_both_dates(page):
+    for number in range(3):
+        whites = page.eval_on_selector(
+            f"#largest .card >> nth=0 >> canvas >> nth={number}",
+            """canvas => { const p = canvas.getContext('2d').getImageData(0, 0, 96, 96).data; let n = 0;
+            for (let i = 0; i < p.length; i += 4) n += p[i] > 250 && p[i + 1] > 250 && p[i + 2] > 250; return n; }""",
+        )
+        assert 4 * 55 < whites < 4 * 75  # a square of 2/3 of the canvas' side
+
+
+def test_printed_it_is_one_page_with_the_legend_and_without_switches(page):
+    pages = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", pages)) == 1
+    page.emulate_media(media="print")
+    assert page.is_visible("#transitions")
+    assert page.is_visible("#balances")
+    assert not page.is_visible(".controls")
+    assert not page.is_visible("#cards")
+
+
+@pytest.mark.parametrize("shape", [(300, 400), (300, 300), (200, 480)])
+def test_the_map_fills_its_box(look, tmp_path, shape):
+    codes = np.full(shape, WATER_TO_GROUND, np.uint8)
+    write_report_page(write_map(tmp_path / "changes.tif", codes), tmp_path / "r.html")
+    page = look(tmp_path / "r.html", {"width": 1440, "height": 900})
+    page.fill("#opacity", "100")
+    for across, down in ((0.02, 0.5), (0.98, 0.5), (0.5, 0.02), (0.5, 0.98)):
+        assert color_at(page, across, down) == color_at(page, 0.5, 0.5)
+
+
+def test_probability_leaves_no_halo_of_transitions_that_are_switched_off(page):
+    page.fill("#opacity", "100")
+    painted_after(page, lambda: page.check("input[value=probability]"))
+    shown = color_at(page, 0.6, 0.5)
+    painted_after(page, lambda: page.click("#none"))
+    assert color_at(page, 0.6, 0.5) != shown
+
+
 def test_tiles_that_are_not_embedded_are_painted_from_coarser_ones(look, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (3, 1024, 1024), np.uint8)
     images = [str(write_raster(tmp_path / f"{name}.tif", noise)) for name in ("before", "after")]
@@ -268,7 +413,7 @@ def test_tiles_that_are_not_embedded_are_painted_from_coarser_ones(look, tmp_pat
     path = write_map(tmp_path / "changes.tif", codes)
     report = write_report_page(path, tmp_path / "r.html", *images, options=PageOptions(max_mb=0.9))
     assert report.picture_shape == (512, 512)
-    page = look(tmp_path / "r.html")
+    page = look(tmp_path / "r.html", {"width": 1600, "height": 1200})
     fly_to(page, "#largest")
     page.click(".leaflet-control-zoom-out")
     page.wait_for_timeout(300)
@@ -302,7 +447,8 @@ def test_hostile_names_stay_text(look, tmp_path):
     images = [str(write_raster(folder / f"{name}.tif", codes.repeat(3, 0))) for name in ("a", "b")]
     write_report_page(path, folder / "r.html", *images)
     page = look(folder / "r.html")
-    assert page.title() == f"Change map {path.name}"
+    assert page.title().startswith("Change at 48.")
+    assert path.name in page.text_content("#facts")
     assert page.locator("img").count() == 0
     assert page.text_content("#transitions label >> nth=1") == f"{HOSTILE} to &lt;b&gt;"
     page.click(".card >> nth=0")
@@ -340,7 +486,20 @@ def test_each_control_can_be_reached_by_the_tab_key(page):
     for _ in range(40):
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.className"))
         page.keyboard.press("Tab")
-    assert {"map", "swipe", "opacity", "card", "all", "none"} <= reached
+    assert {
+        "map",
+        "swipe",
+        "opacity",
+        "blink",
+        "hide",
+        "osm",
+        "card",
+        "all",
+        "none",
+        "save-table",
+        "save-cards",
+        "print",
+    } <= reached
     assert {f"shown-{WATER_TO_GROUND}", f"shown-{WATER_TO_BUILDING}", "shown-255"} <= reached
 
 

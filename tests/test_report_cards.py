@@ -62,8 +62,11 @@ def test_the_best_pieces_equal_those_of_a_plain_labelling_for_any_row_band(shape
     expected = pieces_by_labelling(codes, percent)
     by_size = sorted(expected, key=lambda one: (-one[0], one[3][:2]))
     assert as_tuples(best.largest) == by_size[:COUNT]
-    unsure = sorted(expected, key=lambda one: (one[0] < 25, round(one[1] / one[0] / 100, 6), one[3][:2]))
+    no_specks = [one for one in expected if one[0] >= 25]  # which are 50 m2 here
+    unsure = sorted(no_specks, key=lambda one: (round(one[1] / one[0] / 100, 6), one[3][:2]))
     assert as_tuples(best.least_certain) == unsure[:COUNT]
+    first_of_each = {one[2]: one for one in reversed(by_size)}
+    assert as_tuples(best.largest_of_each) == [one for one in by_size if one in first_of_each.values()]
 
 
 def test_a_piece_that_closes_a_ring_far_below_is_one_piece(tmp_path):
@@ -81,19 +84,34 @@ def test_a_piece_that_closes_a_ring_far_below_is_one_piece(tmp_path):
 
 @pytest.fixture
 def certain_map(tmp_path):
-    """Return a map of two changes of 10 x 10 and 8 x 8 pixels; the smaller one is the surer."""
+    """Return a map of two changes of 20 x 20 and 16 x 16 pixels, the smaller the surer, and of an unsure speck."""
     codes = np.zeros((60, 80), np.uint8)
-    codes[5:15, 5:15], codes[30:38, 40:48] = WATER_TO_GROUND, WATER_TO_BUILDING
+    codes[5:25, 5:25], codes[30:46, 40:56] = WATER_TO_GROUND, WATER_TO_BUILDING
+    codes[2:4, 60:70] = WATER_TO_GROUND
     path = write_map(tmp_path / "changes.tif", codes)
-    write_probability(path, np.where(codes == WATER_TO_GROUND, 60, 90))
+    percent = np.where(codes == WATER_TO_GROUND, 60, 90)
+    percent[2:4] = 55
+    write_probability(path, percent)
     return path
 
 
 def test_cards_say_area_and_confidence_and_where_the_change_is(tmp_path, certain_map):
     write_report_page(certain_map, tmp_path / "r.html", options=PageOptions(cards=1))
     cards = data_of(tmp_path / "r.html")["cards"]
-    expected = {"code": WATER_TO_GROUND, "amount": "25 m²", "confidence": 0.6, "box": [5, 5, 15, 15]}
-    assert cards == {"largest": [expected], "least_certain": [expected], "missing": ""}
+    ground = {"code": WATER_TO_GROUND, "amount": "100 m²", "confidence": 0.6, "box": [5, 5, 25, 25]}
+    building = {"code": WATER_TO_BUILDING, "amount": "64 m²", "confidence": 0.9, "box": [30, 40, 46, 56]}
+    assert cards == {"largest": [ground], "of_each": [building], "least_certain": [ground], "missing": ""}
+
+
+def test_specks_are_never_called_the_least_certain_and_the_page_says_so(tmp_path):
+    codes = np.zeros((60, 80), np.uint8)
+    codes[5:15, 5:15] = WATER_TO_GROUND  # 100 pixels, but 25 m2
+    path = write_map(tmp_path / "changes.tif", codes)
+    write_probability(path, np.full_like(codes, 55))
+    write_report_page(path, tmp_path / "r.html")
+    cards = data_of(tmp_path / "r.html")["cards"]
+    assert (len(cards["largest"]), cards["of_each"], cards["least_certain"]) == (1, [], [])
+    assert cards["missing"] == "no change has 25 pixels and 50 m² or more"
 
 
 def test_without_a_probability_no_change_is_called_uncertain_and_the_page_says_why(tmp_path):
@@ -112,7 +130,7 @@ def test_cards_of_a_polygon_file_are_those_of_the_map(tmp_path, certain_map, end
     (tmp_path / "changes.probability.tif").unlink()
     write_report_page(certain_map, tmp_path / "p.html", options=PageOptions(polygons=polygons))
     of_map, of_polygons = (data_of(tmp_path / name)["cards"] for name in ("r.html", "p.html"))
-    for kind in ("largest", "least_certain"):
+    for kind in ("largest", "of_each", "least_certain"):
         for one, other in zip(of_map[kind], of_polygons[kind], strict=True):
             np.testing.assert_allclose(other.pop("box"), one.pop("box"), atol=0.5)
             assert other == one

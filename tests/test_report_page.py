@@ -84,7 +84,7 @@ def test_images_without_a_crs_are_taken_pixel_by_pixel(tmp_path):
     path = write_map(tmp_path / "m.tif", blobs(60, 80), **plain)
     write_report_page(path, tmp_path / "r.html", *images)
     assert data_of(tmp_path / "r.html")["crs"] is None
-    assert "px" in data_of(tmp_path / "r.html")["totals"]
+    assert "px" in data_of(tmp_path / "r.html")["finding"]
 
 
 def test_images_elsewhere_are_refused(tmp_path, change_map):

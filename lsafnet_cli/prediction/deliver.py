@@ -83,7 +83,7 @@ def write_page(run: RunPlan, store: PartStore, paths: OutputPaths, page: Path, t
         (run.mapped.before, run.mapped.after),
         str(store.path(probability.name)) if probability else None,
     )
-    pages.write_page(store.path(page.name), content, pages.default_title(paths.map), pages.PageOptions())
+    pages.write_page(store.path(page.name), content, paths.map.name, pages.PageOptions())
 
 
 def drawing_polygons(

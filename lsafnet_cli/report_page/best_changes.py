@@ -20,7 +20,10 @@ from lsafnet_cli.geometry.runs import Runs, find_runs
 from lsafnet_cli.polygons.components import label_linked, label_runs
 
 PIXELS_AT_ONCE = 1 << 20
-LEAST_UNCERTAIN_PX = 25  # smaller pieces are mostly uncertain, and seldom worth a look
+LEAST_UNCERTAIN_PX, LEAST_UNCERTAIN_M2 = (
+    25,
+    50.0,
+)  # smaller ones are mostly uncertain, and seldom worth a look
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,15 @@ class BestChanges:
         return self._first(count, -np.where(np.isnan(self.area_m2), self.pixels, self.area_m2))
 
     def least_certain(self, count: int) -> "BestChanges":
-        """Return the least certain, those of LEAST_UNCERTAIN_PX pixels or more before smaller ones."""
-        known = self.take(~np.isnan(self.percent))
-        return known._first(count, known.confidence.round(6), known.pixels < LEAST_UNCERTAIN_PX)
+        """Return the least certain of those whose confidence is known and that are no specks."""
+        speck = (self.pixels < LEAST_UNCERTAIN_PX) | (self.area_m2 < LEAST_UNCERTAIN_M2)
+        known = self.take(~np.isnan(self.percent) & ~speck)
+        return known._first(count, known.confidence.round(6))
+
+    def largest_of_each(self) -> "BestChanges":
+        """Return the largest of each transition, the largest of them first."""
+        ordered = self.largest(len(self.code))
+        return ordered.take(np.sort(np.unique(ordered.code, return_index=True)[1]))
 
     def _first(self, count: int, *keys: NDArray[Any]) -> "BestChanges":
         return self.take(np.lexsort((self.left, self.top, *keys))[:count])
@@ -95,11 +104,12 @@ def _least(values: NDArray[Any], group: IntArray, count: int) -> NDArray[Any]:
 
 
 class BestPieces:
-    """Takes row bands from top to bottom and keeps the `count` largest and least certain pieces."""
+    """Takes row bands from top to bottom; keeps the `count` largest and least certain, and each code's largest."""
 
     def __init__(self, count: int) -> None:
         self._count = count
         self.largest, self.least_certain = BestChanges.none(), BestChanges.none()
+        self.largest_of_each = BestChanges.none()
         self._open = BestChanges.none()
         self._last_codes: IntArray | None = None
         self._last_piece: IntArray = np.empty(0, np.int64)
@@ -135,6 +145,7 @@ class BestPieces:
     def _keep(self, pieces: BestChanges) -> None:
         self.largest = (self.largest + pieces).largest(self._count)
         self.least_certain = (self.least_certain + pieces).least_certain(self._count)
+        self.largest_of_each = (self.largest_of_each + pieces).largest_of_each()
 
     def finish(self) -> Self:
         """Close what is open, once every row band has been added."""

@@ -20,10 +20,16 @@ from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.maps.table import SQUARE_METRES_PER_HECTARE, area_text
 from lsafnet_cli.polygons.files import ROWS_AT_ONCE
-from lsafnet_cli.report_page.best_changes import BestChanges, find_best_pieces
+from lsafnet_cli.report_page.best_changes import (
+    LEAST_UNCERTAIN_M2,
+    LEAST_UNCERTAIN_PX,
+    BestChanges,
+    find_best_pieces,
+)
 
 COLUMNS = ("transition", "area_m2", "pixels", "confidence")
 NO_CONFIDENCE = "no probability of change was at hand"
+ONLY_SPECKS = f"no change has {LEAST_UNCERTAIN_PX} pixels and {LEAST_UNCERTAIN_M2:.0f} m² or more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +47,13 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Cards:
-    """The largest and the least certain changes; `missing` says why there are none of the latter, else ""."""
+    """The largest changes, the largest of each transition that is not among them, and the least certain.
+
+    `missing` says why there are none of the last, else "".
+    """
 
     largest: tuple[Card, ...]
+    of_each: tuple[Card, ...]
     least_certain: tuple[Card, ...]
     missing: str
 
@@ -52,8 +62,19 @@ def cards_of_map(map_path: str, legend: Legend, probability: str | None, count: 
     """Return the cards of a map; confidence is the mean of `probability`, a raster of percent. Raises InputError."""
     codes = np.array([transition.code for transition in legend.transitions])
     best = find_best_pieces(map_path, probability, codes, count)
-    missing = "" if probability is not None else NO_CONFIDENCE
-    return Cards(_cards(best.largest), _cards(best.least_certain), missing)
+    return _all_cards(
+        best.largest, best.largest_of_each, best.least_certain, count,
+        ONLY_SPECKS if probability is not None else NO_CONFIDENCE,
+    )  # fmt: skip
+
+
+def _all_cards(
+    largest: BestChanges, of_each: BestChanges, least_certain: BestChanges, count: int, without: str
+) -> Cards:
+    cards = _cards(largest)
+    others = tuple(card for card in _cards(of_each) if card not in cards)[:count]
+    unsure = _cards(least_certain)
+    return Cards(cards, others, unsure, "" if unsure else without)
 
 
 def _cards(pieces: BestChanges) -> tuple[Card, ...]:
@@ -79,7 +100,8 @@ def cards_of_polygons(path: Path, legend: Legend, grid: Grid, count: int) -> Car
     Raises InputError where it cannot be read, or lacks what polygons of lsafnet have.
     """
     codes = {transition.name: transition.code for transition in legend.transitions}
-    largest, least_certain = BestChanges.none(), BestChanges.none()
+    largest = of_each = least_certain = BestChanges.none()
+    with_confidence = False
     try:
         layer = str(pyogrio.list_layers(path)[0, 0])
         text = pyogrio.read_info(path, layer=layer)["crs"]
@@ -87,11 +109,13 @@ def cards_of_polygons(path: Path, legend: Legend, grid: Grid, count: int) -> Car
         for bounds, columns in _features(path, layer):
             found = _as_pieces(path, columns, codes, _boxes(bounds, crs, grid))
             largest = (largest + found).largest(count)
+            of_each = (of_each + found).largest_of_each()
             least_certain = (least_certain + found).least_certain(count)
+            with_confidence |= bool(np.isfinite(found.percent).any())
     except (DataSourceError, DataLayerError, NoWayError) as error:
         raise InputError(f"{path}: cannot be read as polygons ({reason_of(error)})") from error
-    missing = "" if len(least_certain.code) else f"{path.name} knows no confidence"
-    return Cards(_cards(largest), _cards(least_certain), missing)
+    without = ONLY_SPECKS if with_confidence else f"{path.name} knows no confidence"
+    return _all_cards(largest, of_each, least_certain, count, without)
 
 
 def _features(path: Path, layer: str) -> Iterator[tuple[FloatArray, dict[str, Any]]]:

@@ -14,12 +14,15 @@ from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.ground import pixel_size_m
 from lsafnet_cli.legend.classes import Legend, parse_color
+from lsafnet_cli.maps.finding import balance_text, class_balances, dates_of_tags, day_text, finding_text
 from lsafnet_cli.maps.quicklook import NO_DATA
-from lsafnet_cli.maps.table import ChangeTable, TransitionRow, area_text, changed_text, read_legend
+from lsafnet_cli.maps.table import ChangeTable, TransitionRow, area_text, read_legend
 from lsafnet_cli.report_page.cards import Cards
-from lsafnet_cli.report_page.place import place_table
+from lsafnet_cli.report_page.place import place_table, place_text
+from lsafnet_cli.report_page.template import kept_text
 from lsafnet_cli.scenes.align import AlignedImage
 
+DOMAIN = "LSAFNET_DOMAIN"  # "inside", or "outside: " and why
 FACTS = {
     "LSAFNET_BEFORE": "before",
     BEFORE_DATE: "date before",
@@ -55,17 +58,23 @@ class PageContent:
         return cls(map_path, table, read_legend(Path(map_path), tags), grid, tags, pair, probability)
 
 
-def page_data(content: PageContent, cards: Cards) -> dict[str, Any]:
-    """Return what the page's script shows, but for the tiles."""
+def page_data(content: PageContent, cards: Cards, name: str) -> dict[str, Any]:
+    """Return what the page's script shows of the map called `name`, but for the tiles."""
     table, grid, legend = content.table, content.grid, content.legend
+    days = dates_of_tags(content.tags)
     return {
         "shape": grid.shape,
         "transform": tuple(grid.transform)[:6],
         "crs": grid.crs.to_string() if grid.crs is not None else None,
         "digits": 6 if grid.crs is not None and grid.crs.is_geographic else 1,
         "place": place_table(grid),
-        "totals": changed_text(table),
-        "facts": list(_facts(content)),
+        "finding": finding_text(table, *days),
+        "balance": balance_text(table),
+        "balances": [asdict(one) | {"net": one.net} for one in class_balances(table)],
+        "days": [day_text(day) if day is not None else None for day in days],
+        "domain": content.tags.get(DOMAIN),
+        "world": kept_text("report", "world.txt").strip() if grid.crs is not None else None,
+        "facts": [("map", name), *_facts(content)],
         "options": list(_options(content.tags.get(OPTIONS, "{}"))),
         "classes": [
             {"name": name, "color": color} for name, color in zip(legend.names, legend.colors, strict=True)
@@ -83,6 +92,14 @@ def page_data(content: PageContent, cards: Cards) -> dict[str, Any]:
         else None,
         "cards": asdict(cards),
     }
+
+
+def title_of(content: PageContent, name: str) -> str:
+    """Return a title by dates and place; by the map's name where neither is known."""
+    before, after = dates_of_tags(content.tags)
+    days = f" from {day_text(before)} to {day_text(after)}" if before and after else ""
+    place = place_text(content.grid)
+    return f"Change{days}{f' at {place}' if place else ''}" if days or place else f"Change map {name}"
 
 
 def _transition(row: TransitionRow, legend: Legend) -> dict[str, Any]:

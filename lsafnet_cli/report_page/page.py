@@ -21,7 +21,7 @@ from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import PolygonOptions
 from lsafnet_cli.polygons.vectorization import open_change_map
 from lsafnet_cli.report_page.cards import Cards, cards_of_map, cards_of_polygons
-from lsafnet_cli.report_page.content import PageContent, page_data
+from lsafnet_cli.report_page.content import PageContent, page_data, title_of
 from lsafnet_cli.report_page.painted_rows import CACHE_BYTES, PaintedRows, read_bands
 from lsafnet_cli.report_page.pyramid import TilePyramid, build_pyramid
 from lsafnet_cli.report_page.template import fill_template, kept_text
@@ -29,7 +29,7 @@ from lsafnet_cli.scenes.on_grid import images_on_grid
 from lsafnet_cli.system.background import run_ahead
 
 MAX_MB, CARDS = 15.0, 6
-SCRIPTS = ("tiles.js", "flow.js", "cards.js", "page.js")
+SCRIPTS = ("tiles.js", "edges.js", "flow.js", "cards.js", "places.js", "tables.js", "page.js")
 LEVEL_BYTES = 32  # at most, of what the page says about each of its levels
 
 
@@ -92,24 +92,20 @@ def write_report_page(
     store = WorkFolder(target)
     store.create()
     try:
-        made = write_page(store.path(target.name), content, default_title(map_path), options, observer)
+        made = write_page(store.path(target.name), content, Path(map_path).name, options, observer)
         publish(store, [target])
     finally:
         store.remove()
     return replace(made, path=str(target))
 
 
-def default_title(change_map: str | Path) -> str:
-    """Return the title of a page that was given none."""
-    return f"Change map {Path(change_map).name}"
-
-
 def write_page(
-    target: Path, content: PageContent, title: str, options: PageOptions, observer: Observer | None = None
+    target: Path, content: PageContent, name: str, options: PageOptions, observer: Observer | None = None
 ) -> PageReport:
-    """Write a page under the name it is given, whatever is there. Raises OptionError where nothing fits."""
+    """Write the page of the map called `name`, whatever is there. Raises OptionError where nothing fits."""
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
-        page = _Page(options.title or title, page_data(content, find_cards(content, options)))
+        data = page_data(content, find_cards(content, options), name)
+    page = _Page(options.title or title_of(content, name), data)
     room = int(options.max_mb * 1e6) - page.size_bytes
     pyramid = _pyramid(content, room, observer or Observer())
     shape = content.grid.shape

@@ -29,3 +29,14 @@ def place_table(grid: Grid) -> dict[str, Any] | None:
 
 def _numbers(values: Any) -> list[float | None]:
     return [None if np.isnan(value) else round(float(value), DECIMALS) for value in values.ravel()]
+
+
+def place_text(grid: Grid) -> str:
+    """Return latitude and longitude of a grid's middle, as 48.1607° N 10.3440° E; "" where there is no such place."""
+    if grid.crs is None or way_to_wgs84(grid.crs) is None:
+        return ""
+    lon, lat = (float(np.ravel(found)[4]) for found in spread_points(grid, horizontal(WGS84), 3, 3))
+    if not (np.isfinite(lon) and np.isfinite(lat)):
+        return ""
+    east = (lon + 180) % 360 - 180
+    return f"{abs(lat):.4f}° {'N' if lat >= 0 else 'S'} {abs(east):.4f}° {'E' if east >= 0 else 'W'}"

@@ -1,6 +1,8 @@
 // Cards: single changes worth a look; each flies to its place.
 const CUT_PX = 96, ROOM = 0.25, LEAST_PX = 64;
 
+const byId = (id) => document.getElementById(id);
+
 function made(name, kind, ...inside) {
   const element = document.createElement(name);
   if (kind) element.className = kind;
@@ -35,7 +37,11 @@ function makeCard(card, fly, drawings) {
     ...(data.dates ? [cutOut(square, paintDate(BEFORE), true, "before"), cutOut(square, paintDate(AFTER), true, "after")] : []),
     cutOut(square, paintMap, false, "map"),
   ];
-  drawings.push(...cuts.map((cut) => cut.draw));
+  drawings.push(async () => {
+    for (const cut of cuts) await cut.draw();
+    const mask = await maskOf(card, square, CUT_PX);
+    for (const cut of cuts) drawBorder(cut.canvas, mask);
+  });
   const sure = card.confidence === null ? "" : `, confidence\u00a0${(100 * card.confidence).toFixed(0)}\u00a0%`;
   const button = made("button", "card",
     made("span", "cuts", ...cuts.map((cut) => cut.canvas)),
@@ -61,11 +67,12 @@ function addCards(section, kind, title, cards, fly, drawings, without) {
   section.append(group);
 }
 
-/** Build both rows of cards; return what draws their cut-outs, one after the other. */
+/** Build the rows of cards; return what draws their cut-outs, one after the other. */
 function buildCards(section, fly) {
-  const { largest, least_certain: leastCertain, missing } = data.cards;
+  const { largest, of_each: ofEach, least_certain: leastCertain, missing } = data.cards;
   const drawings = [];
   addCards(section, "largest", "Largest changes", largest, fly, drawings, "");
+  addCards(section, "of-each", "Largest of other transitions", ofEach, fly, drawings, "");
   if (largest.length) {
     addCards(section, "least-certain", "Least certain changes", leastCertain, fly, drawings, `Not shown: ${missing}.`);
   }

@@ -1,5 +1,5 @@
 // From what into what: classes before at the left, after at the right, joined by bands as wide as the ground that changed.
-const FLOW = { width: 400, bar: 10, height: 220, slot: 17, gap: 5, letters: 24 };
+const FLOW = { width: 400, bar: 10, height: 220, slot: 17, gap: 5, letters: 28 };
 
 function drawn(name, values, text) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -36,9 +36,11 @@ function drawNodes(picture, nodes, left) {
     const { name, color } = data.classes[number];
     const x = left ? 0 : FLOW.width - FLOW.bar;
     picture.append(drawn("rect", { x, y: node.top, width: FLOW.bar, height: node.height, fill: `rgb(${color.join(",")})`, class: "node" }));
-    const short = name.length > FLOW.letters ? `${name.slice(0, FLOW.letters - 1)}…` : name;
+    const room = FLOW.letters - totalText(node.sum).length;
+    const short = name.length > room ? `${name.slice(0, room - 1)}…` : name;
     const place = { x: left ? FLOW.bar + 5 : x - 5, y: node.top + node.height / 2, "text-anchor": left ? "start" : "end", "dominant-baseline": "central" };
-    const label = drawn("text", place, short);
+    const label = drawn("text", place);
+    label.append(`${short} `, drawn("tspan", { class: "sum" }, totalText(node.sum)));
     label.append(drawn("title", {}, `${name}: ${totalText(node.sum)}`));
     picture.append(label);
   }

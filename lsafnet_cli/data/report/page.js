@@ -1,11 +1,11 @@
-// The page itself: the map under its swipe handle, the legend with its switches, the facts.
+// The page itself: the map under its swipe handle, its switches, and everything set up.
 const bounds = L.latLngBounds([[-rows, 0], [0, cols]]);
+document.documentElement.style.setProperty("--aspect", Math.min(2.4, Math.max(0.6, cols / rows)));
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 const map = L.map("map", {
   crs: L.CRS.Simple, minZoom: -coarsest - 2, maxZoom: 5, zoomSnap: 0.25, zoomDelta: 1, attributionControl: false,
   zoomAnimation: !calm, fadeAnimation: false, keyboardPanDelta: 120,
 });
-const byId = (id) => document.getElementById(id);
 map.fitBounds(bounds);
 
 function addLayer(name, place, paint) {
@@ -18,8 +18,9 @@ function addLayer(name, place, paint) {
 const layers = [
   ...(data.dates ? [addLayer("before", 0, paintDate(BEFORE)), addLayer("after", 1, paintDate(AFTER))] : []),
   addLayer("change", 2, paintMap),
+  addLayer("edges", 3, paintEdges),
 ];
-const change = layers.at(-1);
+const [change, edges] = layers.slice(-2);
 const loaded = layers.map(({ layer }) => new Promise((resolve) => layer.once("load", resolve)));
 for (const { layer } of layers) layer.addTo(map);
 
@@ -30,15 +31,16 @@ map.on("zoomend", sharpen);
 sharpen();
 
 async function repaint() {
-  await change.layer.repaint();
+  await Promise.all([change.layer.repaint(), edges.layer.repaint()]);
   document.body.dataset.painted = Number(document.body.dataset.painted || 0) + 1;
 }
 
 function addSwipe(pane) {
-  const handle = made("div", "swipe", made("span", "grip"), made("span", "date left", "before"), made("span", "date right", "after"));
+  const [left, right] = ["before", "after"].map((word, index) => data.days[index] ? `${word} · ${data.days[index]}` : word);
+  const handle = made("div", "swipe", made("span", "grip"), made("span", "date left", left), made("span", "date right", right));
   handle.id = "swipe";
   handle.tabIndex = 0;
-  for (const [name, value] of Object.entries({ role: "slider", "aria-label": "before | after", "aria-valuemin": 0, "aria-valuemax": 100 })) handle.setAttribute(name, value);
+  for (const [name, value] of Object.entries({ role: "slider", "aria-label": `${left} | ${right}`, "aria-valuemin": 0, "aria-valuemax": 100 })) handle.setAttribute(name, value);
   let share = 50;
   // a pane has no size of its own: the polygon's pixels count from its origin
   const clip = () => {
@@ -76,6 +78,7 @@ function addSwipe(pane) {
   L.DomEvent.disableClickPropagation(handle);
   map.getContainer().append(handle);
   map.on("move zoom zoomend viewreset resize", clip);
+  map.on("blink", () => move(share > 50 ? 0 : 100));
   move(50);
 }
 if (data.dates) addSwipe(layers[1].pane);
@@ -97,96 +100,6 @@ function fly([top, left, bottom, right]) {
   byId("map").scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
 }
 
-/** Longitude and latitude of a pixel position, between the four nodes around it. */
-function degreesAt(row, col) {
-  const table = data.place;
-  const down = row / rows * (table.rows - 1), across = col / cols * (table.cols - 1);
-  const top = Math.min(Math.max(Math.floor(down), 0), table.rows - 2);
-  const left = Math.min(Math.max(Math.floor(across), 0), table.cols - 2);
-  const mix = (values) => {
-    const [a, b, c, d] = [[0, 0], [0, 1], [1, 0], [1, 1]].map(([y, x]) => values[(top + y) * table.cols + left + x]);
-    if ([a, b, c, d].includes(null)) return null;
-    const y = down - top, x = across - left;
-    return (a * (1 - x) + b * x) * (1 - y) + (c * (1 - x) + d * x) * y;
-  };
-  const lon = mix(table.lon), lat = mix(table.lat);
-  return lon === null ? null : [((lon + 180) % 360 + 360) % 360 - 180, lat];
-}
-
-function placeText(row, col) {
-  const [a, b, c, d, e, f] = data.transform;
-  const x = a * col + b * row + c, y = d * col + e * row + f;
-  const parts = [data.crs ? `${x.toFixed(data.digits)}, ${y.toFixed(data.digits)} (${data.crs})` : `column ${Math.floor(col)}, row ${Math.floor(row)}`];
-  const degrees = data.place && degreesAt(row, col);
-  if (degrees) parts.push(`longitude ${degrees[0].toFixed(6)}, latitude ${degrees[1].toFixed(6)}`);
-  return parts;
-}
-
-function codeText({ code, percent }) {
-  const names = new Map(data.transitions.map((one) => [one.code, one.name]));
-  const name = code === data.nodata.code ? "no data" : names.get(code) || data.classes[0].name;
-  return percent === null ? name : `${name}, probability of change about ${percent.toFixed(0)} %`;
-}
-
-let asked = 0;
-async function tellPlace(event) {
-  const col = event.latlng.lng, row = -event.latlng.lat, mine = ++asked;
-  const parts = placeText(row, col);
-  if (row >= 0 && col >= 0 && row < rows && col < cols) parts.push(codeText(await numbersAt(row, col)));
-  if (mine === asked) byId("place").textContent = parts.join(" · ");
-}
-map.on("mousemove click", tellPlace);
-
-function tellCentre() {
-  if (byId("map").matches(":focus-visible")) tellPlace({ latlng: map.getCenter() });
-}
-map.on("moveend", tellCentre);
-byId("map").addEventListener("focus", tellCentre);
-
-function legendRow(entry, share) {
-  const row = byId("transitions").tBodies[0].insertRow();
-  row.dataset.code = entry.code;
-  const box = made("input");
-  box.type = "checkbox";
-  box.checked = true;
-  box.id = `shown-${entry.code}`;
-  box.addEventListener("change", () => { setShown(row, box.checked); repaint(); });
-  const label = made("label", "", swatch(entry.color), entry.name);
-  label.htmlFor = box.id;
-  row.insertCell().append(box);
-  row.insertCell().append(label);
-  const area = row.insertCell();
-  area.className = "area";
-  area.textContent = entry.amount;
-  area.dataset.ha = entry.area_ha;
-  const bars = row.insertCell();
-  bars.className = "bars";
-  if (share === null) return;
-  const bar = made("div", "bar");
-  bar.style.width = `${100 * share}%`;
-  bars.append(bar);
-}
-
-function setShown(row, shown) {
-  row.querySelector("input").checked = shown;
-  const code = Number(row.dataset.code);
-  if (shown) view.hidden.delete(code); else view.hidden.add(code);
-  for (const band of document.querySelectorAll(`.flow[data-code="${code}"]`)) band.classList.toggle("off", !shown);
-}
-
-function setAllShown(shown) {
-  for (const row of byId("transitions").tBodies[0].rows) setShown(row, shown);
-  repaint();
-}
-
-function buildLegend() {
-  const most = Math.max(...data.transitions.map((one) => one.pixels), 1);
-  for (const one of data.transitions) legendRow(one, one.pixels / most);
-  if (data.nodata.pixels) legendRow({ ...data.nodata, name: "no data" }, null);
-  byId("all").addEventListener("click", () => setAllShown(true));
-  byId("none").addEventListener("click", () => setAllShown(false));
-}
-
 function buildViews() {
   byId("views").hidden = !data.probability;
   if (!data.probability) return;
@@ -199,18 +112,63 @@ function buildViews() {
   });
 }
 
-byId("totals").textContent = data.totals;
-const whole = data.levels.indexOf(true);
-if (whole > 0) {
-  const [height, width] = [rows, cols].map((side) => Math.ceil(side / 2 ** whole).toLocaleString("en"));
-  data.facts.splice(1, 0, ["shown here", `all of it in ${width} x ${height} pixels; finer only where most has changed`]);
+/** Keys and buttons: the whole of one date and then of the other; the changes away and back. */
+function buildSwitches() {
+  const blink = () => map.fire("blink");
+  const hide = () => {
+    const hidden = byId("hide").getAttribute("aria-pressed") !== "true";
+    byId("hide").setAttribute("aria-pressed", hidden);
+    for (const { pane } of [change, edges]) pane.style.visibility = hidden ? "hidden" : "";
+  };
+  byId("blink").hidden = !data.dates;
+  byId("blink").addEventListener("click", blink);
+  byId("hide").addEventListener("click", hide);
+  byId("styles").addEventListener("change", (event) => {
+    view.outline = event.target.value === "outline";
+    change.pane.style.display = view.outline ? "none" : "";
+    repaint();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "b" && data.dates) blink();
+    if (event.key === "h") hide();
+  });
 }
-for (const list of ["facts", "options"]) {
-  for (const [name, value] of data[list]) byId(list).append(made("dt", "", name), made("dd", "", value));
+
+/** Show the whole map, at a zoom between the usual steps at which tiles end on whole pixels. */
+function fitAll() {
+  const step = map.options.zoomSnap;
+  map.options.zoomSnap = 0;
+  map.invalidateSize({ animate: false });
+  const zoom = map.getBoundsZoom(bounds), tiles = Math.min(-finest, Math.max(-coarsest, Math.round(zoom)));
+  const side = Math.max(1, Math.floor(TILE * 2 ** (zoom - tiles)));
+  map.setView(bounds.getCenter(), tiles + Math.log2(side / TILE), { animate: false });
+  map.options.zoomSnap = step;
 }
-byId("more").hidden = !data.options.length;
+
+function preparePrint() {
+  document.body.classList.add("printing");
+  fitAll();
+}
+
+function endPrint() {
+  document.body.classList.remove("printing");
+  fitAll();
+}
+
+fitAll();
+buildHead();
+buildFacts();
 buildLegend();
+buildBalances();
 buildViews();
+buildSwitches();
+buildDownloads();
+watchPlace();
+addScale();
+addLocator();
 drawFlows(byId("flows"));
+window.addEventListener("beforeprint", preparePrint);
+window.addEventListener("afterprint", endPrint);
 const drawCards = buildCards(byId("cards"), fly);
 Promise.all(loaded).then(drawCards).then(() => { document.body.dataset.ready = "yes"; });

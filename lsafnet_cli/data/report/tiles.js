@@ -7,7 +7,7 @@ const tiles = JSON.parse(document.getElementById("tiles").textContent);
 const [rows, cols] = data.shape;
 const coarsest = data.levels.length - 1;
 const finest = Math.min(...Object.keys(tiles).filter(Boolean).map((key) => Number(key.split("/")[0])));
-const view = { probability: false, hidden: new Set() };
+const view = { probability: false, outline: false, hidden: new Set() };
 const decoded = new Map();
 
 function remembered(key, make) {
@@ -91,28 +91,39 @@ function paintDate(layer) {
   };
 }
 
-/** Paint a tile's place as the switches have it: transitions, or the probability of change. */
-async function paintMap(canvas, level, row, col) {
+/** The codes at a tile's place, as finely as they are embedded: width, height, at(x, y) and where they were found; null where there is none. */
+async function codesOf(level, row, col) {
   const found = findTile(level, row, col);
-  if (!found) return;
+  if (!found) return null;
   const code = await numbersOf(found.key, CODES);
-  const half = view.probability ? await numbersOf(found.key, PROBABILITY) : null;
   const width = Math.min(TILE, Math.ceil(cols / 2 ** level) - col * TILE);
   const height = Math.min(TILE, Math.ceil(rows / 2 ** level) - row * TILE);
+  const step = found.size / TILE;
+  const within = (numbers) => (x, y) => numbers(Math.floor(found.x + x * step), Math.floor(found.y + y * step));
+  return { width, height, at: within(code), within, key: found.key };
+}
+
+/** Paint a tile: `color` gives the number of a pixel's colour, 0 where it stays clear. */
+function paintPixels(canvas, { width, height }, color) {
   const shown = new ImageData(width, height);
   const pixels = new Uint32Array(shown.data.buffer);
-  const step = found.size / TILE;
-  const color = (x, y) => {
-    const number = code(x, y);
-    if (view.hidden.has(number)) return 0;
-    return half && number !== data.nodata.code ? ramp[half(x, y)] : palette.get(number) || 0;
-  };
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      pixels[y * width + x] = color(Math.floor(found.x + x * step), Math.floor(found.y + y * step));
-    }
+    for (let x = 0; x < width; x++) pixels[y * width + x] = color(x, y);
   }
   canvas.getContext("2d").putImageData(shown, 0, 0);
+}
+
+/** Paint a tile's place as the switches have it: transitions, or the probability of change. */
+async function paintMap(canvas, level, row, col) {
+  const tile = await codesOf(level, row, col);
+  if (!tile) return;
+  const half = view.probability ? tile.within(await numbersOf(tile.key, PROBABILITY)) : null;
+  paintPixels(canvas, tile, (x, y) => {
+    const number = tile.at(x, y);
+    if (view.hidden.has(number)) return 0;
+    if (!half || number === data.nodata.code) return palette.get(number) || 0;
+    return view.hidden.size && !palette.has(number) ? 0 : ramp[half(x, y)]; // no halo of what is switched off
+  });
 }
 
 /** The code and, where at hand, the probability in percent of one of the map's pixels, as fine as they are embedded. */
