@@ -94,7 +94,7 @@ def test_a_shift_is_a_warning(tiny_checkpoint, tmp_path):
     found = check_pair(before, after, tiny_checkpoint)
     assert found.verdict == "fits, with warnings"
     assert (found.registration.rows_px, found.registration.cols_px) == pytest.approx((5, 2), abs=0.1)
-    assert "--coregister" in texts(found)
+    assert "`coregister`" in texts(found)
 
 
 @pytest.mark.parametrize(

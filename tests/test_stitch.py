@@ -1,8 +1,7 @@
 import numpy as np
 import torch
 from affine import Affine
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend, transition_codes

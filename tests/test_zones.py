@@ -149,7 +149,7 @@ def test_what_cannot_serve_as_zones_is_said_in_one_line(made, tmp_path):
     path, _, _ = made
     here = [ground((0, 50), (0, 50))]
     good = write_zones(tmp_path / "z.gpkg", here, name=["a"])
-    with pytest.raises(OptionError, match=r"--zone-field nam: .*z.gpkg has the fields name"):
+    with pytest.raises(OptionError, match=r"`zone_field` nam: .*z.gpkg has the fields name"):
         summarize_map(path, ZoneRequest(good, "nam"))
     with pytest.raises(InputError, match="no such file"):
         summarize_map(path, ZoneRequest(str(tmp_path / "none.gpkg")))
@@ -162,7 +162,7 @@ def test_what_cannot_serve_as_zones_is_said_in_one_line(made, tmp_path):
     with pytest.raises(NoOverlapError, match="no zone touches the map"):
         summarize_map(path, ZoneRequest(far))
     write_zones(tmp_path / "z.gpkg", here, layer="second", name=["b"])
-    with pytest.raises(OptionError, match=r"layers z, second; choose one with --zone-layer"):
+    with pytest.raises(OptionError, match=r"layers z, second; choose one with `zone_layer`"):
         summarize_map(path, ZoneRequest(good))
     assert summarize_map(path, ZoneRequest(good, layer="second")).zones[0].zone == "b"
 

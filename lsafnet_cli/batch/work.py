@@ -184,7 +184,11 @@ class SceneRunner:
         if isinstance(error, LsafnetError):
             return one_line(error), error.exit_code, ""
         if is_out_of_memory(error):
-            return f"memory ran out ({one_line(error)}); lower --tile or --memory", DeviceError.exit_code, ""
+            return (
+                f"memory ran out ({one_line(error)}); lower `size_px` or `memory_bytes`",
+                DeviceError.exit_code,
+                "",
+            )
         log = ""
         with suppress(OutputError):
             log = self._folder.write_log(task.spec, "".join(traceback.format_exception(error)))

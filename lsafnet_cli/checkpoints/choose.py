@@ -72,9 +72,9 @@ def shipped_checkpoint() -> Path:
     return Path(str(files("lsafnet_cli") / "data" / SHIPPED))
 
 
-def chosen_checkpoint(path: Path | None) -> Path:
+def chosen_checkpoint(path: str | Path | None) -> Path:
     """Return the checkpoint named, else $LSAFNET_CHECKPOINT, else the shipped one."""
-    return path or Path(os.environ.get(VARIABLE) or shipped_checkpoint())
+    return Path(path or os.environ.get(VARIABLE) or shipped_checkpoint())
 
 
 def read_info(path: Path) -> CheckpointInfo:
@@ -86,7 +86,7 @@ def read_info(path: Path) -> CheckpointInfo:
         raise CheckpointFileError(str(error)) from error
 
 
-def load_named_checkpoint(path: Path | None, observer: Observer) -> NamedCheckpoint:
+def load_named_checkpoint(path: str | Path | None, observer: Observer) -> NamedCheckpoint:
     """Load the checkpoint named, else $LSAFNET_CHECKPOINT, else the shipped one, which the user is told about.
 
     Raises CheckpointFileError.
@@ -105,7 +105,7 @@ def load_named_checkpoint(path: Path | None, observer: Observer) -> NamedCheckpo
         )
     if chosen == shipped_checkpoint():
         observer.notice(
-            f"no --checkpoint given: using the small one shipped inside, trained on {checkpoint.info.trained_on}; "
+            f"no checkpoint given: using the small one shipped inside, trained on {checkpoint.info.trained_on}; "
             "it is good for a first look at sharp aerial images in colour, and errs much on places unlike those"
         )
     named = NamedCheckpoint(chosen.name, sha256_of(chosen), checkpoint)
@@ -113,7 +113,9 @@ def load_named_checkpoint(path: Path | None, observer: Observer) -> NamedCheckpo
     return named
 
 
-def load_ensemble(path: Path | None, others: tuple[Path, ...], observer: Observer) -> NamedCheckpoint:
+def load_ensemble(
+    path: str | Path | None, others: tuple[str | Path, ...], observer: Observer
+) -> NamedCheckpoint:
     """Load a checkpoint and those to average it with. Raises CheckpointFileError, also where they do not fit."""
     first = load_named_checkpoint(path, observer)
     more = tuple(load_named_checkpoint(other, observer) for other in others)

@@ -85,16 +85,16 @@ PairsOpt = Annotated[
     Path | None,
     typer.Option(
         metavar="PAIRS.csv", rich_help_panel=FILES,
-        help="In place of folders: a table with before, after and as wished output, name, before_date, after_date, "
-        "aoi; relative to the table.",
+        help="CSV file listing the pairs (instead of two folders). Columns: before, after; optional: output, name, "
+        "before_date, after_date, aoi. Paths are relative to the CSV.",
     ),
 ]  # fmt: skip
 MatchOpt = Annotated[
     str | None,
     typer.Option(
         metavar="REGEX", rich_help_panel=FILES,
-        help="Files pair whose names hold the same text here, at the group `key` where there is one. Default: equal "
-        "names but for the ending.",
+        help="Regular expression; files whose match (or its group called key) is equal form a pair. Default: same "
+        "name without extension.",
     ),
 ]  # fmt: skip
 DryRunOpt = Annotated[

@@ -65,7 +65,7 @@ def examine(checkpoint: Path | None = None, seconds: float = 10.0) -> Diagnosis:
     0 seconds leave the timing out. Raises OptionError for less.
     """
     if not 0 <= seconds < float("inf"):
-        raise OptionError(f"--seconds {seconds:g}: give 0 or more")
+        raise OptionError(f"`seconds` {seconds:g}: give 0 or more")
     from lsafnet_cli.doctor.device_facts import cuda_words, device_facts
 
     named, trouble = _load(checkpoint)

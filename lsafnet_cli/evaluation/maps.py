@@ -92,7 +92,7 @@ def evaluate_map(
 def _kind_of(references: tuple[str, ...], labels: str | None, mapping: str | None) -> str:
     """Return what references hold. Raises OptionError."""
     if labels is not None and labels not in list(KindOfLabels):
-        raise OptionError(f"--labels {labels}: choose from {', '.join(KindOfLabels)}")
+        raise OptionError(f"`labels` {labels}: choose from {', '.join(KindOfLabels)}")
     if len(references) not in (1, 2):
         raise OptionError(
             f"{len(references)} references: name one for each date, or one with transition codes"
@@ -100,9 +100,9 @@ def _kind_of(references: tuple[str, ...], labels: str | None, mapping: str | Non
     kinds = KINDS_OF_ONE if len(references) == 1 else KINDS_OF_TWO
     if labels is not None and labels not in kinds:
         speaks_of = "one reference alone" if labels in KINDS_OF_ONE else "two references"
-        raise OptionError(f"--labels {labels}: speaks of {speaks_of}, not of {len(references)}")
+        raise OptionError(f"`labels` {labels}: speaks of {speaks_of}, not of {len(references)}")
     if mapping is not None and kinds is KINDS_OF_ONE:
-        raise OptionError(f"--mapping {mapping}: speaks of the classes of two references, one for each date")
+        raise OptionError(f"`mapping` {mapping}: speaks of the classes of two references, one for each date")
     return str(labels or kinds[0])
 
 
@@ -122,7 +122,7 @@ def _reference_labels(
         return TransitionLabels(paths[0], len(legend.names))
     if kind == KindOfLabels.LAND_COVER and not legend.semantic:
         raise OptionError(
-            f"{change_map}: knows changed and unchanged only; name one reference of these, or --labels "
+            f"{change_map}: knows changed and unchanged only; name one reference of these, or `labels` "
             f"{KindOfLabels.CHANGES}"
         )
     entries = zip(legend.names, legend.colors, strict=True)

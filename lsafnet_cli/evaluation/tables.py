@@ -112,4 +112,4 @@ def _detail_table(title: str, scores: ChangeScores, part: str) -> FromTo:
 
 
 def _rest(count: int) -> str:
-    return f"{count - MOST_ROWS:,} more with --json" if count > MOST_ROWS else ""
+    return f"{count - MOST_ROWS:,} more in the JSON" if count > MOST_ROWS else ""

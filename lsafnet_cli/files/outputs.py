@@ -35,7 +35,7 @@ class OutputPaths:
         return cls(
             map=output,
             layers=layers,
-            polygons=options.polygons,
+            polygons=tuple(map(Path, options.polygons)),
             quicklook=picture if "quicklook" in options.also else None,
             stac=item if "stac" in options.also else None,
             page=page_path(output) if "report" in options.also else None,
@@ -105,7 +105,7 @@ def _check_place(path: Path, overwrite: bool) -> None:
         raise OutputError(f"{path}: is no plain file; choose another name for the output")
     for there in (path, *side_files(path)):
         if os.path.lexists(there) and not overwrite:
-            raise OutputError(f"{there}: exists already; add --overwrite to replace it")
+            raise OutputError(f"{there}: exists already; add `overwrite` to replace it")
 
 
 def can_be_encoded(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import fiona
@@ -26,7 +27,7 @@ POLYGONS = ("Polygon", "MultiPolygon", "3D Polygon", "3D MultiPolygon", "Geometr
 class ZoneRequest:
     """Which zones: a vector file, the field that names them, the layer that holds them."""
 
-    path: str
+    path: str | Path
     field: str | None = None
     layer: str | None = None
 
@@ -64,7 +65,7 @@ def _overlap(low: float, high: float, first: int, length: int) -> tuple[int, int
 
 @dataclass(frozen=True, slots=True)
 class ZoneSet:
-    """Zones that touch a map, by name; `field` is what names them, None where it is the feature's id."""
+    """Zones that touch a map, by name; `zone_field` is what names them, None where it is the feature's id."""
 
     field: str | None
     zones: tuple[Zone, ...]
@@ -76,7 +77,7 @@ def read_zones(request: ZoneRequest, grid: Grid) -> ZoneSet:
     Raises InputError where the file cannot serve, OptionError for a field or layer that it lacks,
     NoOverlapError where no zone touches the grid.
     """
-    path = request.path
+    path = str(request.path)
     if grid.crs is None:
         raise InputError(f"{path}: zones cannot be laid on a map without a CRS")
     with reading_vectors(path, "zones"):
@@ -118,7 +119,7 @@ def _polygon_layer(path: str) -> str:
     if not holding:
         raise InputError(f"{path}: holds no polygons")
     if len(holding) > 1:
-        raise OptionError(f"{path}: has the layers {', '.join(holding)}; choose one with --zone-layer")
+        raise OptionError(f"{path}: has the layers {', '.join(holding)}; choose one with `zone_layer`")
     return str(holding[0])
 
 
@@ -129,7 +130,7 @@ def _geometry_of(path: str, layer: str) -> str:
 
 def _check_layer(request: ZoneRequest) -> None:
     if request.layer is not None and request.layer not in (names := fiona.listlayers(request.path)):
-        raise OptionError(f"--zone-layer {request.layer}: {request.path} has {', '.join(names)}")
+        raise OptionError(f"`zone_layer` {request.layer}: {request.path} has {', '.join(names)}")
 
 
 def _name_field(request: ZoneRequest, properties: dict[str, str]) -> str | None:
@@ -138,7 +139,7 @@ def _name_field(request: ZoneRequest, properties: dict[str, str]) -> str | None:
         return next(texts, None)
     if request.field not in properties:
         raise OptionError(
-            f"--zone-field {request.field}: {request.path} has the fields {', '.join(properties) or '(none)'}"
+            f"`zone_field` {request.field}: {request.path} has the fields {', '.join(properties) or '(none)'}"
         )
     return request.field
 

@@ -109,7 +109,7 @@ class PairCheck:
 def check_pair(
     before: str | Path,
     after: str | Path,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     read: ReadOptions | None = None,
     grid: GridOptions | None = None,
 ) -> PairCheck:

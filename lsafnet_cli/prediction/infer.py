@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from lsafnet.checkpoint.files import Checkpoint
 from lsafnet.checkpoint.info import BandStatistics
 from lsafnet.logits import ChangeLogits
-from lsafnet.prepare import prepare
+from lsafnet.prepare import prepare_network
 from lsafnet_cli.prediction.tile import Tile, TilePixels
 from lsafnet_cli.scenes.stretch import Stretch
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray
@@ -167,7 +167,9 @@ def prepared_network(network: nn.Module, device: Device) -> nn.Module:
     """Return a network's form for a device, made once for as long as the network lives."""
     forms = _PREPARED.setdefault(network, {})
     if device not in forms:
-        forms[device] = prepare(network, device.torch_device, device.precision, compile=device.compiled)
+        forms[device] = prepare_network(
+            network, device.torch_device, device.precision, compile=device.compiled
+        )
     return forms[device]
 
 

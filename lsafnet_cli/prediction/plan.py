@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint
@@ -136,11 +137,11 @@ def masked_pair(pair: AlignedPair, options: ReadOptions, observer: Observer) -> 
     ):
         masks = []
         if wish is not None:
-            masks.append((f"{name}: ", PlacedMask(cloud_mask(wish, image.scene.path), pair.grid)))
+            masks.append((f"{name}: ", PlacedMask(cloud_mask(str(wish), image.scene.path), pair.grid)))
         if name == "before" and options.exclude is not None:
-            found = exclusion(options.exclude, options.exclude_values, pair.grid)
+            found = exclusion(str(options.exclude), options.exclude_values, pair.grid)
             if found is None:
-                observer.notice(f"--exclude {options.exclude}: lies elsewhere, so nothing is left out")
+                observer.notice(f"`exclude` {options.exclude}: lies elsewhere, so nothing is left out")
             else:
                 masks.append(("", PlacedMask(found, pair.grid)))
         for date, mask in masks:
@@ -160,7 +161,7 @@ def prepare_run(
     wanted_codes(checkpoint.legend, options.polygons.classes)  # a wrong class is told before the work
     check_layers(checkpoint, options.output.also)
     pair, aligned, moved = place_pair(pair, options.grid, observer)
-    refuse_without_place(options.output.polygons, aligned.grid)
+    refuse_without_place(tuple(map(Path, options.output.polygons)), aligned.grid)
     aligned = masked_pair(aligned, options.read, observer)
     info = checkpoint.info
     before, after = (
@@ -208,7 +209,7 @@ def check_layers(checkpoint: NamedCheckpoint, also: tuple[str, ...]) -> None:
     missing = [layer for layer in ("from", "to", "before", "after") if layer in also]
     if missing and not checkpoint.legend.semantic:
         raise OptionError(
-            f"--also {','.join(missing)}: {checkpoint.name} tells only changed from unchanged; leave them out"
+            f"`also` {','.join(missing)}: {checkpoint.name} tells only changed from unchanged; leave them out"
         )
 
 
@@ -222,22 +223,22 @@ def place_pair(
     found = register_pair(aligned)
     if not found.clear:
         observer.notice(
-            "--coregister: no shift between the dates can be told; the images stay where they are"
+            "`coregister`: no shift between the dates can be told; the images stay where they are"
         )
         return pair, aligned, None
     observer.notice(
-        f"--coregister: the dates are brought together by {found.rows_px:+.2f} rows, {found.cols_px:+.2f} cols "
+        f"`coregister`: the dates are brought together by {found.rows_px:+.2f} rows, {found.cols_px:+.2f} cols "
         f"(spread {found.spread_px:.2f} pixels, {found.windows} of {found.tried} windows)"
     )
     pair = coregistered(pair, aligned, found, options.owner)
     return pair, align_pair(pair, options), found
 
 
-def find_area(aoi: str | None, grid: Grid, observer: Observer) -> AreaOfInterest | None:
+def find_area(aoi: str | Path | None, grid: Grid, observer: Observer) -> AreaOfInterest | None:
     """Return the area of interest on a grid, None where none is asked for; say what the user should know."""
     if aoi is None:
         return None
-    outline = read_outline(aoi)
+    outline = read_outline(str(aoi))
     area = place_outline(outline, grid)
     for text in area_notices(outline, area, grid):
         observer.notice(text)

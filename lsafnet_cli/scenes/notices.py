@@ -55,7 +55,7 @@ def area_notices(outline: Outline, area: AreaOfInterest, grid: Grid) -> Iterator
     if outline.crs is None:
         yield f"{outline.path} has no CRS: its coordinates are taken to be in that of the images"
     window = area.window
-    yield f"--aoi: the map covers {window.width}x{window.height} of {grid.width}x{grid.height} pixels"
+    yield f"`aoi`: the map covers {window.width}x{window.height} of {grid.width}x{grid.height} pixels"
 
 
 def stretch_notices(pair: ScenePair, stretches: tuple[Stretch | None, Stretch | None]) -> Iterator[str]:
@@ -83,7 +83,7 @@ def registration_notices(found: Registration) -> Iterator[str]:
         yield (
             f"the after image lies about {found.distance_px:.1f} pixels off the before image "
             f"({found.rows_px:+.1f} rows, {found.cols_px:+.1f} cols; spread {found.spread_px:.1f}): "
-            "edges will look changed; --coregister takes back a plain shift"
+            "edges will look changed; `coregister` takes back a plain shift"
         )
 
 
@@ -93,7 +93,7 @@ def answer_notices(answered: int, unanswered: int) -> Iterator[str]:
         share = unanswered / (answered + unanswered)
         yield (
             f"{unanswered:,} pixels ({share:.2%} of those with data in both images) are no data in the map: the "
-            "network gave no finite number there; check the images' values and --precision"
+            "network gave no finite number there; check the images' values and `precision`"
         )
     elif answered == 0:
         yield "no pixel has data in both images: the map holds nothing but nodata"
@@ -129,7 +129,7 @@ def range_notices(
         low, high = np.percentile(numbers, (2, 98))
         yield (
             f"{scene.path}: most numbers lie in {low:.6g}..{high:.6g}, but the checkpoint was trained on "
-            f"{value_range[0]:g}..{value_range[1]:g}: expect noise; --stretch auto brings them there"
+            f"{value_range[0]:g}..{value_range[1]:g}: expect noise; `stretch` auto brings them there"
         )
 
 

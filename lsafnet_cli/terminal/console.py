@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lsafnet_cli.errors import printable
+from lsafnet_cli.terminal.flags import in_flags
 
 if TYPE_CHECKING:
     from lsafnet_cli.maps.table import ChangeTable
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 
 def show_error(text: str) -> None:
     """Print one line on stderr."""
-    print(f"lsafnet: {printable(text)}", file=sys.stderr)
+    print(f"lsafnet: {printable(in_flags(text))}", file=sys.stderr)
 
 
 def show_json(values: dict[str, Any]) -> None:
-    """Print a result for another program."""
-    print(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False))
+    """Print a result for another program, its notices in the words of the command line."""
+    print(in_flags(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)))
 
 
 def show_report(report: RunReport, as_json: bool, verbose: bool = False) -> None:
