@@ -80,24 +80,21 @@ def read_zones(request: ZoneRequest, grid: Grid) -> ZoneSet:
     path = str(request.path)
     if grid.crs is None:
         raise InputError(f"{path}: zones cannot be laid on a map without a CRS")
-    with reading_vectors(path, "zones"):
-        layer = request.layer or _polygon_layer(path)
-        _check_layer(request)
-        with fiona.open(path, layer=layer) as source:
-            field = _name_field(request, source.schema["properties"])
-            crs = crs_of_layer(source)
-            if crs is None:
-                raise InputError(f"{path}: has no CRS; say where its zones lie")
-            placing = PolygonPlacing(crs, grid)
-            pieces: dict[str, list[BaseGeometry]] = {}
-            for feature in _features_about(source, placing.extent):
-                outline = placing.place(shapely.union_all(polygons_of(feature)))
-                if not np.isfinite(shapely.get_coordinates(outline)).all():
-                    raise InputError(
-                        f"{path}: {_name(feature, field)} reaches where the map's CRS has no place; cut it first"
-                    )
-                if outline.intersects(shapely.box(0, 0, grid.width, grid.height)):
-                    pieces.setdefault(_name(feature, field), []).append(outline)
+    with reading_vectors(path, "zones"), fiona.open(path, layer=layer_of_zones(request)) as source:
+        field = name_field_of(request, source.schema["properties"])
+        crs = crs_of_layer(source)
+        if crs is None:
+            raise InputError(f"{path}: has no CRS; say where its zones lie")
+        placing = PolygonPlacing(crs, grid)
+        pieces: dict[str, list[BaseGeometry]] = {}
+        for feature in _features_about(source, placing.extent):
+            outline = placing.place(shapely.union_all(polygons_of(feature)))
+            if not np.isfinite(shapely.get_coordinates(outline)).all():
+                raise InputError(
+                    f"{path}: {name_of_zone(feature, field)} reaches where the map's CRS has no place; cut it first"
+                )
+            if outline.intersects(shapely.box(0, 0, grid.width, grid.height)):
+                pieces.setdefault(name_of_zone(feature, field), []).append(outline)
     if not pieces:
         raise NoOverlapError(f"{path}: no zone touches the map; check both files' CRS")
     return ZoneSet(field, tuple(Zone(name, tuple(outlines)) for name, outlines in pieces.items()))
@@ -111,6 +108,12 @@ def _features_about(source: Any, extent: Extent | None) -> Iterator[Any]:
     boxes = [box for shift in extent.shifts if whole.intersects(box := extent.box(shift))]
     if boxes:  # with several, each feature once
         yield from source.filter(bbox=tuple(shapely.total_bounds(boxes)))
+
+
+def layer_of_zones(request: ZoneRequest) -> str:
+    """Return the layer that holds the zones. Raises InputError and OptionError."""
+    _check_layer(request)
+    return request.layer or _polygon_layer(request.path)
 
 
 def _polygon_layer(path: str) -> str:
@@ -133,7 +136,8 @@ def _check_layer(request: ZoneRequest) -> None:
         raise OptionError(f"`zone_layer` {request.layer}: {request.path} has {', '.join(names)}")
 
 
-def _name_field(request: ZoneRequest, properties: dict[str, str]) -> str | None:
+def name_field_of(request: ZoneRequest, properties: dict[str, str]) -> str | None:
+    """Return the field that names zones, None where it is the feature's id. Raises OptionError."""
     if request.field is None:
         texts = (name for name, kind in properties.items() if kind.split(":")[0] == "str")
         return next(texts, None)
@@ -144,6 +148,7 @@ def _name_field(request: ZoneRequest, properties: dict[str, str]) -> str | None:
     return request.field
 
 
-def _name(feature: Any, field: str | None) -> str:
+def name_of_zone(feature: Any, field: str | None) -> str:
+    """Return the name of a zone."""
     value = feature["properties"][field] if field is not None else None
     return str(value) if value is not None else f"feature {feature['id']}"

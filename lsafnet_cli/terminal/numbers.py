@@ -25,7 +25,7 @@ MOST_COLUMNS = 1000  # letters in a line; no table is wider
 
 def show_summary(summary: MapSummary, form: str) -> None:
     """Print the numbers of a map: "table", "csv", "json" or "markdown"."""
-    from lsafnet_cli.maps.summary_formats import csv_text, from_to_table, markdown_text
+    from lsafnet_cli.maps.summary_formats import csv_text, from_to_table, markdown_text, zones_table
 
     if form == "json":
         show_json(summary.as_dict())
@@ -34,6 +34,8 @@ def show_summary(summary: MapSummary, form: str) -> None:
         for part in map(from_to_table, summary.parts):
             shown = [_rich_table(part)] if part.rows else [Text(part.title)]
             console.print(*shown, Text(part.note), "", sep="\n")
+        if summary.zones:
+            _show_tables([zones_table(summary)])
     else:
         print(csv_text(summary) if form == "csv" else markdown_text(summary), end="")
 
