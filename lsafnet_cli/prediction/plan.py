@@ -33,6 +33,7 @@ from lsafnet_cli.scenes.notices import (
     band_notices,
     date_notices,
     grid_notices,
+    outline_notices,
     range_notices,
     resolution_notices,
     stretch_notices,
@@ -173,6 +174,7 @@ def prepare_run(
         resolution_notices(aligned, info.gsd_m),
         date_notices(pair),
         band_notices(pair, options.read.bands is not None),
+        outline_notices(aligned.grid, options.output.also),
         *(
             chain(
                 doubt_notices(scene),

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from lsafnet_cli.geometry.crs import name_of
+from lsafnet_cli.geometry.footprints import footprint_of
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.ground import pixel_size_m
 from lsafnet_cli.options import GridOptions
@@ -85,6 +87,12 @@ def registration_notices(found: Registration) -> Iterator[str]:
             f"({found.rows_px:+.1f} rows, {found.cols_px:+.1f} cols; spread {found.spread_px:.1f}): "
             "edges will look changed; `coregister` takes back a plain shift"
         )
+
+
+def outline_notices(grid: Grid, also: tuple[str, ...]) -> Iterator[str]:
+    """Yield that a STAC item will lack its geometry, where the grid has a CRS and yet no outline on the globe."""
+    if "stac" in also and grid.crs is not None and footprint_of(grid) is None:
+        yield f"the STAC item has no geometry: {name_of(grid.crs)} has no outline in WGS 84"
 
 
 def answer_notices(answered: int, unanswered: int) -> Iterator[str]:
