@@ -10,7 +10,11 @@ from pathlib import Path
 
 from lsafnet_cli.errors import OptionError
 
-LAYERS = ("from", "to", "before", "after", "probability")
+LAYERS = ("from", "to", "before", "after", "probability", "transition")
+COREGISTER = ("auto", "on", "off")
+POLYGON_SIEVE_PX = 16  # what commands take out of polygons where nobody says otherwise
+DIFFER, KEEP = "differ", "keep"
+SAME_CLASS = (DIFFER, KEEP)
 PICTURES = ("quicklook",)
 DOCUMENTS = ("report", "stac")
 LEAST_MEMORY_BYTES = 256 << 20
@@ -84,16 +88,19 @@ class TileOptions:
 class GridOptions:
     """The common grid: whose it is ("before", "after"), and the side of its pixels where that is to be another.
 
-    `coregister` moves the after image by the shift measured between the dates.
+    `coregister`: "auto" corrects a shift between the dates that is clear and above a pixel, "on" any clear one, "off"
+    none.
     """
 
     owner: str = "before"
     resolution_m: float | None = None
-    coregister: bool = False
+    coregister: str = "auto"
 
     def __post_init__(self) -> None:
         if self.owner not in ("before", "after"):
             raise OptionError(f"`owner` {self.owner}: choose before or after")
+        if self.coregister not in COREGISTER:
+            raise OptionError(f"`coregister` {self.coregister}: choose {', '.join(COREGISTER)}")
         if self.resolution_m is not None and not 0 < self.resolution_m < math.inf:
             raise OptionError(f"`resolution_m` {self.resolution_m}: give metres above 0")
 
@@ -176,6 +183,12 @@ class OutputOptions:
         for path in self.polygons:
             check_polygon_name("polygons", Path(path))
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that are written: with probability and land cover, all that `lsafnet decide` starts from."""
+        implied = {"transition"} if {"before", "after", "probability"} <= set(self.also) else set()
+        return tuple(layer for layer in LAYERS if layer in {*self.also, *implied})
+
 
 def parse_nodata(text: str | None) -> tuple[float, float] | None:
     """Read "0", or "0,255" for before and after. Raises OptionError for anything else."""
@@ -202,7 +215,8 @@ def parse_bytes(text: str) -> int:
 class PolygonOptions:
     """How a map becomes polygons. Lengths and areas are on the ground; pixels where the map has no CRS.
 
-    `classes` are wishes "from:to"; none means every transition. Dates of None are those of the files.
+    `classes` are wishes "from:to"; none means every transition. Dates of None are those of the files. `min_pixels`
+    says in pixels what `min_area_m2` says in square metres; one of the two is 0.
     """
 
     min_area_m2: float = 0.0
@@ -212,8 +226,13 @@ class PolygonOptions:
     classes: tuple[str, ...] = ()
     before_date: date | None = None
     after_date: date | None = None
+    min_pixels: int = 0
 
     def __post_init__(self) -> None:
+        if self.min_pixels < 0 or (self.min_pixels and self.min_area_m2):
+            raise OptionError(
+                "the least size of polygons is given in pixels or in square metres, as 0 or more"
+            )
         for option, value in (("min_area_m2", self.min_area_m2), ("simplify_m", self.simplify_m)):
             if not (math.isfinite(value) and value >= 0):
                 raise OptionError(f"`{option}` {value}: write 0 or more")
@@ -281,12 +300,17 @@ class PredictOptions:
 
     ensemble: further checkpoints, whose probabilities are averaged with the first one's. tta: look at each tile
     in four ways (test-time augmentation), as it is and flipped, and average; it takes four times as long.
+    threshold: None takes the checkpoint's. sieve_px: connected components of fewer pixels go to their neighbours, in
+    the map itself. same_class: "differ" takes, where something has changed, the most
+    probable pair of different classes; "keep" the most probable class of each date by itself.
     """
 
     checkpoint: str | Path | None = None
     ensemble: tuple[str | Path, ...] = ()
     tta: bool = False
-    threshold: float = 0.5
+    threshold: float | None = None
+    same_class: str = DIFFER
+    sieve_px: int = 0
     read: ReadOptions = ReadOptions()
     grid: GridOptions = GridOptions()
     tile: TileOptions = TileOptions()
@@ -295,8 +319,12 @@ class PredictOptions:
     polygons: PolygonOptions = field(default_factory=PolygonOptions)
 
     def __post_init__(self) -> None:
-        if not (0 < self.threshold < 1 and math.isfinite(self.threshold)):
+        if self.threshold is not None and not 0 < self.threshold < 1:
             raise OptionError(f"`threshold` {self.threshold}: choose a probability between 0 and 1")
+        if self.sieve_px < 0:
+            raise OptionError(f"`sieve_px` {self.sieve_px}: give 0 pixels or more")
+        if self.same_class not in SAME_CLASS:
+            raise OptionError(f"`same_class` {self.same_class}: choose {' or '.join(SAME_CLASS)}")
         if self.checkpoint is not None:
             object.__setattr__(self, "checkpoint", Path(self.checkpoint))
         object.__setattr__(self, "ensemble", tuple(map(Path, self.ensemble)))

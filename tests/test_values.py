@@ -5,7 +5,7 @@ import PIL.Image
 import pytest
 import rasterio
 
-from lsafnet.checkpoint.info import BandStatistics
+from lsafnet.checkpoint.info import BandStatistics, Normalization
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.options import ReadOptions, StretchRule
@@ -29,8 +29,10 @@ def values_of(path, rule, value_range=BYTES, bands=None):
     numbers, _ = read_whole(align_pair(read_pair(path, path, ReadOptions(bands))).before)
     count = len(scene.bands)
     plain = BandStatistics((0.0,) * count, (1.0,) * count)
-    scaling = DateScaling(plain, scene_stretch(scene, rule, value_range), value_range)
-    return scaling(torch.from_numpy(numbers.astype(np.float64))[None])[0].numpy()
+    stretch = scene_stretch(scene, rule, value_range)
+    scaling = DateScaling(Normalization(plain, plain), (stretch, None), value_range)
+    both = torch.from_numpy(np.stack([numbers, numbers]).astype(np.float64))[:, None]
+    return scaling(both)[0, 0].numpy()
 
 
 def ramp(dtype, low, high):

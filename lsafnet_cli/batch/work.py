@@ -72,7 +72,7 @@ class SceneRunner:
     @cached_property
     def _checkpoint(self) -> NamedCheckpoint:
         options = self._setup.options.predict
-        loaded = load_ensemble(options.checkpoint, options.ensemble, SceneObserver("", self._tell))
+        loaded = load_ensemble(options.checkpoint, options.ensemble)
         if loaded.fingerprints != self._setup.sha256:
             raise CheckpointFileError(f"{loaded.names}: has changed since the batch began; start it again")
         return loaded

@@ -23,9 +23,8 @@ def export_checkpoint(
     check_path(output, (str(path),), overwrite)
     from lsafnet.checkpoint.exporting import export_program, save_onnx, save_torch_export
     from lsafnet_cli.checkpoints.choose import load_named_checkpoint
-    from lsafnet_cli.observer import Observer
 
-    checkpoint = load_named_checkpoint(path, Observer()).checkpoint
+    checkpoint = load_named_checkpoint(path).checkpoint
     program = export_program(checkpoint, tile_px or checkpoint.info.tile_px)
     try:
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:

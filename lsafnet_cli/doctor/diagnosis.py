@@ -14,7 +14,6 @@ from lsafnet_cli.errors import (
     OptionError,
     OutputError,
 )
-from lsafnet_cli.observer import Observer
 
 if TYPE_CHECKING:
     from lsafnet_cli.checkpoints.choose import NamedCheckpoint
@@ -97,7 +96,7 @@ def examine(checkpoint: Path | None = None, seconds: float = 10.0) -> Diagnosis:
 
 def _load(checkpoint: Path | None) -> "tuple[NamedCheckpoint | None, LsafnetError | None]":
     try:
-        return load_named_checkpoint(checkpoint, Observer()), None
+        return load_named_checkpoint(checkpoint), None
     except CheckpointFileError as error:
         return None, error
 

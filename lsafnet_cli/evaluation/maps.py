@@ -17,6 +17,7 @@ from lsafnet_cli.data_sets.pair_labels import (
     looks_binary,
 )
 from lsafnet_cli.errors import NoOverlapError, OptionError, PairError
+from lsafnet_cli.evaluation.change_probability import decision_of, score_layer
 from lsafnet_cli.evaluation.counting import MapPart, PairCounts, count_map, fitting_unit
 from lsafnet_cli.evaluation.options import EvaluateOptions
 from lsafnet_cli.evaluation.report import MapEvaluation
@@ -61,6 +62,7 @@ def evaluate_map(
     torch_device = choose_device(DeviceOptions(device)).torch_device
     with rasterio.Env(**patience()), memory_errors():
         legend, grid = open_legend(change_map)
+        decision = decision_of(str(change_map))
         if kind == KindOfLabels.TRANSITIONS and labels is None and legend.semantic and looks_binary(paths[0]):
             notes.notice(
                 f"{paths[0]} tells changed from unchanged only: changes are scored, not their classes"
@@ -73,6 +75,7 @@ def evaluate_map(
         tally = PairCounts.start(legend, options, torch_device)
         with watched(notes, STAGE, int(part.window.width) * int(part.window.height)):
             count_map(part, reference, tally, notes)
+        probability = score_layer(str(change_map), part, reference, decision.get("threshold"))
     refuse_nothing(tally, str(change_map), paths)
     size = f"of {part.unit_px} pixels"
     tell(notes, interval_notice(tally, f"square {size}", f"squares {size}"))
@@ -86,6 +89,8 @@ def evaluate_map(
         seed=options.seed,
         notices=tuple(notes.notices),
         scores=score(tally, resample(tally), part.unit_px, outside),
+        decision=decision,
+        probability=probability,
     )
 
 

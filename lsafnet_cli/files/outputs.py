@@ -8,7 +8,7 @@ from pathlib import Path
 from lsafnet_cli.errors import OptionError, OutputError, reason_of
 from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.files.sources import local_path
-from lsafnet_cli.options import LAYERS, OutputOptions
+from lsafnet_cli.options import OutputOptions
 
 MAP_ENDINGS = (".tif", ".tiff")
 
@@ -29,7 +29,7 @@ class OutputPaths:
         """Name the files that the options ask for. Raises OptionError for a map that is no .tif."""
         if output.suffix.lower() not in MAP_ENDINGS:
             raise OptionError(f"{output}: a change map is a GeoTIFF; end its name in .tif")
-        layers = {layer: layer_path(output, layer) for layer in LAYERS if layer in options.also}
+        layers = {layer: layer_path(output, layer) for layer in options.layers}
         picture = output.with_name(f"{output.stem}.quicklook.png")
         item = output.with_name(f"{output.stem}.stac.json")
         return cls(

@@ -1,6 +1,6 @@
 """Polygons from a map that exists: what `lsafnet vectorize` does."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -66,6 +66,8 @@ def vectorize_changes(
         observer.notice(
             f"{layer_path(Path(changes), 'probability')} is not there: the polygons have no confidence"
         )
+    for text in sieve_notices(options):
+        observer.notice(text)
     store = WorkFolder(paths[0])
     store.create()
     with locked(store.folder):
@@ -79,6 +81,15 @@ def vectorize_changes(
         finally:
             store.remove()
     return PolygonReport(str(changes), tuple(map(str, outputs)), count)
+
+
+def sieve_notices(options: PolygonOptions) -> Iterator[str]:
+    """Yield what is said of the specks that are left out of polygons where nobody asked for it."""
+    if options.min_pixels:
+        yield (
+            f"polygons: connected components below {options.min_pixels} pixels went to their neighbours; "
+            "`min_area_m2` 0 keeps them"
+        )
 
 
 def open_change_map(

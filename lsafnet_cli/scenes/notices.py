@@ -7,7 +7,6 @@ import numpy as np
 from lsafnet_cli.geometry.crs import name_of
 from lsafnet_cli.geometry.footprints import footprint_of
 from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.geometry.ground import pixel_size_m
 from lsafnet_cli.options import GridOptions
 from lsafnet_cli.scenes.align import AlignedPair
 from lsafnet_cli.scenes.aoi import AreaOfInterest
@@ -72,20 +71,13 @@ def _describe(scene: Scene, stretch: Stretch) -> str:
     return f"{scene.dtype} numbers are stretched from {limits} (bands {', '.join(map(str, scene.bands))})"
 
 
-def resolution_notices(aligned: AlignedPair, trained_m: float | None) -> Iterator[str]:
-    """Yield a warning where pixels are far from the size the checkpoint was trained on."""
-    size = pixel_size_m(aligned.grid)
-    if size and trained_m and not 1 / 3 <= size / trained_m <= 3:
-        yield f"pixels are {size:.3g} m, but the checkpoint was trained on {trained_m:.3g} m: expect poor maps"
-
-
 def registration_notices(found: Registration) -> Iterator[str]:
     """Yield a warning where the dates lie visibly off each other."""
     if found.clear and (found.distance_px or 0) > TOLERABLE_SHIFT_PX:
         yield (
             f"the after image lies about {found.distance_px:.1f} pixels off the before image "
             f"({found.rows_px:+.1f} rows, {found.cols_px:+.1f} cols; spread {found.spread_px:.1f}): "
-            "edges will look changed; `coregister` takes back a plain shift"
+            "edges will look changed; `coregister` corrects a constant shift"
         )
 
 

@@ -16,6 +16,7 @@ from lsafnet_cli.terminal.flags import in_flags
 if TYPE_CHECKING:
     from lsafnet_cli.maps.table import ChangeTable
     from lsafnet_cli.polygons.vectorization import PolygonReport
+    from lsafnet_cli.prediction.redecide import RedecideReport
     from lsafnet_cli.prediction.report import RunReport
     from lsafnet_cli.report_page.page import PageReport
 
@@ -43,6 +44,18 @@ def show_report(report: RunReport, as_json: bool, verbose: bool = False) -> None
     if verbose:
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
         print(f"note: {stages} on {report.device}", file=sys.stderr)
+
+
+def show_decided(report: RedecideReport, as_json: bool) -> None:
+    """Print what a map holds that was decided again: a table for a person, or JSON."""
+    if as_json:
+        show_json(report.as_dict())
+        return
+    console = Console(soft_wrap=True)
+    console.print(transition_table(report.table))
+    console.print(_summary(report.table), highlight=False)
+    for name, path in report.outputs.items():
+        console.print(Text(f"{name}: {printable(path)}"))
 
 
 def show_polygon_report(report: PolygonReport, as_json: bool) -> None:

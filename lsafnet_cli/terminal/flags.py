@@ -11,14 +11,15 @@ FLAGS = {
     "expected": "expect", "groups": "group", "memory_bytes": "memory", "min_area_m2": "min-area", "outputs": "output",
     "overlap_px": "overlap", "owner": "grid", "rare_percent": "merge-rare", "resamples": "bootstrap",
     "resolution_m": "resolution", "simplify_m": "simplify", "size_px": "tile", "threads": "readers",
-    "tile_px": "tile", "unit_px": "unit", "warmup_steps": "warmup",
+    "ignored": "ignore", "merged": "merge", "sieve_px": "sieve", "tile_px": "tile", "unit_px": "unit",
+    "warmup_steps": "warmup",
 }  # fmt: skip
 SAME = (
     "accumulate", "after", "after_date", "allocation", "also", "aoi", "backbone_rate", "backbone_weights", "bands",
     "batch_size", "before", "before_date", "blend", "cards", "class_weights", "classes", "clip", "coregister",
     "crops_per_epoch", "dataset", "device", "devices", "dissolve", "epochs", "exclude", "exclude_values", "format",
     "formats", "labels", "layer", "learning_rate", "mapping", "match", "max_mb", "network", "nodata", "optimizer",
-    "overwrite",
+    "overwrite", "same_class",
     "pairs", "patience", "per_stratum", "plot", "polygons", "precision", "ray", "recipe", "seconds", "seed", "shard",
     "shares", "smooth", "split_rows", "standard_error", "stretch", "tensorboard", "threshold", "total", "variety",
     "weight_decay", "workers", "zone_field", "zone_layer",
