@@ -1,5 +1,6 @@
 """The command line: sub-commands, and one place that turns errors into one line and an exit code."""
 
+import io
 import os
 import sys
 import threading
@@ -14,7 +15,6 @@ from lsafnet_cli.commands.batch import batch
 from lsafnet_cli.commands.check import check
 from lsafnet_cli.commands.checkpoint import app as checkpoint_app
 from lsafnet_cli.commands.dataset import app as dataset_app
-from lsafnet_cli.commands.decide import decide
 from lsafnet_cli.commands.demo import demo
 from lsafnet_cli.commands.doctor import doctor
 from lsafnet_cli.commands.evaluate import evaluate
@@ -45,7 +45,6 @@ app.command()(sample)
 app.command()(assess)
 app.command()(evaluate)
 app.command()(vectorize)
-app.command()(decide)
 app.command()(train)
 app.add_typer(dataset_app, name="dataset")
 app.command()(report)
@@ -72,6 +71,7 @@ def _lsafnet(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code. A traceback means a bug."""
+    _write_any_letter()
     try:
         code = app(arguments, standalone_mode=False)
     except LsafnetError as error:
@@ -88,6 +88,13 @@ def main(arguments: list[str] | None = None) -> None:
     if code == INTERRUPTED_EXIT_CODE:
         _leave_at_once(_fail("interrupted", code))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _write_any_letter() -> None:
+    """Let stdout and stderr replace the letters that a terminal's or pipe's encoding lacks, in place of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _leave_at_once(code: int) -> None:

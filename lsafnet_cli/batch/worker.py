@@ -1,4 +1,4 @@
-"""A worker process: python -m lsafnet_cli.batch.worker FD. Tasks come over a connection, outcomes go back.
+"""A worker process: python -m lsafnet_cli.batch.worker NUMBER. Tasks come over a connection, outcomes go back.
 
 It is a program of its own, and not a fork or spawn of its parent, so that threads of the parent do not matter and
 scripts that use a batch need no `if __name__ == "__main__"`.
@@ -13,6 +13,7 @@ import threading
 from multiprocessing.connection import Connection
 
 from lsafnet_cli.batch.messages import Begun, Free, Message, Task, WorkerSetup
+from lsafnet_cli.system.pipes import connect
 
 PARENT_GONE = 70
 
@@ -57,7 +58,7 @@ def main() -> None:
     """Serve the connection whose number is the only argument."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C goes to all; the parent decides what it means
     faulthandler.enable()
-    serve(Connection(int(sys.argv[1])))
+    serve(connect(int(sys.argv[1])))
     os._exit(0)  # without waiting for threads that read ahead
 
 

@@ -1,15 +1,14 @@
 """The workers of one machine: one process for each device; whoever is idle takes the next scene."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from lsafnet_cli.batch.backlog import Backlog
 from lsafnet_cli.batch.folder import BatchFolder
@@ -17,6 +16,7 @@ from lsafnet_cli.batch.messages import Begun, Free, Message, Said, SceneOutcome,
 from lsafnet_cli.batch.records import FAILED, SceneRecord
 from lsafnet_cli.batch.worker_devices import threads_each
 from lsafnet_cli.errors import DeviceError
+from lsafnet_cli.system.pipes import start_connected
 
 POLL_SECONDS = 0.2
 MOST_FALSE_STARTS = 3  # workers in a row that die before they are ready
@@ -32,15 +32,12 @@ class Worker:
         self.tasks: list[Task] = []
         self.begun: list[Task] = []
         self.free = self.ready = False
-        ours, theirs = socket.socketpair()
-        with theirs, self.log.open("ab") as log:
-            command = [sys.executable, "-m", "lsafnet_cli.batch.worker", str(theirs.fileno())]
-            threads = {"OMP_NUM_THREADS": str(setup.threads)} if setup.threads is not None else {}
-            self.process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **threads},
-            )  # fmt: skip
-        self.connection: Connection[Any, Any] = Connection(ours.detach())
+        command = [sys.executable, "-m", "lsafnet_cli.batch.worker"]
+        threads = {"OMP_NUM_THREADS": str(setup.threads)} if setup.threads is not None else {}
+        with self.log.open("ab") as log:
+            self.process, self.connection = start_connected(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **threads}
+            )
         self._send(setup)
 
     def give(self, task: Task) -> None:

@@ -36,8 +36,6 @@ from lsafnet_cli.commands.options import (
     ReadersOpt,
     ResolutionOpt,
     ResumeOpt,
-    SameClassOpt,
-    SieveOpt,
     SimplifyOpt,
     SmoothOpt,
     StretchOpt,
@@ -87,16 +85,16 @@ PairsOpt = Annotated[
     Path | None,
     typer.Option(
         metavar="PAIRS.csv", rich_help_panel=FILES,
-        help="CSV file listing the pairs (instead of two folders). Columns: before, after; optional: output, name, "
-        "before_date, after_date, aoi. Paths are relative to the CSV.",
+        help="In place of folders: a table with before, after and as wished output, name, before_date, after_date, "
+        "aoi; relative to the table.",
     ),
 ]  # fmt: skip
 MatchOpt = Annotated[
     str | None,
     typer.Option(
         metavar="REGEX", rich_help_panel=FILES,
-        help="Regular expression; files whose match (or its group called key) is equal form a pair. Default: same "
-        "name without extension.",
+        help="Files pair whose names hold the same text here, at the group `key` where there is one. Default: equal "
+        "names but for the ending.",
     ),
 ]  # fmt: skip
 DryRunOpt = Annotated[
@@ -186,7 +184,7 @@ def batch(
     stretch: StretchOpt = "auto",
     grid: GridOpt = "before",
     resolution: ResolutionOpt = None,
-    coregister: CoregisterOpt = "auto",
+    coregister: CoregisterOpt = False,
     aoi: AoiOpt = None,
     exclude: ExcludeOpt = None,
     exclude_values: ExcludeValuesOpt = None,
@@ -195,15 +193,13 @@ def batch(
     tile: TileOpt = None,
     overlap: OverlapOpt = None,
     blend: BlendOpt = "taper",
-    threshold: ThresholdOpt = None,
-    same_class: SameClassOpt = "differ",
-    sieve: SieveOpt = 0,
+    threshold: ThresholdOpt = 0.5,
     tta: TtaOpt = False,
     precision: PrecisionOpt = "auto",
     compiled: CompileOpt = False,
     batch_size: BatchSizeOpt = "auto",
     memory: MemoryOpt = "2G",
-    min_area: MinAreaOpt = None,
+    min_area: MinAreaOpt = 0.0,
     simplify: SimplifyOpt = 0.0,
     smooth: SmoothOpt = False,
     dissolve: DissolveOpt = False,
@@ -229,8 +225,6 @@ def batch(
                 ensemble=others,
                 tta=tta,
                 threshold=threshold,
-                same_class=same_class,
-                sieve_px=sieve,
                 read=make_read_options(
                     bands, stretch, readers, aoi, (exclude, exclude_values), cloud_mask, nodata
                 ),

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.options import (
-    POLYGON_SIEVE_PX,
     DeviceOptions,
     PolygonOptions,
     ReadOptions,
@@ -44,15 +43,12 @@ def make_device_options(
 
 
 def make_polygon_options(
-    min_area: float | None, simplify: float, smooth: bool, dissolve: bool, classes: list[str] | None,
+    min_area: float, simplify: float, smooth: bool, dissolve: bool, classes: list[str] | None,
     dates: tuple[str | None, str | None] = (None, None),
 ) -> PolygonOptions:  # fmt: skip
     """Return how polygons are drawn. Raises OptionError."""
     before, after = map(parse_date, ("--before-date", "--after-date"), dates)
-    least_px = POLYGON_SIEVE_PX if min_area is None else 0
-    return PolygonOptions(
-        min_area or 0.0, simplify, smooth, dissolve, tuple(classes or ()), before, after, least_px
-    )
+    return PolygonOptions(min_area, simplify, smooth, dissolve, tuple(classes or ()), before, after)
 
 
 def parse_bands(text: str | None) -> tuple[int | str, ...] | None:

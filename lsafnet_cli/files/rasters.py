@@ -6,16 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rasterio._err import CPLE_BaseError
-from rasterio._path import _parse_path, _vsi_path
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError, RPCError
 
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.files.sources import (
-    open_source,
-    reading_failed,
-    unreadable,
-)
+from lsafnet_cli.files.gdal_errors import GdalError
+from lsafnet_cli.files.sources import open_source, reading_failed, unreadable
 from lsafnet_cli.geometry.grid import Grid
 
 # `ScenePair` speaks of a missing georeference itself. For good, since catch_warnings is not safe in threads.
@@ -23,7 +18,7 @@ warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 
 # rasterio lets some of GDAL's own errors through, and has some that are no RasterioError
-RASTER_ERRORS = (RasterioError, CPLE_BaseError, CRSError, RPCError, UnicodeDecodeError, OSError)
+RASTER_ERRORS = (RasterioError, GdalError, CRSError, RPCError, UnicodeDecodeError, OSError)
 
 
 @contextmanager
@@ -48,12 +43,6 @@ def reading_pixels(path: str) -> Iterator[None]:
 def rasterio_open(path: str | Path) -> Any:
     """Open a raster for reading; the caller turns errors into words and closes it."""
     return open_source(str(path))
-
-
-def vsi_name(path: str) -> str:
-    """Return the name under which GDAL itself opens a path or URL, absolute where it is a local file."""
-    name = str(_vsi_path(_parse_path(path)))
-    return name if name.startswith("/vsi") or ":" in name.split("/")[0] else str(Path(name).absolute())
 
 
 def grid_of(dataset: Any) -> Grid:

@@ -13,8 +13,9 @@ from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.files.rasters import rasterio_open, vsi_name
+from lsafnet_cli.files.rasters import rasterio_open
 from lsafnet_cli.files.vrt import GDAL_TYPES, add_transform
+from lsafnet_cli.files.vsi import vsi_name
 from lsafnet_cli.scenes.read import Scene
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray, all_finite, valid_pixels, validity_of
 

@@ -27,9 +27,7 @@ class FreedMemory:
     """
 
     def __init__(self, uses_between: int = TILES_BETWEEN) -> None:
-        library = ctypes.CDLL(None)
-        usable = hasattr(library, "mallopt") and hasattr(library, "malloc_trim")
-        self._library = library if usable else None
+        self._library = _glibc()
         self._used, self._uses_between = 0, uses_between
 
     def __enter__(self) -> Self:
@@ -56,6 +54,14 @@ class FreedMemory:
             self._library.malloc_trim(0)
 
 
+def _glibc() -> ctypes.CDLL | None:
+    try:
+        library = ctypes.CDLL(None)
+    except (OSError, TypeError):  # Windows opens no library without a name
+        return None
+    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
+
+
 @contextmanager
 def memory_errors() -> Iterator[None]:
     """Let the host's memory running out become a DeviceError that says what to do."""
@@ -63,5 +69,5 @@ def memory_errors() -> Iterator[None]:
         yield
     except MemoryError as error:
         raise DeviceError(
-            f"memory ran out ({reason_of(error)}); give a smaller `memory_bytes`, or map a part with `aoi`"
+            f"memory ran out ({reason_of(error)}); give a smaller --memory, or map a part with --aoi"
         ) from error
