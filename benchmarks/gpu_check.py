@@ -15,9 +15,11 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,7 @@ PARTS = {
     "logits": Part(answers.logits, 90),
     "codes": Part(answers.codes, 120),
     "host time": Part(host.host_time, 60),
+    "scene": Part(speed.scene, 90),
     "throughput": Part(speed.throughput, 240),
     "training": Part(training.training, 90),
     "memory": Part(answers.memory, 60),
@@ -60,6 +63,8 @@ def main() -> None:
         write_rows(PARTS[options.part[0]].rows(Work(options.device, options.out)), options.rows)
         return
     options.out.mkdir(parents=True, exist_ok=True)
+    if not list(distributions(name="lsafnet")):
+        say_version(options.out / "metadata")
     found: dict[str, Any] = {"machine": machine(options.device), "parts": {}}
     end = time.monotonic() + 60 * options.minutes
     for name in options.part or PARTS:
@@ -69,6 +74,18 @@ def main() -> None:
         (options.out / "gpu-check.md").write_text(markdown(found), encoding="utf-8")
     print(markdown(found))
     sys.exit(0 if found["ok"] else 1)
+
+
+def say_version(folder: Path) -> None:
+    """Tell the processes that are started which version a checkout is that was never installed."""
+    about = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
+    metadata = folder / f"lsafnet-{about['version']}.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True, exist_ok=True)
+    text = f"Metadata-Version: 2.1\nName: lsafnet\nVersion: {about['version']}\n"
+    metadata.write_text(text, encoding="utf-8")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(folder.resolve()), os.environ.get("PYTHONPATH", "")])
 
 
 def parse() -> argparse.Namespace:

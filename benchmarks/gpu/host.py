@@ -59,7 +59,7 @@ def profiled(work: Work, run: Callable[[], float], tiles: int) -> Rows:
     with profile(activities=activities) as profiler:
         run()
     averages = profiler.key_averages()
-    order = "self_cpu_time_total" if work.small else "self_cuda_time_total"
+    order = "self_cpu_time_total" if work.small else "self_device_time_total"
     (work.folder / TABLE).write_text(averages.table(sort_by=order, row_limit=60), encoding="utf-8")
     launched = ("cudaLaunchKernel", "cuLaunchKernel", "cudaLaunchKernelExC", "cudaMemcpyAsync")
     kernels = sum(event.count for event in averages if event.key in launched)

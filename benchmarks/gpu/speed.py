@@ -43,30 +43,40 @@ def matrix_rate(work: Work, dtype: torch.dtype) -> float:
     return 2 * side**3 * rounds / (time.perf_counter() - start)
 
 
+def scene(work: Work) -> Rows:
+    """Write the scene that throughput is measured on, so that its own time is not that of the measurement."""
+    size = TRY_PX if work.small else SCENE_PX
+    start = time.perf_counter()
+    files = work.pair(size)
+    megabytes = sum(path.stat().st_size for path in files) / 1e6
+    seconds = round(time.perf_counter() - start, 1)
+    yield {"side, px": size, "MB": round(megabytes, 1), "seconds": seconds, "ok": megabytes > 0}
+
+
 def throughput(work: Work) -> Rows:
     """Mpx/s, efficiency, utilisation and share of the matrix rate, for lsafnet and the shipped checkpoint."""
     rates = work.folder / RATES
     precision = "fp32" if work.small else "bf16"
     peak = torch.load(rates, weights_only=True)[precision] if rates.exists() else None
-    scene = TRY_PX if work.small else SCENE_PX
+    side = TRY_PX if work.small else SCENE_PX
     for form, tile, name in product(forms_of(work), tiles_of(work), ("lsafnet", "shipped")):
         checkpoint = checkpoint_of(work, name, tile)
         flop = flop_per_pair(read_checkpoint_info(checkpoint), tile)
         options = ["--precision", precision, "--batch", str(batch_of(work, tile)), *form]
         row = {"network": name, "tile": tile, "form": " ".join([precision, *form])}
         try:
-            alone = work.measure("bare", checkpoint, scene, *options)["seconds"]
-            whole = work.measure("predict", checkpoint, scene, *options)
-            polygons = work.measure("polygons", checkpoint, scene, *options)["seconds"]
+            alone = work.measure("bare", checkpoint, side, *options)["seconds"]
+            whole = work.measure("predict", checkpoint, side, *options)
+            polygons = work.measure("polygons", checkpoint, side, *options)["seconds"]
         except RuntimeError as error:  # the other rows go on
             yield {**row, "problem": str(error), "ok": False}
             continue
-        tiles = len(tile_starts(scene, tile, tile // 4)) ** 2
+        tiles = len(tile_starts(side, tile, tile // 4)) ** 2
         rate = tiles * flop / whole["seconds"]
         yield {
             **row,
-            "Mpx/s": figure(scene**2 / whole["seconds"] / 1e6),
-            "with polygons": figure(scene**2 / polygons / 1e6),
+            "Mpx/s": figure(side**2 / whole["seconds"] / 1e6),
+            "with polygons": figure(side**2 / polygons / 1e6),
             "efficiency": round(alone / whole["seconds"], 3),
             "utilisation, %": whole["busy"] and round(whole["busy"]),
             "of the matrix rate": peak and figure(rate / peak),
