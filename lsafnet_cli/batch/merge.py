@@ -69,8 +69,8 @@ def merge_polygons(folder: BatchFolder, done: Sequence[SceneRecord], tell: Tell)
             for name, path in sources.items():
                 crs = crs_of[name]
                 if common is not None and _way(crs, common) is None:
-                    why = f"{horizontal(crs).name} has no place in it" if crs else "it has no georeference"
-                    tell(f"{name}: its polygons are not in {MERGED_POLYGONS}, for {why}")
+                    lacks = f"has no place in {common}" if crs else "has no georeference"
+                    tell(f"{name} {lacks}: its polygons are not in {MERGED_POLYGONS}")
                     continue
                 count = _append(coming, path, name, (crs, common), count, dissolved)
             _add_style(coming, folder.path / done[0].output)
