@@ -9,7 +9,7 @@ from statistics import median
 import torch
 
 from lsafnet import load_checkpoint
-from lsafnet.prepare import prepare
+from lsafnet.prepare import prepare_network
 from lsafnet_cli.system.devices import processor_has_bf16
 
 ROUNDS = 3
@@ -40,7 +40,7 @@ def main() -> None:
             "the same in bf16, compiled": ("bf16", True),
         }
     networks = {"plain fp32": load_checkpoint(sys.argv[1]).network.to(device)} | {
-        name: prepare(checkpoint.network, device, precision, compile=compiled)
+        name: prepare_network(checkpoint.network, device, precision, compile=compiled)
         for name, (precision, compiled) in shapes.items()
     }
     found: dict[str, list[float]] = {name: [] for name in networks}

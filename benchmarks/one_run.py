@@ -23,7 +23,7 @@ import one_conv
 from device_watch import DeviceWatch
 from lsafnet import load_checkpoint
 from lsafnet.logits import ChangeLogits
-from lsafnet.prepare import prepare
+from lsafnet.prepare import prepare_network
 from lsafnet_cli.options import DeviceOptions, OutputOptions, PredictOptions, ReadOptions, TileOptions
 from lsafnet_cli.prediction.pipeline import predict_change
 from lsafnet_cli.prediction.tile import plan_tiles
@@ -57,7 +57,9 @@ def bare(options: argparse.Namespace) -> dict[str, float]:
     """Run as many forward passes as the command does, on one batch that is there already."""
     device = choose_device(DeviceOptions(options.device, options.precision))
     checkpoint = load_checkpoint(options.checkpoint)
-    network = prepare(checkpoint.network, device.torch_device, device.precision, compile=options.compile)
+    network = prepare_network(
+        checkpoint.network, device.torch_device, device.precision, compile=options.compile
+    )
     pair = align_pair(read_pair(options.before, options.after, ReadOptions(), 3))
     size = checkpoint.info.tile_px
     tiles = len(plan_tiles(pair.grid, size, TileOptions()))

@@ -3,97 +3,103 @@
 Names are loaded on first use, so that `import lsafnet_cli` does not wait for torch.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from lsafnet_cli.accuracy.allocation import SampleSize
-    from lsafnet_cli.accuracy.assess import Assessment, assess_map
-    from lsafnet_cli.accuracy.sample import SampleOptions, SampleReport, sample_map
-    from lsafnet_cli.accuracy.strata import StrataOptions
-    from lsafnet_cli.batch.driver import BatchReport, run_batch
-    from lsafnet_cli.batch.options import BatchOptions
-    from lsafnet_cli.batch.pairing import pair_folders, read_pairs
-    from lsafnet_cli.errors import LsafnetError
-    from lsafnet_cli.evaluation.data_sets import evaluate_data_set
-    from lsafnet_cli.evaluation.maps import evaluate_map
-    from lsafnet_cli.evaluation.options import EvaluateOptions
-    from lsafnet_cli.evaluation.report import DataSetEvaluation, MapEvaluation
-    from lsafnet_cli.maps.summarize import MapSummary, summarize_map
-    from lsafnet_cli.maps.zones import ZoneRequest
-    from lsafnet_cli.options import PolygonOptions, PredictOptions
-    from lsafnet_cli.polygons.vectorization import vectorize_changes
-    from lsafnet_cli.prediction.pipeline import predict_change
-    from lsafnet_cli.prediction.report import RunReport
-    from lsafnet_cli.report_page.page import PageOptions, PageReport, write_report_page
+from lsafnet.public import public_names
 
-_MODULE_OF = {
-    "Assessment": "accuracy.assess",
-    "BatchOptions": "batch.options",
-    "BatchReport": "batch.driver",
-    "DataSetEvaluation": "evaluation.report",
-    "EvaluateOptions": "evaluation.options",
-    "LsafnetError": "errors",
-    "MapEvaluation": "evaluation.report",
-    "MapSummary": "maps.summarize",
-    "PageOptions": "report_page.page",
-    "PageReport": "report_page.page",
-    "PolygonOptions": "options",
-    "PredictOptions": "options",
-    "RunReport": "prediction.report",
-    "SampleOptions": "accuracy.sample",
-    "SampleReport": "accuracy.sample",
-    "SampleSize": "accuracy.allocation",
-    "StrataOptions": "accuracy.strata",
-    "ZoneRequest": "maps.zones",
-    "assess_map": "accuracy.assess",
-    "evaluate_data_set": "evaluation.data_sets",
-    "evaluate_map": "evaluation.maps",
-    "pair_folders": "batch.pairing",
-    "predict_change": "prediction.pipeline",
-    "read_pairs": "batch.pairing",
-    "run_batch": "batch.driver",
-    "sample_map": "accuracy.sample",
-    "summarize_map": "maps.summarize",
-    "vectorize_changes": "polygons.vectorization",
-    "write_report_page": "report_page.page",
+if TYPE_CHECKING:  # for type checkers and editors; at run time the table below counts
+    from lsafnet_cli.accuracy.allocation import SampleSize as SampleSize
+    from lsafnet_cli.accuracy.assess import Assessment as Assessment, assess_map as assess_map
+    from lsafnet_cli.accuracy.sample import (
+        SampleOptions as SampleOptions,
+        SampleReport as SampleReport,
+        sample_map as sample_map,
+    )
+    from lsafnet_cli.accuracy.strata import StrataOptions as StrataOptions
+    from lsafnet_cli.batch.driver import BatchReport as BatchReport, run_batch as run_batch
+    from lsafnet_cli.batch.files import Pairing as Pairing
+    from lsafnet_cli.batch.options import BatchOptions as BatchOptions
+    from lsafnet_cli.batch.pairing import pair_folders as pair_folders, read_pairs as read_pairs
+    from lsafnet_cli.errors import (
+        CheckpointFileError as CheckpointFileError,
+        DeviceError as DeviceError,
+        InputError as InputError,
+        LsafnetError as LsafnetError,
+        NoOverlapError as NoOverlapError,
+        OptionError as OptionError,
+        OutputError as OutputError,
+        PairError as PairError,
+    )
+    from lsafnet_cli.evaluation.data_sets import evaluate_data_set as evaluate_data_set
+    from lsafnet_cli.evaluation.maps import evaluate_map as evaluate_map
+    from lsafnet_cli.evaluation.options import EvaluateOptions as EvaluateOptions
+    from lsafnet_cli.evaluation.report import (
+        ChangeScores as ChangeScores,
+        DataSetEvaluation as DataSetEvaluation,
+        MapEvaluation as MapEvaluation,
+    )
+    from lsafnet_cli.maps.summarize import (
+        AreaSummary as AreaSummary,
+        MapSummary as MapSummary,
+        summarize_map as summarize_map,
+    )
+    from lsafnet_cli.maps.table import ChangeTable as ChangeTable, TransitionRow as TransitionRow
+    from lsafnet_cli.maps.zones import ZoneRequest as ZoneRequest
+    from lsafnet_cli.observer import Observer as Observer
+    from lsafnet_cli.options import (
+        DeviceOptions as DeviceOptions,
+        GridOptions as GridOptions,
+        OutputOptions as OutputOptions,
+        PolygonOptions as PolygonOptions,
+        PredictOptions as PredictOptions,
+        ReadOptions as ReadOptions,
+        StretchRule as StretchRule,
+        TileOptions as TileOptions,
+    )
+    from lsafnet_cli.polygons.vectorization import (
+        PolygonReport as PolygonReport,
+        vectorize_changes as vectorize_changes,
+    )
+    from lsafnet_cli.prediction.check import PairCheck as PairCheck, check_pair as check_pair
+    from lsafnet_cli.prediction.pipeline import predict_change as predict_change
+    from lsafnet_cli.prediction.report import RunReport as RunReport
+    from lsafnet_cli.report_page.page import (
+        PageOptions as PageOptions,
+        PageReport as PageReport,
+        write_report_page as write_report_page,
+    )
+    from lsafnet_cli.training.options import TrainOptions as TrainOptions
+    from lsafnet_cli.training.run import TrainingReport as TrainingReport, train_network as train_network
+
+    __version__: str
+
+NAMES_OF_MODULES = {
+    "accuracy.allocation": "SampleSize",
+    "accuracy.assess": "Assessment assess_map",
+    "accuracy.sample": "SampleOptions SampleReport sample_map",
+    "accuracy.strata": "StrataOptions",
+    "batch.driver": "BatchReport run_batch",
+    "batch.options": "BatchOptions",
+    "batch.files": "Pairing",
+    "batch.pairing": "pair_folders read_pairs",
+    "errors": "CheckpointFileError DeviceError InputError LsafnetError NoOverlapError "
+    "OptionError OutputError PairError",
+    "evaluation.data_sets": "evaluate_data_set",
+    "evaluation.maps": "evaluate_map",
+    "evaluation.options": "EvaluateOptions",
+    "evaluation.report": "ChangeScores DataSetEvaluation MapEvaluation",
+    "maps.summarize": "AreaSummary MapSummary summarize_map",
+    "maps.table": "ChangeTable TransitionRow",
+    "maps.zones": "ZoneRequest",
+    "observer": "Observer",
+    "options": "DeviceOptions GridOptions OutputOptions PolygonOptions PredictOptions "
+    "ReadOptions StretchRule TileOptions",
+    "polygons.vectorization": "PolygonReport vectorize_changes",
+    "prediction.check": "PairCheck check_pair",
+    "prediction.pipeline": "predict_change",
+    "prediction.report": "RunReport",
+    "report_page.page": "PageOptions PageReport write_report_page",
+    "training.options": "TrainOptions",
+    "training.run": "TrainingReport train_network",
 }
-
-__all__ = [
-    "Assessment",
-    "BatchOptions",
-    "BatchReport",
-    "DataSetEvaluation",
-    "EvaluateOptions",
-    "LsafnetError",
-    "MapEvaluation",
-    "MapSummary",
-    "PageOptions",
-    "PageReport",
-    "PolygonOptions",
-    "PredictOptions",
-    "RunReport",
-    "SampleOptions",
-    "SampleReport",
-    "SampleSize",
-    "StrataOptions",
-    "ZoneRequest",
-    "assess_map",
-    "evaluate_data_set",
-    "evaluate_map",
-    "pair_folders",
-    "predict_change",
-    "read_pairs",
-    "run_batch",
-    "sample_map",
-    "summarize_map",
-    "vectorize_changes",
-    "write_report_page",
-]
-
-
-def __getattr__(name: str) -> object:
-    """Import the module that holds `name` (PEP 562)."""
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+__getattr__, __dir__, __all__ = public_names(__name__, NAMES_OF_MODULES)

@@ -15,6 +15,7 @@ from lsafnet_cli.commands.batch import batch
 from lsafnet_cli.commands.check import check
 from lsafnet_cli.commands.checkpoint import app as checkpoint_app
 from lsafnet_cli.commands.dataset import app as dataset_app
+from lsafnet_cli.commands.decide import decide
 from lsafnet_cli.commands.demo import demo
 from lsafnet_cli.commands.doctor import doctor
 from lsafnet_cli.commands.evaluate import evaluate
@@ -45,6 +46,7 @@ app.command()(sample)
 app.command()(assess)
 app.command()(evaluate)
 app.command()(vectorize)
+app.command()(decide)
 app.command()(train)
 app.add_typer(dataset_app, name="dataset")
 app.command()(report)

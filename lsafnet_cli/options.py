@@ -1,4 +1,4 @@
-"""What a user can ask of the commands, as values. A value that exists has been checked."""
+"""What a user can ask for, as values. A value that exists has been checked; files may be named by str or Path."""
 
 import math
 import re
@@ -10,7 +10,11 @@ from pathlib import Path
 
 from lsafnet_cli.errors import OptionError
 
-LAYERS = ("from", "to", "before", "after", "probability")
+LAYERS = ("from", "to", "before", "after", "probability", "transition")
+COREGISTER = ("auto", "on", "off")
+POLYGON_SIEVE_PX = 16  # what commands take out of polygons where nobody says otherwise
+DIFFER, KEEP = "differ", "keep"
+SAME_CLASS = (DIFFER, KEEP)
 PICTURES = ("quicklook",)
 DOCUMENTS = ("report", "stac")
 LEAST_MEMORY_BYTES = 256 << 20
@@ -50,10 +54,10 @@ class StretchRule:
             rule = cls(kind, float(low), float(high))
         except ValueError:
             raise OptionError(
-                f"--stretch {text}: write auto, none, percentile:LO,HI or range:LO,HI"
+                f"`stretch` {text}: write auto, none, percentile:LO,HI or range:LO,HI"
             ) from None
         if not rule.low < rule.high or (kind == "percentile" and not 0 <= rule.low < rule.high <= 100):
-            raise OptionError(f"--stretch {text}: LO must be below HI (percentiles from 0 to 100)")
+            raise OptionError(f"`stretch` {text}: LO must be below HI (percentiles from 0 to 100)")
         return rule
 
 
@@ -71,11 +75,11 @@ class TileOptions:
 
     def __post_init__(self) -> None:
         if self.size_px is not None and (self.size_px < 32 or self.size_px % 32):
-            raise OptionError(f"--tile {self.size_px}: a tile is a multiple of 32 pixels")
+            raise OptionError(f"`size_px` {self.size_px}: a tile is a multiple of 32 pixels")
         if self.overlap_px is not None and self.overlap_px < 0:
-            raise OptionError(f"--overlap {self.overlap_px}: an overlap is 0 pixels or more")
+            raise OptionError(f"`overlap_px` {self.overlap_px}: an overlap is 0 pixels or more")
         if self.blend not in ("taper", "crop"):
-            raise OptionError(f"--blend {self.blend}: choose taper or crop")
+            raise OptionError(f"`blend` {self.blend}: choose taper or crop")
         if self.row_band_px < 1:
             raise OptionError(f"a row band has 1 row or more, not {self.row_band_px}")
 
@@ -84,18 +88,21 @@ class TileOptions:
 class GridOptions:
     """The common grid: whose it is ("before", "after"), and the side of its pixels where that is to be another.
 
-    `coregister` moves the after image by the shift measured between the dates.
+    `coregister`: "auto" corrects a shift between the dates that is clear and above a pixel, "on" any clear one, "off"
+    none.
     """
 
     owner: str = "before"
     resolution_m: float | None = None
-    coregister: bool = False
+    coregister: str = "auto"
 
     def __post_init__(self) -> None:
         if self.owner not in ("before", "after"):
-            raise OptionError(f"--grid {self.owner}: choose before or after")
+            raise OptionError(f"`owner` {self.owner}: choose before or after")
+        if self.coregister not in COREGISTER:
+            raise OptionError(f"`coregister` {self.coregister}: choose {', '.join(COREGISTER)}")
         if self.resolution_m is not None and not 0 < self.resolution_m < math.inf:
-            raise OptionError(f"--resolution {self.resolution_m}: give metres above 0")
+            raise OptionError(f"`resolution_m` {self.resolution_m}: give metres above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +118,27 @@ class ReadOptions:
     bands: tuple[int | str, ...] | None = None
     stretch: StretchRule = StretchRule()
     threads: int = 2
-    aoi: str | None = None
-    exclude: str | None = None
+    aoi: str | Path | None = None
+    exclude: str | Path | None = None
     exclude_values: tuple[int, ...] | None = None
-    cloud_masks: tuple[str, ...] = ()
+    cloud_masks: tuple[str | Path, ...] = ()
     nodata: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("aoi", "exclude"):
+            if (file := getattr(self, name)) is not None:
+                object.__setattr__(self, name, str(file))
+        object.__setattr__(self, "cloud_masks", tuple(map(str, self.cloud_masks)))
         if len(self.cloud_masks) > 2:
-            raise OptionError("--cloud-mask: give one for both dates, or one for each")
+            raise OptionError("`cloud_masks`: give one for both dates, or one for each")
         if self.exclude_values is not None and self.exclude is None:
-            raise OptionError("--exclude-values says which of a raster's numbers count: give --exclude too")
+            raise OptionError("`exclude_values` says which of a raster's numbers count: give `exclude` too")
         if self.bands is not None and not self.bands:
-            raise OptionError("--bands: name at least one band")
+            raise OptionError("`bands`: name at least one band")
         if any(isinstance(band, int) and band < 1 for band in self.bands or ()):
-            raise OptionError(f"--bands {','.join(map(str, self.bands or ()))}: bands count from 1")
+            raise OptionError(f"`bands` {','.join(map(str, self.bands or ()))}: bands count from 1")
         if self.threads < 1:
-            raise OptionError(f"--readers {self.threads}: at least one thread must read")
+            raise OptionError(f"`threads` {self.threads}: at least one thread must read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +156,18 @@ class DeviceOptions:
 
     def __post_init__(self) -> None:
         if self.precision not in ("auto", "fp32", "bf16", "fp16"):
-            raise OptionError(f"--precision {self.precision}: choose auto, fp32, bf16 or fp16")
+            raise OptionError(f"`precision` {self.precision}: choose auto, fp32, bf16 or fp16")
         if self.batch_size is not None and self.batch_size < 1:
-            raise OptionError(f"--batch-size {self.batch_size}: a batch has 1 tile or more")
+            raise OptionError(f"`batch_size` {self.batch_size}: a batch has 1 tile or more")
         if self.memory_bytes < LEAST_MEMORY_BYTES:
-            raise OptionError(f"--memory: {self.memory_bytes:,} bytes are too few; give 256M or more")
+            raise OptionError(f"`memory_bytes`: {self.memory_bytes:,} bytes are too few; give 256M or more")
 
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
     """What is written besides the map. `scene` is its name in the polygons; None takes the map's."""
 
-    polygons: tuple[Path, ...] = ()
+    polygons: tuple[str | Path, ...] = ()
     also: tuple[str, ...] = ()
     overwrite: bool = False
     resume: bool = True
@@ -165,11 +176,18 @@ class OutputOptions:
     def __post_init__(self) -> None:
         for name in self.also:
             if name not in (choices := LAYERS + PICTURES + DOCUMENTS):
-                raise OptionError(f"--also {name}: choose from {', '.join(choices)}")
+                raise OptionError(f"`also` {name}: choose from {', '.join(choices)}")
         if "stac" in self.also and find_spec("pystac") is None:
-            raise OptionError('--also stac: needs pystac; install it with pip install "lsafnet[stac]"')
+            raise OptionError('`also` stac: needs pystac; install it with pip install "lsafnet[stac]"')
+        object.__setattr__(self, "polygons", tuple(map(Path, self.polygons)))
         for path in self.polygons:
-            check_polygon_name("--polygons", path)
+            check_polygon_name("polygons", Path(path))
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that are written: with probability and land cover, all that `lsafnet decide` starts from."""
+        implied = {"transition"} if {"before", "after", "probability"} <= set(self.also) else set()
+        return tuple(layer for layer in LAYERS if layer in {*self.also, *implied})
 
 
 def parse_nodata(text: str | None) -> tuple[float, float] | None:
@@ -181,7 +199,7 @@ def parse_nodata(text: str | None) -> tuple[float, float] | None:
     except ValueError:
         numbers = []
     if len(numbers) not in (1, 2):
-        raise OptionError(f"--nodata {text}: write VALUE, or VALUE,VALUE for before and after")
+        raise OptionError(f"`nodata` {text}: write VALUE, or VALUE,VALUE for before and after")
     return numbers[0], numbers[-1]
 
 
@@ -189,7 +207,7 @@ def parse_bytes(text: str) -> int:
     """Read "2G", "512M" or a number of bytes. Raises OptionError for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?", text.strip().upper())
     if match is None:
-        raise OptionError(f"--memory {text}: write a size such as 512M or 2G")
+        raise OptionError(f"`memory_bytes` {text}: write a size such as 512M or 2G")
     return int(float(match[1]) * UNITS[match[2]])
 
 
@@ -197,7 +215,8 @@ def parse_bytes(text: str) -> int:
 class PolygonOptions:
     """How a map becomes polygons. Lengths and areas are on the ground; pixels where the map has no CRS.
 
-    `classes` are wishes "from:to"; none means every transition. Dates of None are those of the files.
+    `classes` are wishes "from:to"; none means every transition. Dates of None are those of the files. `min_pixels`
+    says in pixels what `min_area_m2` says in square metres; one of the two is 0.
     """
 
     min_area_m2: float = 0.0
@@ -207,29 +226,31 @@ class PolygonOptions:
     classes: tuple[str, ...] = ()
     before_date: date | None = None
     after_date: date | None = None
+    min_pixels: int = 0
 
     def __post_init__(self) -> None:
-        for option, value in (("--min-area", self.min_area_m2), ("--simplify", self.simplify_m)):
+        if self.min_pixels < 0 or (self.min_pixels and self.min_area_m2):
+            raise OptionError(
+                "the least size of polygons is given in pixels or in square metres, as 0 or more"
+            )
+        for option, value in (("min_area_m2", self.min_area_m2), ("simplify_m", self.simplify_m)):
             if not (math.isfinite(value) and value >= 0):
-                raise OptionError(f"{option} {value}: write 0 or more")
+                raise OptionError(f"`{option}` {value}: write 0 or more")
         for wish in self.classes:
             if ":" not in wish.strip(":"):
                 raise OptionError(
-                    f'--classes {wish}: write FROM:TO, such as "water:building" or "*:building"'
+                    f'`classes` {wish}: write FROM:TO, such as "water:building" or "*:building"'
                 )
         if self.before_date and self.after_date and self.before_date > self.after_date:
             raise OptionError(
-                f"--before-date {self.before_date} is later than --after-date {self.after_date}"
+                f"`before_date` {self.before_date} is later than `after_date` {self.after_date}"
             )
 
     @property
     def shaped(self) -> str:
         """The first option that makes polygons other than the plain ones; "" where none does."""
-        wishes = {
-            "--min-area": self.min_area_m2, "--simplify": self.simplify_m, "--smooth": self.smooth,
-            "--dissolve": self.dissolve, "--classes": self.classes,
-        }  # fmt: skip
-        return next((option for option, value in wishes.items() if value), "")
+        names = ("min_area_m2", "simplify_m", "smooth", "dissolve", "classes")
+        return next((name for name in names if getattr(self, name)), "")
 
     @property
     def generalised(self) -> bool:
@@ -262,14 +283,14 @@ def check_polygon_name(option: str, path: Path) -> None:
     """Raise OptionError for a file whose ending names no polygon format, or one that is not installed."""
     ending = path.suffix.lower()
     if ending not in POLYGON_ENDINGS:
-        raise OptionError(f"{option} {path}: the ending must be one of {', '.join(POLYGON_ENDINGS)}")
+        raise OptionError(f"`{option}` {path}: the ending must be one of {', '.join(POLYGON_ENDINGS)}")
     if any(sign in str(path.absolute()) for sign in UNWRITABLE_SIGNS):
         raise OptionError(
-            f"{option} {path}: polygon files cannot lie under a name with line breaks, tabs or !"
+            f"`{option}` {path}: polygon files cannot lie under a name with line breaks, tabs or !"
         )
     if ending == PARQUET and find_spec("pyarrow") is None:
         raise OptionError(
-            f'{option} {path}: GeoParquet needs pyarrow; install it with pip install "lsafnet[parquet]"'
+            f'`{option}` {path}: GeoParquet needs pyarrow; install it with pip install "lsafnet[parquet]"'
         )
 
 
@@ -279,12 +300,17 @@ class PredictOptions:
 
     ensemble: further checkpoints, whose probabilities are averaged with the first one's. tta: look at each tile
     in four ways (test-time augmentation), as it is and flipped, and average; it takes four times as long.
+    threshold: None takes the checkpoint's. sieve_px: connected components of fewer pixels go to their neighbours, in
+    the map itself. same_class: "differ" takes, where something has changed, the most
+    probable pair of different classes; "keep" the most probable class of each date by itself.
     """
 
-    checkpoint: Path | None = None
-    ensemble: tuple[Path, ...] = ()
+    checkpoint: str | Path | None = None
+    ensemble: tuple[str | Path, ...] = ()
     tta: bool = False
-    threshold: float = 0.5
+    threshold: float | None = None
+    same_class: str = DIFFER
+    sieve_px: int = 0
     read: ReadOptions = ReadOptions()
     grid: GridOptions = GridOptions()
     tile: TileOptions = TileOptions()
@@ -293,9 +319,18 @@ class PredictOptions:
     polygons: PolygonOptions = field(default_factory=PolygonOptions)
 
     def __post_init__(self) -> None:
-        if not (0 < self.threshold < 1 and math.isfinite(self.threshold)):
-            raise OptionError(f"--threshold {self.threshold}: choose a probability between 0 and 1")
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise OptionError(f"`threshold` {self.threshold}: choose a probability between 0 and 1")
+        if self.sieve_px < 0:
+            raise OptionError(f"`sieve_px` {self.sieve_px}: give 0 pixels or more")
+        if self.same_class not in SAME_CLASS:
+            raise OptionError(f"`same_class` {self.same_class}: choose {' or '.join(SAME_CLASS)}")
+        if self.checkpoint is not None:
+            object.__setattr__(self, "checkpoint", Path(self.checkpoint))
+        object.__setattr__(self, "ensemble", tuple(map(Path, self.ensemble)))
         if self.ensemble and self.checkpoint is None:
             raise OptionError("an ensemble needs its first checkpoint too; give checkpoint")
         if self.polygons.shaped and not self.output.polygons:
-            raise OptionError(f"{self.polygons.shaped} shapes polygons only; name their file with --polygons")
+            raise OptionError(
+                f"`{self.polygons.shaped}` shapes polygons only; name their file with `polygons`"
+            )

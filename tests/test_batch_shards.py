@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lsafnet_cli.batch.scenes import SceneSpec
 from lsafnet_cli.batch.shards import Shard, choose_shard
@@ -76,7 +75,7 @@ def test_a_shard_is_given_or_read_from_the_scheduler(text, environment, shard):
     ],
 )
 def test_a_shard_that_cannot_be_told_is_refused(text, environment):
-    with pytest.raises(OptionError, match="--shard"):
+    with pytest.raises(OptionError, match="`shard`"):
         Shard.parse(text, environment)
 
 

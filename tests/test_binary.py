@@ -40,6 +40,7 @@ def test_the_whole_command_works_with_change_alone(binary_checkpoint, pair, tmp_
     out, polygons = tmp_path / "changes.tif", tmp_path / "changes.gpkg"
     also = "probability,quicklook"
     arguments = ("-o", out, "--checkpoint", binary_checkpoint, "--polygons", polygons, "--also", also, "-q")
+    arguments += ("--min-area", "0")
     assert run("predict", *pair, *arguments, "--json") == 0
     table = json.loads(capsys.readouterr().out)["table"]
     assert [row["name"] for row in table["transitions"]] == ["changed"]

@@ -94,7 +94,7 @@ def test_a_shift_is_a_warning(tiny_checkpoint, tmp_path):
     found = check_pair(before, after, tiny_checkpoint)
     assert found.verdict == "fits, with warnings"
     assert (found.registration.rows_px, found.registration.cols_px) == pytest.approx((5, 2), abs=0.1)
-    assert "--coregister" in texts(found)
+    assert "`coregister`" in texts(found)
 
 
 @pytest.mark.parametrize(
@@ -146,9 +146,7 @@ def test_pixels_of_another_size_than_the_checkpoint_was_trained_on_are_a_warning
         write_raster(tmp_path / f"{n}.tif", noise(n, 90, 90), transform=PLACE @ Affine.scale(10))
         for n in (1, 2)
     ]
-    assert "pixels are 5 m, but the checkpoint was trained on 0.5 m" in texts(
-        check_pair(*paths, tiny_checkpoint)
-    )
+    assert "pixels of 5 m (trained on 0.5 m)" in texts(check_pair(*paths, tiny_checkpoint))
     finer = check_pair(*paths, tiny_checkpoint, grid=GridOptions(resolution_m=1.0))
     assert (finer.common.width, finer.common.pixel_size_m) == (450, pytest.approx(1.0))
     assert "warped to pixels of 1 m" in texts(finer)

@@ -1,7 +1,6 @@
 import numpy as np
 from affine import Affine
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from rasterio.features import shapes
 from scipy import ndimage
 

@@ -22,7 +22,7 @@ def check(folder):
 
 
 def test_a_second_folder_is_counted_by_class(tmp_path):
-    facts = check(write_second(tmp_path)).to_dict()
+    facts = check(write_second(tmp_path)).as_dict()
     split = facts["splits"]["all"]
     assert facts["layout"] == "second"
     assert (split["items"], split["sizes"], split["changed_share"]) == (2, {"16x16": 2}, 0.5)

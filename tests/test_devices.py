@@ -90,7 +90,7 @@ def test_a_run_out_of_memory_goes_on_with_smaller_batches(pair, tiny_checkpoint,
 
 def test_a_single_tile_too_large_says_what_to_lower(pair, tiny_checkpoint, tmp_path, monkeypatch):
     fail_above(0, monkeypatch)
-    with pytest.raises(DeviceError, match=r"single tile of 64 pixels; lower --tile"):
+    with pytest.raises(DeviceError, match=r"single tile of 64 pixels; lower `size_px`"):
         predict_change(*pair, tmp_path / "changes.tif", PredictOptions(checkpoint=tiny_checkpoint))
     assert {path.name for path in tmp_path.iterdir()} == {"before.tif", "after.tif"}
 

@@ -84,7 +84,7 @@ def test_variables_that_may_hold_secrets_are_not_shown(capsys, monkeypatch):
 
 
 def test_seconds_below_nothing_are_refused():
-    with pytest.raises(OptionError, match="--seconds -1"):
+    with pytest.raises(OptionError, match="`seconds` -1"):
         examine(seconds=-1)
 
 

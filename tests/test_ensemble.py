@@ -43,7 +43,7 @@ def small_batch():
     ]
     valid = torch.ones(2, 1, 64, 64, dtype=torch.bool)
     valid[0, :, :9, :20] = False
-    return TileBatch([], *tiles, valid)
+    return TileBatch([], torch.stack(tiles), valid)
 
 
 def scored(checkpoints, batch, flips=False, stretches=(None, None)):
@@ -61,7 +61,7 @@ def test_an_ensemble_gives_the_mean_of_its_networks(tiny_checkpoint, other_check
 
 
 def flipped(batch, axes):
-    return TileBatch([], batch.before.flip(axes), batch.after.flip(axes), batch.valid.flip(axes))
+    return TileBatch([], batch.images.flip(axes), batch.valid.flip(axes))
 
 
 def test_tta_gives_the_mean_of_four_flips(tiny_checkpoint):

@@ -37,7 +37,7 @@ def images():
 def expected(path: Path):
     with torch.inference_mode():
         scorer = Scorer([load_checkpoint(path)], (None, None), Device(torch.device("cpu"), "fp32"))
-        return scorer(TileBatch([], *images()))
+        return scorer(TileBatch([], torch.stack(images())))
 
 
 def test_torch_export_gives_the_probabilities(checkpoint, tmp_path):

@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 import shapely
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from lsafnet import build_network
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from affine import Affine
-from pyproj import CRS as PROJ_CRS
-from pyproj import Geod, Proj, Transformer
+from pyproj import CRS as PROJ_CRS, Geod, Proj, Transformer
 from pyproj.database import query_crs_info
 from pyproj.enums import PJType
 from rasterio.crs import CRS

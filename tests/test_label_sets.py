@@ -288,7 +288,7 @@ def test_a_wrong_description_is_one_line(mixture, tmp_path, more, words):
     ("changes", "words"),
     [
         ({"shares": (1, 2)}, "2 numbers for 3 data sets"),
-        ({"variety": "usual"}, "need --variety wide"),
+        ({"variety": "usual"}, "need `variety` wide"),
         ({"class_weights": (1.0, 2.0)}, f"one for each of {', '.join(CLASSES[1:])}"),
     ],
 )

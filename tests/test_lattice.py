@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from rasterio.features import rasterize, shapes
 
 from lsafnet_cli.geometry.grid import Grid

@@ -1,6 +1,7 @@
 """A folder is a promise, and imports keep it."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -83,6 +84,13 @@ def test_no_import_goes_up():
         if name.startswith("lsafnet_cli.") and ROOMS.index(room_of(name)) > ROOMS.index(room_of(module))
     ]
     assert upward == []
+
+
+def test_the_contributors_page_lists_the_rooms_in_their_order():
+    page = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ((?:`[\w./]+`(?:, )?)+) \| [^|]+ \| [\d,]+ \| [\d,]+ \|$", page, re.MULTILINE)
+    named = [name.removesuffix(".py").rstrip("/") for row in rows for name in re.findall(r"`([\w./]+)`", row)]
+    assert named == list(ROOMS)
 
 
 def test_no_modules_import_each_other_in_a_circle():

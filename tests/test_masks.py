@@ -114,7 +114,7 @@ def test_masks_that_cannot_serve_are_refused(pair, tiny_checkpoint, tmp_path):
         predicted(pair, tiny_checkpoint, tmp_path, exclude=str(bare))
     for read, words in (
         ({"cloud_masks": ("a", "b", "c")}, "one for each"),
-        ({"exclude_values": (1,)}, "give --exclude too"),
+        ({"exclude_values": (1,)}, "give `exclude` too"),
     ):
         with pytest.raises(OptionError, match=words):
             ReadOptions(**read)

@@ -3,8 +3,7 @@
 import colour
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lsafnet_cli.legend.palettes import (
     GREY_CHROMA,

@@ -138,6 +138,7 @@ def test_what_has_no_place_in_wgs84_is_said_before_anything_is_computed(tmp_path
     report = predicted(pair, tmp_path / "map.tif", also=("stac",))
     item = json.loads(Path(report.outputs["stac"]).read_text(encoding="utf-8"))
     assert item["geometry"] is None
+    assert sum("the STAC item has no geometry" in text for text in report.notices) == 1
     with rasterio.open(pair[0]) as dataset:
         assert place_table(Grid(dataset.crs, place, SIDE, SIDE)) is None
     with pytest.raises(OutputError, match="GeoJSON"):

@@ -12,8 +12,7 @@ import pytest
 import shapely
 from affine import Affine
 
-from lsafnet_cli import PolygonOptions, vectorize_changes
-from lsafnet_cli import options as polygon_names
+from lsafnet_cli import PolygonOptions, options as polygon_names, vectorize_changes
 from lsafnet_cli.app import main
 from lsafnet_cli.errors import OutputError
 from lsafnet_cli.polygons import files as polygon_files

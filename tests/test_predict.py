@@ -90,7 +90,7 @@ def test_coordinates_come_through_align_and_stitch_unmoved(tmp_path, rows, cols,
     before = np.broadcast_to(np.arange(cols) % 15 + 1, (1, rows, cols)).astype("uint8")
     after = np.broadcast_to((np.arange(rows) % 15 + 1)[:, None], (1, rows, cols)).astype("uint8")
     images = [write_raster(tmp_path / f"{n}.tif", image) for n, image in enumerate((before, after))]
-    options = PredictOptions(tile=TileOptions(blend=blend, row_band_px=40))
+    options = PredictOptions(tile=TileOptions(blend=blend, row_band_px=40), same_class="keep")
     run = prepare_run(read_pair(*images, ReadOptions(), 1), reading_checkpoint(), options, Observer())
     store = PartStore(tmp_path / "changes.tif")
     store.create()

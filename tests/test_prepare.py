@@ -20,7 +20,7 @@ from lsafnet import (
     registry,
     save_checkpoint,
 )
-from lsafnet.prepare import fold_batch_norms, prepare
+from lsafnet.prepare import fold_batch_norms, prepare_network
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.options import DeviceOptions, OutputOptions
 
@@ -96,7 +96,7 @@ def test_a_network_that_cannot_be_traced_is_left_as_it_is():
 @pytest.mark.parametrize("backbone", ["resnet10-narrow", "efficientnet-lite0"])
 def test_bf16_begins_in_float32(backbone):
     network = build_network("lsafnet-tiny", num_classes=5, backbone=backbone).eval()
-    prepared = prepare(network, "cpu", "bf16")
+    prepared = prepare_network(network, "cpu", "bf16")
     made = {}  # the maps of convolutions: number type, and how much smaller than the image
     for name, module in prepared.named_modules():
         if isinstance(module, nn.Conv2d) and "backbone" in name:
@@ -114,7 +114,7 @@ def test_bf16_begins_in_float32(backbone):
 
 def test_an_unknown_precision_is_refused():
     with pytest.raises(ValueError, match="bf16"):
-        prepare(nn.Identity(), "cpu", "fp8")
+        prepare_network(nn.Identity(), "cpu", "fp8")
 
 
 SHIPPED = None

@@ -10,14 +10,18 @@ import numpy as np
 import PIL.Image
 import pytest
 import rasterio
+import shapely
 
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.accuracy.sample import sample_map
 from lsafnet_cli.legend.classes import hex_color
+from lsafnet_cli.maps.summarize import summarize_map
 from lsafnet_cli.maps.table import change_table, read_legend
+from lsafnet_cli.maps.zone_file import write_zone_file
+from lsafnet_cli.maps.zones import ZoneRequest
 from lsafnet_cli.options import OutputOptions
 
-from .maps import blobs, large_legend, write_map
+from .maps import blobs, large_legend, write_map, write_zones
 from .qgis_run import qgis_home, qgis_python
 
 LOOK = Path(__file__).parent / "qgis" / "look.py"
@@ -154,3 +158,16 @@ def test_a_sample_opens_with_a_form_of_drop_downs_and_hides_what_the_map_says(qg
     assert [entry["value"] for entry in seen["entries"]] == ["to do", "done"]
     assert seen["crs"] == "EPSG:32632"
     assert seen["count"] > 0
+
+
+def test_zones_open_shaded_by_the_share_that_changed(qgis, run, tmp_path):
+    path, _ = run
+    with rasterio.open(path) as dataset:
+        left, bottom, right, top = dataset.bounds
+    middle = (left + right) / 2
+    shapes = [shapely.box(left, bottom, middle, top), shapely.box(middle, bottom, right, top)]
+    request = ZoneRequest(write_zones(tmp_path / "districts.gpkg", shapes, name=["west", "east"]))
+    write_zone_file(summarize_map(path, request), request, tmp_path / "zones.gpkg")
+    seen = qgis(tmp_path / "zones.gpkg")["zones.gpkg"]
+    assert (seen["renderer"], seen["count"], seen["crs"]) == ("graduatedSymbol", 2, "EPSG:32632")
+    assert {"zone", "valid", "changed_percent", "gain_water", "net_building"} <= set(seen["fields"])

@@ -8,8 +8,7 @@ import PIL.Image
 import pytest
 import rasterio
 from affine import Affine
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 

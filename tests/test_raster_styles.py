@@ -173,7 +173,8 @@ def test_a_network_of_twenty_classes_ends_in_a_uint16_map_with_all_its_outputs(t
         tmp_path / "changes.tif",
         OutputOptions((tmp_path / "changes.gpkg",), ("from", "to", "probability", "quicklook", "stac")),
     )
-    options = PredictOptions(output=OutputOptions(paths.polygons, ("from", "to", "probability")))
+    output = OutputOptions(paths.polygons, ("from", "to", "probability"))
+    options = PredictOptions(output=output, same_class="keep")
     checkpoint = reading_checkpoint(classes + 1)
     run = prepare_run(read_pair(*images, ReadOptions(), 1), checkpoint, options, Observer())
     store = PartStore(paths.map)

@@ -104,3 +104,11 @@ def test_the_recipes_of_masks_leave_ground_out(standing, tiny_checkpoint, monkey
             missing = dataset.read(1) == 255
         assert missing[:64, :64].all()
         assert missing.sum() == 64 * 64
+
+
+def test_the_recipe_of_zones_writes_them_with_their_numbers(standing):
+    write_zones(standing / "districts.gpkg", [ground((0, 64), (0, 64))], name=["Mitte"])
+    (line,) = (line for line in lines("outputs.md") if "--zones" in line)
+    assert run(line) == 0
+    with fiona.open("zones.gpkg") as source:
+        assert [row["properties"]["zone"] for row in source] == ["Mitte"]

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.polygons.lattice import polygons_of

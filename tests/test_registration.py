@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from PIL import Image
 from scipy import ndimage
 
 from lsafnet_cli import PredictOptions, predict_change
@@ -144,13 +145,14 @@ def test_coregistering_takes_the_shift_back(tmp_path, owner, crs):
 
 
 def test_predict_says_that_the_dates_lie_off_each_other_and_mends_it(shifted_pair, tiny_checkpoint, tmp_path):
-    plain = predict_change(*shifted_pair, tmp_path / "a.tif", PredictOptions(checkpoint=tiny_checkpoint))
-    assert any("about 3.9 pixels off" in text and "--coregister" in text for text in plain.notices)
-    options = PredictOptions(checkpoint=tiny_checkpoint, grid=GridOptions(coregister=True))
+    options = PredictOptions(checkpoint=tiny_checkpoint, grid=GridOptions(coregister="off"))
+    plain = predict_change(*shifted_pair, tmp_path / "a.tif", options)
+    assert any("about 3.9 pixels off" in text and "`coregister`" in text for text in plain.notices)
+    options = PredictOptions(checkpoint=tiny_checkpoint)
     mended = predict_change(*shifted_pair, tmp_path / "b.tif", options)
     assert not any("pixels off" in text for text in mended.notices)
     assert any(
-        text.startswith("--coregister: the dates are brought together by +3.0") for text in mended.notices
+        text.startswith("`coregister`: the dates are brought together by +3.0") for text in mended.notices
     )
     assert mended.options["shift_px"] == pytest.approx([3, -2.5], abs=0.1)
     assert plain.options["shift_px"] is None
@@ -159,9 +161,32 @@ def test_predict_says_that_the_dates_lie_off_each_other_and_mends_it(shifted_pai
         assert dataset.shape[0] in (696, 697, 698)  # what the moved image no longer covers is not shared
 
 
+def test_a_shift_below_a_pixel_is_corrected_on_request_alone(tiny_checkpoint, tmp_path):
+    picture = scenery()
+    before = write_raster(tmp_path / "a.tif", picture)
+    after = write_raster(tmp_path / "b.tif", picture, transform=PLACE @ Affine.translation(0.6, 0))
+    shifts = {}
+    for wish in ("auto", "on"):
+        options = PredictOptions(checkpoint=tiny_checkpoint, grid=GridOptions(coregister=wish))
+        shifts[wish] = predict_change(before, after, tmp_path / f"{wish}.tif", options).options["shift_px"]
+    assert shifts["auto"] is None
+    assert shifts["on"] == pytest.approx([0, 0.6], abs=0.15)
+
+
+def test_images_without_a_place_on_the_ground_are_never_moved(tiny_checkpoint, tmp_path):
+    picture = scenery()
+    paths = []
+    for name, pixels in (("a", picture), ("b", moved(picture, 5, 2))):
+        paths.append(tmp_path / f"{name}.png")
+        Image.fromarray(pixels.transpose(1, 2, 0)).save(paths[-1])
+    report = predict_change(*paths, tmp_path / "map.tif", PredictOptions(checkpoint=tiny_checkpoint))
+    assert report.options["shift_px"] is None
+    assert (report.width, report.height) == picture.shape[:0:-1]
+
+
 def test_images_without_a_clear_shift_stay_where_they_are(tiny_checkpoint, tmp_path):
     paths = [write_raster(tmp_path / f"{n}.tif", scenery(n, 300)) for n in (1, 2)]
-    options = PredictOptions(checkpoint=tiny_checkpoint, grid=GridOptions(coregister=True))
+    options = PredictOptions(checkpoint=tiny_checkpoint, grid=GridOptions(coregister="on"))
     report = predict_change(*paths, tmp_path / "map.tif", options)
     assert any("no shift between the dates can be told" in text for text in report.notices)
     assert report.options["shift_px"] is None

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from pyproj import Transformer
 from scipy import ndimage
 
@@ -148,7 +147,7 @@ def test_files_that_hold_no_polygons_and_no_probability_of_this_map_are_refused(
     image = write_raster(tmp_path / "image.tif", np.zeros((3, 60, 80), np.uint8))
     with pytest.raises(InputError, match="no probability of change"):
         write_report_page(certain_map, tmp_path / "r.html", options=PageOptions(probability=image))
-    with pytest.raises(OptionError, match="--cards"):
+    with pytest.raises(OptionError, match="`cards`"):
         PageOptions(cards=-1)
 
 

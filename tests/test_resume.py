@@ -213,6 +213,7 @@ def limit_file_size():
 
 def test_a_full_disk_gives_exit_6_and_keeps_what_can_be_gone_on_with(scene, tiny_checkpoint):
     command = command_line(tiny_checkpoint, "--also", "probability", "--polygons", "changes.gpkg")
+    command += ["--min-area", "0"]
     full = subprocess.run(
         command, cwd=scene, capture_output=True, text=True, preexec_fn=limit_file_size, check=False
     )

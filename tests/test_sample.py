@@ -212,12 +212,12 @@ def test_files_that_cannot_serve_are_refused(made, tmp_path):
     path, _ = made
     sample_map(path, tmp_path / "points.gpkg", SMALL)
     for options, words in (
-        (["sample", path, "-o", tmp_path / "points.gpkg"], "exists already; add --overwrite"),
+        (["sample", path, "-o", tmp_path / "points.gpkg"], "exists already; add `overwrite`"),
         (["sample", path, "-o", tmp_path / "points.shp"], "end its name in .gpkg"),
         (["sample", path, "-o", tmp_path / "b.gpkg", "--before", path], "give both or neither"),
         (["sample", path, "-o", tmp_path / "b.gpkg", "--allocation", "neyman"], "say how many points"),
         (["sample", path, "-o", tmp_path / "b.gpkg", "--group", "water"], "write NAME=FROM:TO"),
-        (["sample", path, "-o", tmp_path / "b.gpkg", "--group", "a=lake:*"], "--group lake:*: the map has no class"),
+        (["sample", path, "-o", tmp_path / "b.gpkg", "--group", "a=lake:*"], "`groups` lake:*: the map has no class"),
         (["assess", path, path], "points"),
     ):  # fmt: skip
         with pytest.raises((OptionError, OutputError, InputError), match=words.replace("*", r"\*")):

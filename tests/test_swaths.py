@@ -44,7 +44,7 @@ def test_a_scene_cut_into_swaths_gives_the_same_map(tmp_path, tiny_checkpoint, b
     options = PredictOptions(
         tile=TileOptions(blend=blend, row_band_px=50), output=OutputOptions(also=("probability", "before"))
     )
-    checkpoint = load_named_checkpoint(tiny_checkpoint, Observer())
+    checkpoint = load_named_checkpoint(tiny_checkpoint)
     run = prepare_run(read_pair(*images, ReadOptions(), 3), checkpoint, options, Observer())
     whole, one = layers_of(run, tmp_path, 10_000)
     for widest in (64, 200, 333):

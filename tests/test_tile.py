@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from rasterio.windows import Window
 
 from lsafnet_cli.geometry.grid import Grid

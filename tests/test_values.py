@@ -5,7 +5,7 @@ import PIL.Image
 import pytest
 import rasterio
 
-from lsafnet.checkpoint.info import BandStatistics
+from lsafnet.checkpoint.info import BandStatistics, Normalization
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.options import ReadOptions, StretchRule
@@ -29,8 +29,10 @@ def values_of(path, rule, value_range=BYTES, bands=None):
     numbers, _ = read_whole(align_pair(read_pair(path, path, ReadOptions(bands))).before)
     count = len(scene.bands)
     plain = BandStatistics((0.0,) * count, (1.0,) * count)
-    scaling = DateScaling(plain, scene_stretch(scene, rule, value_range), value_range)
-    return scaling(torch.from_numpy(numbers.astype(np.float64))[None])[0].numpy()
+    stretch = scene_stretch(scene, rule, value_range)
+    scaling = DateScaling(Normalization(plain, plain), (stretch, None), value_range)
+    both = torch.from_numpy(np.stack([numbers, numbers]).astype(np.float64))[:, None]
+    return scaling(both)[0, 0].numpy()
 
 
 def ramp(dtype, low, high):
@@ -229,7 +231,7 @@ def test_a_band_that_is_not_there_is_named_with_those_that_are(tmp_path):
     path = write_named(tmp_path / "a.tif")
     with pytest.raises(InputError, match=r"no band is called 'nir'; there are B01, B02"):
         read_scene(path, ("nir",), 1)
-    with pytest.raises(InputError, match="has 13 bands; --bands asks for band 14"):
+    with pytest.raises(InputError, match="has 13 bands; `bands` asks for band 14"):
         read_scene(path, (14,), 1)
     with pytest.raises(OptionError, match="names 2 bands, but the checkpoint reads 3"):
         read_scene(path, (1, 2), 3)
@@ -259,7 +261,7 @@ def test_a_file_that_says_which_bands_are_red_green_blue_is_read_in_that_order(t
 
 def test_a_single_band_can_be_repeated(tiny_checkpoint, tmp_path):
     paths = [write_raster(tmp_path / f"{n}.tif", noise(n, 40, 50, 1)) for n in (1, 2)]
-    with pytest.raises(InputError, match="has 1 bands, but the checkpoint reads 3; --bands 1,1,1 repeats"):
+    with pytest.raises(InputError, match="has 1 bands, but the checkpoint reads 3; `bands` 1,1,1 repeats"):
         read_pair(*paths, ReadOptions(), 3)
     options = PredictOptions(checkpoint=tiny_checkpoint, read=ReadOptions((1, 1, 1)))
     assert predict_change(*paths, tmp_path / "map.tif", options).table.valid_pixels == 2000

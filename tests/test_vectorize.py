@@ -275,7 +275,7 @@ def test_files_that_exist_are_kept_and_nothing_else_is_left(tmp_path):
     path = write_map(tmp_path / "map.tif", blobs(40, 40))
     target = tmp_path / "x.gpkg"
     target.write_text("precious")
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="`overwrite`"):
         vectorize_changes(path, [target])
     assert target.read_text() == "precious"
     vectorize_changes(path, [target], overwrite=True)
@@ -288,8 +288,8 @@ def test_files_that_exist_are_kept_and_nothing_else_is_left(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"min_area_m2": -1}, "--min-area -1"),
-        ({"simplify_m": float("nan")}, "--simplify nan"),
+        ({"min_area_m2": -1}, "`min_area_m2` -1"),
+        ({"simplify_m": float("nan")}, "`simplify_m` nan"),
         ({"classes": ("water",)}, "FROM:TO"),
         ({"before_date": date(2024, 1, 2), "after_date": date(2024, 1, 1)}, "later than"),
     ],
@@ -300,7 +300,7 @@ def test_options_without_sense_are_refused(wrong, words):
 
 
 def test_polygon_options_without_a_polygon_file_are_refused():
-    with pytest.raises(OptionError, match="--simplify shapes polygons only"):
+    with pytest.raises(OptionError, match="`simplify_m` shapes polygons only"):
         PredictOptions(polygons=PolygonOptions(simplify_m=3))
 
 

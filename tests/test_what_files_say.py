@@ -88,7 +88,7 @@ def test_nodata_is_one_number_or_one_for_each_date(text, expected):
 
 @pytest.mark.parametrize("text", ["", "black", "0,1,2", "0;1"])
 def test_what_is_no_nodata_number_is_refused(text):
-    with pytest.raises(OptionError, match="--nodata"):
+    with pytest.raises(OptionError, match="`nodata`"):
         parse_nodata(text)
 
 
@@ -129,7 +129,7 @@ def test_fill_along_the_edges_that_no_tag_declares_is_said(tmp_path, pixels, not
     if noticed:
         number = int(pixels[0, 0, 0] if pixels[0, 0, 0] in (0, 255) else 0)
         assert f"the number {number} fills about" in found[0]
-        assert f"--nodata {number}" in found[0]
+        assert f"`nodata` {number}" in found[0]
         declared = write_raster(tmp_path / "b.tif", pixels.astype(dtype), nodata=number)
         assert list(doubt_notices(read_scene(declared, None, 3))) == []
         assert list(doubt_notices(read_scene(path, None, 3, number))) == []

@@ -33,19 +33,19 @@ class SampleSize:
 
     def __post_init__(self) -> None:
         if self.allocation not in ALLOCATIONS:
-            raise OptionError(f"--allocation {self.allocation}: choose from {', '.join(ALLOCATIONS)}")
+            raise OptionError(f"`allocation` {self.allocation}: choose from {', '.join(ALLOCATIONS)}")
         if self.total is not None and self.standard_error is not None:
-            raise OptionError("--total and --standard-error both say how many points: give one of them")
+            raise OptionError("`total` and `standard_error` both say how many points: give one of them")
         if self.total is None and self.standard_error is None and self.allocation != "equal":
-            raise OptionError(f"--allocation {self.allocation}: say how many points, with --total")
-        for option, value in (("--total", self.total), ("--per-stratum", self.per_stratum)):
+            raise OptionError(f"`allocation` {self.allocation}: say how many points, with `total`")
+        for option, value in (("total", self.total), ("per_stratum", self.per_stratum)):
             if value is not None and value < LEAST_POINTS:
-                raise OptionError(f"{option} {value}: give {LEAST_POINTS} or more")
+                raise OptionError(f"`{option}` {value}: give {LEAST_POINTS} or more")
         if self.standard_error is not None and not 0 < self.standard_error < 0.5:
-            raise OptionError(f"--standard-error {self.standard_error}: give a number between 0 and 0.5")
+            raise OptionError(f"`standard_error` {self.standard_error}: give a number between 0 and 0.5")
         for name, share in (self.expected or {}).items():
             if not 0 < share < 1:
-                raise OptionError(f"--expect {name}={share}: an accuracy lies between 0 and 1")
+                raise OptionError(f"`expected` {name}={share}: an accuracy lies between 0 and 1")
 
 
 def parse_expected(texts: Sequence[str]) -> dict[str, float]:
@@ -58,7 +58,7 @@ def parse_expected(texts: Sequence[str]) -> dict[str, float]:
         except ValueError:
             expected[""] = 0.0
         if not name.strip() or "" in expected:
-            raise OptionError(f'--expect {text}: write STRATUM=ACCURACY, as "unchanged=0.95"')
+            raise OptionError(f'`expected` {text}: write STRATUM=ACCURACY, as "unchanged=0.95"')
     return expected
 
 
@@ -78,8 +78,8 @@ def allocate(strata: Sequence[Stratum], size: SampleSize) -> IntArray:
     floor = np.minimum(size.per_stratum or LEAST_POINTS, pixels)
     if total < floor.sum():
         raise OptionError(
-            f"--total {total}: {len(strata)} strata need {int(floor.sum())} points or more; merge rare ones with "
-            "--merge-rare or --strata change"
+            f"`total` {total}: {len(strata)} strata need {int(floor.sum())} points or more; merge rare ones with "
+            "`rare_percent` or `by` change"
         )
     return _shared_out(total, _wishes(weight, accuracy, size.allocation), floor, pixels)
 
@@ -89,7 +89,7 @@ def expected_accuracies(strata: Sequence[Stratum], expected: Mapping[str, float]
     names = [one.name for one in strata]
     for name in expected:
         if name not in names:
-            raise OptionError(f"--expect {name}: is no stratum; there are {', '.join(names)}")
+            raise OptionError(f"`expected` {name}: is no stratum; there are {', '.join(names)}")
     usual = (EXPECTED_UNCHANGED if UNCHANGED in one.codes else EXPECTED_CHANGE for one in strata)
     return np.array([expected.get(name, share) for name, share in zip(names, usual, strict=True)])
 

@@ -155,7 +155,7 @@ def read_points(path: str, layer: str | None, grid: Grid) -> LabelledPoints:
 def _layer_of(path: str, layer: str | None) -> str:
     names = fiona.listlayers(path)
     if layer is not None and layer not in names:
-        raise OptionError(f"--layer {layer}: {path} has {', '.join(names)}")
+        raise OptionError(f"`layer` {layer}: {path} has {', '.join(names)}")
     return layer or (LAYER if LAYER in names else str(names[0]))
 
 

@@ -32,7 +32,7 @@ class SampleOptions:
 
     def __post_init__(self) -> None:
         if self.seed < 0:
-            raise OptionError(f"--seed {self.seed}: give 0 or more")
+            raise OptionError(f"`seed` {self.seed}: give 0 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def sample_map(
     options, observer = options or SampleOptions(), observer or Observer()
     path, target = str(change_map), Path(output)
     if target.suffix.lower() != ".gpkg":
-        raise OptionError(f"--output {target}: a sample is a GeoPackage; end its name in .gpkg")
+        raise OptionError(f"`outputs` {target}: a sample is a GeoPackage; end its name in .gpkg")
     check_path(target, (path, *(options.images or ())), overwrite)
     legend, grid = open_legend(path)
     images = images_on_grid(grid, *options.images, path) if options.images else None
@@ -95,7 +95,7 @@ def sample_map(
 def _chip_folder(target: Path, overwrite: bool) -> Path:
     folder = target.with_name(f"{target.stem}.chips")
     if folder.exists() and not (overwrite and folder.is_dir()):
-        raise OutputError(f"{folder}: exists already; add --overwrite to write into it")
+        raise OutputError(f"{folder}: exists already; add `overwrite` to write into it")
     return folder
 
 

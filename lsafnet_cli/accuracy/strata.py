@@ -44,9 +44,9 @@ class StrataOptions:
 
     def __post_init__(self) -> None:
         if self.by not in STRATA:
-            raise OptionError(f"--strata {self.by}: choose from {', '.join(STRATA)}")
+            raise OptionError(f"`by` {self.by}: choose from {', '.join(STRATA)}")
         if not 0 <= self.rare_percent < 100:
-            raise OptionError(f"--merge-rare {self.rare_percent}: give a percentage from 0 to below 100")
+            raise OptionError(f"`rare_percent` {self.rare_percent}: give a percentage from 0 to below 100")
 
 
 def parse_groups(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -56,7 +56,9 @@ def parse_groups(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
         name, equals, wishes = text.rpartition("=")
         parts = tuple(part.strip() for part in wishes.split(",") if part.strip())
         if not (equals and name.strip() and parts) or name.strip() in groups:
-            raise OptionError(f'--group {text}: write NAME=FROM:TO,..., each name once, as "gain=*:building"')
+            raise OptionError(
+                f'`groups` {text}: write NAME=FROM:TO,..., each name once, as "gain=*:building"'
+            )
         groups[name.strip()] = parts
     return groups
 
@@ -69,10 +71,10 @@ def make_strata(counts: CodeCounts, options: StrataOptions) -> tuple[Stratum, ..
     legend, members = counts.legend, dict[str, list[int]]()
     grouped: dict[int, str] = {}
     for name, wishes in (options.groups or {}).items():
-        for code in wanted_codes(legend, wishes, "--group"):
+        for code in wanted_codes(legend, wishes, "groups"):
             if grouped.setdefault(code, name) != name:
                 label = legend.labels[code]
-                raise OptionError(f"--group {name}: '{label}' belongs to the group {grouped[code]} already")
+                raise OptionError(f"`groups` {name}: '{label}' belongs to the group {grouped[code]} already")
     for code in np.flatnonzero(counts.pixels[:-1]).tolist():
         members.setdefault(grouped.get(code) or _usual_name(code, legend, options.by), []).append(code)
     if not members:

@@ -45,7 +45,7 @@ class RayWorkers:
                     address=options.ray, log_to_driver=False, logging_level="warning", include_dashboard=False
                 )
             except Exception as error:  # Ray raises bare ones where a node does not start in time
-                raise DeviceError(f"--ray {options.ray}: no cluster answers ({reason_of(error)})") from error
+                raise DeviceError(f"`ray` {options.ray}: no cluster answers ({reason_of(error)})") from error
             self._ours = True
         resources = ray.cluster_resources()
         cards, cores = int(resources.get("GPU", 0)), int(resources.get("CPU", 0))
@@ -135,7 +135,7 @@ def import_ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise OptionError('--ray needs Ray; install it with pip install "lsafnet[ray]"') from None
+        raise OptionError('`ray` needs Ray; install it with pip install "lsafnet[ray]"') from None
     return ray
 
 
@@ -156,15 +156,15 @@ def on_all_nodes(setup: WorkerSetup) -> WorkerSetup:
 
     options: BatchOptions = setup.options
     chosen, read = chosen_checkpoint(options.predict.checkpoint), options.predict.read
-    masks = tuple(name if name in NAMED else _absolute(name) for name in read.cloud_masks)
+    masks = tuple(str(name) if name in NAMED else _absolute(str(name)) for name in read.cloud_masks)
     predict = replace(
         options.predict,
         checkpoint=None if chosen == shipped_checkpoint() else chosen.absolute(),
-        ensemble=tuple(path.absolute() for path in options.predict.ensemble),
+        ensemble=tuple(Path(path).absolute() for path in options.predict.ensemble),
         read=replace(
             read,
-            aoi=read.aoi and _absolute(read.aoi),
-            exclude=read.exclude and _absolute(read.exclude),
+            aoi=read.aoi and _absolute(str(read.aoi)),
+            exclude=read.exclude and _absolute(str(read.exclude)),
             cloud_masks=masks,
         ),
     )

@@ -20,7 +20,7 @@ from lsafnet_cli.batch.records import FAILED, RUNNING, WAITING, RecordTables, Sc
 from lsafnet_cli.batch.scenes import SceneSpec
 from lsafnet_cli.batch.worker_devices import worker_devices
 from lsafnet_cli.batch.workers import WorkerPool
-from lsafnet_cli.checkpoints.choose import chosen_checkpoint
+from lsafnet_cli.checkpoints.choose import chosen_checkpoint, default_notice
 from lsafnet_cli.errors import BATCH_EXIT_CODE, LsafnetError, one_line
 from lsafnet_cli.observer import Observer, watched
 
@@ -83,6 +83,8 @@ def run_batch(
         outputs |= merge_outputs(home, batch.ordered(), options.mosaic, observer.notice)
     if options.shard is None and options.pages:
         outputs |= write_index(home, batch.ordered(), observer.notice)
+    if batch.done_now and (notice := default_notice(options.predict.checkpoint)):
+        observer.notice(notice)
     seconds = round(time.perf_counter() - start, 3)
     return BatchReport(
         str(folder), tuple(batch.ordered()), batch.done_now, outputs, seconds, version("lsafnet")

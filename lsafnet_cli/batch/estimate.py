@@ -10,7 +10,6 @@ from lsafnet_cli.batch.plan import BatchPlan
 from lsafnet_cli.batch.worker_devices import threads_each, worker_devices
 from lsafnet_cli.checkpoints.choose import load_ensemble
 from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.observer import Observer
 from lsafnet_cli.prediction.infer import FLIPS, prepared_network
 from lsafnet_cli.prediction.speed import tile_seconds
 from lsafnet_cli.prediction.tile import plan_tiles
@@ -32,7 +31,7 @@ class Estimate:
 def estimate_batch(plan: BatchPlan, options: BatchOptions) -> Estimate:
     """Return how long the scenes to do would take on this machine's devices, all alike the first."""
     devices = worker_devices(options.devices)
-    checkpoint = load_ensemble(options.predict.checkpoint, options.predict.ensemble, Observer())
+    checkpoint = load_ensemble(options.predict.checkpoint, options.predict.ensemble)
     device = choose_device(replace(options.predict.device, device=devices[0]))
     size = options.predict.tile.size_px or checkpoint.tile_px
     grids = [

@@ -11,8 +11,7 @@ import numpy as np
 import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyogrio.raw import read as read_features
-from pyogrio.raw import write as write_features
+from pyogrio.raw import read as read_features, write as write_features
 
 from lsafnet_cli.batch.folder import MERGED_POLYGONS, MOSAIC, BatchFolder
 from lsafnet_cli.batch.mosaics import write_mosaic

@@ -51,15 +51,15 @@ class BatchOptions:
     def __post_init__(self) -> None:
         for ending in self.formats:
             if ending not in ENDINGS:
-                raise OptionError(f"--formats {ending}: choose from {', '.join(ENDINGS)}")
+                raise OptionError(f"`formats` {ending}: choose from {', '.join(ENDINGS)}")
         if self.devices != AUTO:
             worker_devices(self.devices)
         if self.split_rows is not None and self.ray is None:
             raise OptionError(
-                "--split-rows shares a scene out among the workers of a cluster: give --ray too"
+                "`split_rows` shares a scene out among the workers of a cluster: give `ray` too"
             )
         if self.split_rows is not None and self.split_rows < LEAST_SPLIT_ROWS:
-            raise OptionError(f"--split-rows {self.split_rows}: a band has {LEAST_SPLIT_ROWS} rows or more")
+            raise OptionError(f"`split_rows` {self.split_rows}: a band has {LEAST_SPLIT_ROWS} rows or more")
 
     @property
     def pages(self) -> bool:

@@ -17,7 +17,7 @@ from lsafnet_cli.scenes.name_dates import date_in_name
 COLUMNS = ("before", "after", "output", "name", "before_date", "after_date", "aoi")
 
 
-def pair_folders(before: Path, after: Path, match: str | None = None) -> Pairing:
+def pair_folders(before: str | Path, after: str | Path, match: str | None = None) -> Pairing:
     """Pair the images of two folders, in sub-folders too.
 
     Files belong together whose paths below the folders are equal but for the ending or, with a pattern `match`,
@@ -26,6 +26,7 @@ def pair_folders(before: Path, after: Path, match: str | None = None) -> Pairing
     their dates. Raises InputError for a folder that cannot be read, OptionError for a pattern that is none, for one
     folder given twice, and where nothing pairs.
     """
+    before, after = Path(before), Path(after)
     pattern = compile_match(match)
     if before.is_dir() and after.is_dir() and before.samefile(after):
         raise OptionError(
@@ -40,8 +41,8 @@ def pair_folders(before: Path, after: Path, match: str | None = None) -> Pairing
     if not found.scenes and not found.doubled:
         how = f"match {match}" if match is not None else "have equal names"
         raise OptionError(
-            f"{before} and {after}: no two images {how}; see --match, such as 'site[0-9]+' for "
-            "what names of one site have in common, and --pairs"
+            f"{before} and {after}: no two images {how}; see `match`, such as 'site[0-9]+' for "
+            "what names of one site have in common, and `pairs`"
         )
     return found
 
@@ -110,12 +111,13 @@ def _key(below: Path, pattern: re.Pattern[str] | None) -> str:
     return key.replace("/", "_")
 
 
-def read_pairs(table: Path) -> Pairing:
+def read_pairs(table: str | Path) -> Pairing:
     """Read a CSV table with the columns before, after and as wished output, name, before_date, after_date, aoi.
 
     Paths are relative to the table's folder, outputs to the batch's. Further columns are kept for the records.
     Raises InputError for a table that cannot be read, OptionError, with the line, for what cannot be used.
     """
+    table = Path(table)
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             head = file.readline()

@@ -85,7 +85,7 @@ def plan_batch(specs: Sequence[SceneSpec], path: Path, options: BatchOptions) ->
         raise OutputError(f"{path}: is a file; name a folder for the batch")
     check_names(specs)
     check_files(specs, path, options)
-    checkpoints = (chosen_checkpoint(options.predict.checkpoint), *options.predict.ensemble)
+    checkpoints = (chosen_checkpoint(options.predict.checkpoint), *map(Path, options.predict.ensemble))
     for checkpoint in checkpoints:
         read_info(checkpoint)
     sha256 = " + ".join(map(sha256_of, checkpoints))

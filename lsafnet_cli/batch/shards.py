@@ -23,7 +23,7 @@ class Shard:
 
     def __post_init__(self) -> None:
         if not 1 <= self.index <= self.count:
-            raise OptionError(f"--shard {self.index}/{self.count}: write I/N with I from 1 to N")
+            raise OptionError(f"`shard` {self.index}/{self.count}: write I/N with I from 1 to N")
 
     def __str__(self) -> str:
         return f"{self.index}-of-{self.count}"
@@ -36,7 +36,7 @@ class Shard:
         """
         match = re.fullmatch(r"(\d+|auto)(?:/(\d+))?", text.strip())
         if match is None or (match[1] != AUTO and match[2] is None):
-            raise OptionError(f"--shard {text}: write I/N, such as 2/8, or auto")
+            raise OptionError(f"`shard` {text}: write I/N, such as 2/8, or auto")
         if match[1] != AUTO:
             return cls(int(match[1]), int(match[2]))
         return _from_environment(environment, int(match[2]) if match[2] else None)
@@ -47,7 +47,7 @@ def _from_environment(environment: Mapping[str, str], count: int | None) -> Shar
         try:
             return int(environment.get(name) or ("" if default is None else default))
         except ValueError:
-            raise OptionError(f"--shard auto: {name} is not set to a number; write --shard I/N") from None
+            raise OptionError(f"`shard` auto: {name} is not set to a number; write `shard` I/N") from None
 
     if "SLURM_ARRAY_TASK_ID" in environment:
         first, step = number("SLURM_ARRAY_TASK_MIN", 0), number("SLURM_ARRAY_TASK_STEP", 1)
@@ -55,15 +55,15 @@ def _from_environment(environment: Mapping[str, str], count: int | None) -> Shar
         last = number("SLURM_ARRAY_TASK_MAX", first + step * (tasks - 1))
         if last - first != step * (tasks - 1):
             raise OptionError(
-                f"--shard auto: {tasks} of the array's tasks from {first} to {last} run, so which part is whose "
-                "cannot be told; write --shard I/N with the N of the first submission"
+                f"`shard` auto: {tasks} of the array's tasks from {first} to {last} run, so which part is whose "
+                "cannot be told; write `shard` I/N with the N of the first submission"
             )
         return Shard((number("SLURM_ARRAY_TASK_ID") - first) // step + 1, count or tasks)
     if "AWS_BATCH_JOB_ARRAY_INDEX" in environment:
         tasks = count or number("AWS_BATCH_JOB_ARRAY_SIZE")
         return Shard(number("AWS_BATCH_JOB_ARRAY_INDEX") + 1, tasks)
     raise OptionError(
-        "--shard auto: neither SLURM_ARRAY_TASK_ID nor AWS_BATCH_JOB_ARRAY_INDEX is set; write --shard I/N"
+        "`shard` auto: neither SLURM_ARRAY_TASK_ID nor AWS_BATCH_JOB_ARRAY_INDEX is set; write `shard` I/N"
     )
 
 

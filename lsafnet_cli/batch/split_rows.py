@@ -52,7 +52,7 @@ def _agree(run: RunPlan, store: PartStore, token: str) -> None:
     changed = differences(found, fingerprint) if found is not None else ["everything"]
     if changed and _token(store) == token:
         raise DeviceError(
-            f"{store.folder}: workers compute differently ({', '.join(changed)}); give --precision, so that "
+            f"{store.folder}: workers compute differently ({', '.join(changed)}); give `precision`, so that "
             "processors and cards of several kinds do the same"
         )
     with output_errors(store.folder):

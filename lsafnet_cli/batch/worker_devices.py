@@ -26,16 +26,16 @@ def worker_devices(text: str) -> list[str]:
     devices = [device for part in text.split(",") for device in _devices(text, part.strip())]
     cards = [device for device in devices if device != "cpu"]
     if len(set(cards)) < len(cards):
-        raise OptionError(f"--devices {text}: a card has one worker; name each once")
+        raise OptionError(f"`devices` {text}: a card has one worker; name each once")
     if len(devices) > MOST_WORKERS:
-        raise OptionError(f"--devices {text}: at most {MOST_WORKERS} workers")
+        raise OptionError(f"`devices` {text}: at most {MOST_WORKERS} workers")
     return devices
 
 
 def _devices(text: str, part: str) -> list[str]:
     match = re.fullmatch(r"(?:(\d+)x)?cpu|cuda(?::\d+)?", part)
     if match is None or match[1] == "0":
-        raise OptionError(f"--devices {text}: write auto, cpu, 4xcpu, or cards such as cuda:0,cuda:1")
+        raise OptionError(f"`devices` {text}: write auto, cpu, 4xcpu, or cards such as cuda:0,cuda:1")
     return ["cpu"] * int(match[1] or 1) if part.endswith("cpu") else [part]
 
 

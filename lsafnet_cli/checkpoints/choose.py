@@ -11,7 +11,7 @@ from lsafnet.checkpoint.info import CheckpointError, CheckpointInfo, read_checkp
 from lsafnet_cli.errors import CheckpointFileError, InputError
 from lsafnet_cli.files.sources import refuse_what_is_no_file
 from lsafnet_cli.legend.classes import MOST_CLASSES, Legend, parse_color
-from lsafnet_cli.observer import LOG, Observer
+from lsafnet_cli.observer import LOG
 
 if TYPE_CHECKING:
     from lsafnet.checkpoint.files import Checkpoint
@@ -50,6 +50,11 @@ class NamedCheckpoint:
         return max(member.info.tile_px for member in self.members)
 
     @property
+    def threshold(self) -> float:
+        """Above which probability a pixel has changed: the mean of what the members say."""
+        return sum(member.info.decision.threshold for member in self.members) / len(self.members)
+
+    @property
     def info(self) -> CheckpointInfo:
         """What the checkpoint says about itself."""
         return self.checkpoint.info
@@ -72,9 +77,9 @@ def shipped_checkpoint() -> Path:
     return Path(str(files("lsafnet_cli") / "data" / SHIPPED))
 
 
-def chosen_checkpoint(path: Path | None) -> Path:
+def chosen_checkpoint(path: str | Path | None) -> Path:
     """Return the checkpoint named, else $LSAFNET_CHECKPOINT, else the shipped one."""
-    return path or Path(os.environ.get(VARIABLE) or shipped_checkpoint())
+    return Path(path or os.environ.get(VARIABLE) or shipped_checkpoint())
 
 
 def read_info(path: Path) -> CheckpointInfo:
@@ -86,11 +91,8 @@ def read_info(path: Path) -> CheckpointInfo:
         raise CheckpointFileError(str(error)) from error
 
 
-def load_named_checkpoint(path: Path | None, observer: Observer) -> NamedCheckpoint:
-    """Load the checkpoint named, else $LSAFNET_CHECKPOINT, else the shipped one, which the user is told about.
-
-    Raises CheckpointFileError.
-    """
+def load_named_checkpoint(path: str | Path | None) -> NamedCheckpoint:
+    """Load the checkpoint named, else $LSAFNET_CHECKPOINT, else the shipped one. Raises CheckpointFileError."""
     from lsafnet.checkpoint.files import load_checkpoint
 
     chosen = chosen_checkpoint(path)
@@ -103,20 +105,22 @@ def load_named_checkpoint(path: Path | None, observer: Observer) -> NamedCheckpo
         raise CheckpointFileError(
             f"{chosen}: tells {checkpoint.info.num_classes - 1} classes apart, and a map holds at most {MOST_CLASSES}"
         )
-    if chosen == shipped_checkpoint():
-        observer.notice(
-            f"no --checkpoint given: using the small one shipped inside, trained on {checkpoint.info.trained_on}; "
-            "it is good for a first look at sharp aerial images in colour, and errs much on places unlike those"
-        )
     named = NamedCheckpoint(chosen.name, sha256_of(chosen), checkpoint)
     LOG.debug("checkpoint %s, sha256 %s", chosen, named.sha256)
     return named
 
 
-def load_ensemble(path: Path | None, others: tuple[Path, ...], observer: Observer) -> NamedCheckpoint:
+def default_notice(path: str | Path | None) -> str | None:
+    """Return one line about the checkpoint that is used where none is named, None where one is."""
+    if chosen_checkpoint(path) != shipped_checkpoint():
+        return None
+    return f"made with {SHIPPED}, the small checkpoint that ships inside, for a first look: see docs/checkpoints.md"
+
+
+def load_ensemble(path: str | Path | None, others: tuple[str | Path, ...]) -> NamedCheckpoint:
     """Load a checkpoint and those to average it with. Raises CheckpointFileError, also where they do not fit."""
-    first = load_named_checkpoint(path, observer)
-    more = tuple(load_named_checkpoint(other, observer) for other in others)
+    first = load_named_checkpoint(path)
+    more = tuple(load_named_checkpoint(other) for other in others)
     for other in more:
         ours, theirs = _needs(first), _needs(other)
         differing = [f"{name} {ours[name]} and {theirs[name]}" for name in ours if ours[name] != theirs[name]]

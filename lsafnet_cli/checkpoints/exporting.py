@@ -19,13 +19,12 @@ def export_checkpoint(
     if output.suffix.lower() != ENDINGS[form]:
         raise OptionError(f"{output}: the name of a {form} file ends in {ENDINGS[form]}")
     if tile_px is not None and (tile_px < 32 or tile_px % 32):
-        raise OptionError(f"--tile {tile_px}: a tile is a multiple of 32 pixels")
+        raise OptionError(f"`tile_px` {tile_px}: a tile is a multiple of 32 pixels")
     check_path(output, (str(path),), overwrite)
     from lsafnet.checkpoint.exporting import export_program, save_onnx, save_torch_export
     from lsafnet_cli.checkpoints.choose import load_named_checkpoint
-    from lsafnet_cli.observer import Observer
 
-    checkpoint = load_named_checkpoint(path, Observer()).checkpoint
+    checkpoint = load_named_checkpoint(path).checkpoint
     program = export_program(checkpoint, tile_px or checkpoint.info.tile_px)
     try:
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
@@ -33,7 +32,7 @@ def export_checkpoint(
             (save_onnx if form == "onnx" else save_torch_export)(program, checkpoint.info, written)
             written.replace(output)
     except ModuleNotFoundError as error:
-        raise OptionError(f"--format onnx needs {error.name}: pip install 'lsafnet[onnx]'") from error
+        raise OptionError(f"`format` onnx needs {error.name}: pip install 'lsafnet[onnx]'") from error
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror})") from error
     return output

@@ -43,6 +43,7 @@ class CheckpointFacts:
             "gsd_m": info.gsd_m,
             "trained_on": info.trained_on,
             "metrics": dict(info.metrics),
+            "decision": asdict(info.decision),
             "license": info.license,
         }
 

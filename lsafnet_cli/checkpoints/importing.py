@@ -41,7 +41,7 @@ def import_checkpoint(
     Raises CheckpointFileError for a file that does not fit, OptionError, InputError and OutputError.
     """
     if network is not None and network not in {**NETWORKS, **ALIASES}:
-        raise OptionError(f"--network {network}: choose from {', '.join(NETWORKS)}")
+        raise OptionError(f"`network` {network}: choose from {', '.join(NETWORKS)}")
     if output.suffix.lower() != ENDING:
         raise OptionError(f"{output}: a checkpoint's name ends in {ENDING}")
     check_path(output, (str(path),), overwrite)
@@ -70,7 +70,7 @@ def read_data_set(name: str) -> Mapping[str, Any]:
         return DATA_SETS[name]
     path = Path(name)
     if path.suffix.lower() != ".json":
-        raise OptionError(f"--dataset {name}: choose {', '.join(DATA_SETS)}, or name a .json file")
+        raise OptionError(f"`dataset` {name}: choose {', '.join(DATA_SETS)}, or name a .json file")
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(described, dict):

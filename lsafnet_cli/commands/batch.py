@@ -36,6 +36,8 @@ from lsafnet_cli.commands.options import (
     ReadersOpt,
     ResolutionOpt,
     ResumeOpt,
+    SameClassOpt,
+    SieveOpt,
     SimplifyOpt,
     SmoothOpt,
     StretchOpt,
@@ -85,16 +87,16 @@ PairsOpt = Annotated[
     Path | None,
     typer.Option(
         metavar="PAIRS.csv", rich_help_panel=FILES,
-        help="In place of folders: a table with before, after and as wished output, name, before_date, after_date, "
-        "aoi; relative to the table.",
+        help="CSV file listing the pairs (instead of two folders). Columns: before, after; optional: output, name, "
+        "before_date, after_date, aoi. Paths are relative to the CSV.",
     ),
 ]  # fmt: skip
 MatchOpt = Annotated[
     str | None,
     typer.Option(
         metavar="REGEX", rich_help_panel=FILES,
-        help="Files pair whose names hold the same text here, at the group `key` where there is one. Default: equal "
-        "names but for the ending.",
+        help="Regular expression; files whose match (or its group called key) is equal form a pair. Default: same "
+        "name without extension.",
     ),
 ]  # fmt: skip
 DryRunOpt = Annotated[
@@ -184,7 +186,7 @@ def batch(
     stretch: StretchOpt = "auto",
     grid: GridOpt = "before",
     resolution: ResolutionOpt = None,
-    coregister: CoregisterOpt = False,
+    coregister: CoregisterOpt = "auto",
     aoi: AoiOpt = None,
     exclude: ExcludeOpt = None,
     exclude_values: ExcludeValuesOpt = None,
@@ -193,13 +195,15 @@ def batch(
     tile: TileOpt = None,
     overlap: OverlapOpt = None,
     blend: BlendOpt = "taper",
-    threshold: ThresholdOpt = 0.5,
+    threshold: ThresholdOpt = None,
+    same_class: SameClassOpt = "differ",
+    sieve: SieveOpt = 0,
     tta: TtaOpt = False,
     precision: PrecisionOpt = "auto",
     compiled: CompileOpt = False,
     batch_size: BatchSizeOpt = "auto",
     memory: MemoryOpt = "2G",
-    min_area: MinAreaOpt = 0.0,
+    min_area: MinAreaOpt = None,
     simplify: SimplifyOpt = 0.0,
     smooth: SmoothOpt = False,
     dissolve: DissolveOpt = False,
@@ -225,6 +229,8 @@ def batch(
                 ensemble=others,
                 tta=tta,
                 threshold=threshold,
+                same_class=same_class,
+                sieve_px=sieve,
                 read=make_read_options(
                     bands, stretch, readers, aoi, (exclude, exclude_values), cloud_mask, nodata
                 ),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lsafnet_cli.commands.options import JsonOpt, OverwriteOpt
+from lsafnet_cli.commands.options import JsonOpt, OverwriteOpt, QuietOpt
 
 app = typer.Typer(
     no_args_is_help=True, help="Look into checkpoints, import published ones, export for others."
@@ -46,6 +46,25 @@ LicenseOpt = Annotated[
     str | None, typer.Option("--license", help="Terms of the weights, kept in the checkpoint.")
 ]
 FormatOpt = Annotated[ExportFormat, typer.Option("--format", help="What to write.")]
+CheckpointToChangeArg = Annotated[
+    Path, typer.Argument(metavar="CHECKPOINT", readable=False, help="The checkpoint to start from.")
+]
+DataSetsOpt = Annotated[
+    list[Path],
+    typer.Option(
+        "--dataset",
+        metavar="DIR",
+        help="Labelled pairs. Repeat it for several, each of which counts as much.",
+    ),
+]
+SplitOpt = Annotated[str, typer.Option(help="Which part of the data sets.")]
+PlotOpt = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.png|svg", help="Draw the reliability before and after (needs the extra plot)."
+    ),
+]
+DeviceOpt = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")]
 TileOpt = Annotated[
     int | None, typer.Option(help="Rows and cols of its images. Default: the checkpoint's tile.")
 ]
@@ -91,10 +110,37 @@ def networks(as_json: JsonOpt = False) -> None:
 
 
 @app.command()
+def calibrate(
+    checkpoint: CheckpointToChangeArg,
+    dataset: DataSetsOpt,
+    output: OutputOpt,
+    split: SplitOpt = "val",
+    plot: PlotOpt = None,
+    device: DeviceOpt = "auto",
+    overwrite: OverwriteOpt = False,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+) -> None:
+    """Fit probability and threshold of change on labelled pairs, and write the checkpoint with them."""
+    from lsafnet_cli.evaluation.calibrate import calibrate_checkpoint
+    from lsafnet_cli.evaluation.reliability_plot import plot_reliability
+    from lsafnet_cli.maps.plots import check_plot
+    from lsafnet_cli.terminal.numbers import show_calibration
+    from lsafnet_cli.terminal.progress import make_observer
+
+    if plot is not None:
+        check_plot(plot, (str(checkpoint),), overwrite)
+    report = calibrate_checkpoint(
+        checkpoint, dataset, output, split, device=device, overwrite=overwrite, observer=make_observer(quiet)
+    )
+    if plot is not None:
+        plot_reliability(report, plot)
+    show_calibration(report, as_json)
+
+
+@app.command()
 def export(
-    checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", readable=False, help="The checkpoint to export.")
-    ],
+    checkpoint: CheckpointToChangeArg,
     output: OutputOpt,
     form: FormatOpt = ExportFormat.TORCH_EXPORT,
     tile: TileOpt = None,

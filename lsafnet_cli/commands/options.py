@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-FILES, TILES, DEVICE, OUTPUT, POLYGONS = "Images", "Tiles", "Device", "Output", "Polygons"
+FILES, TILES, DECISION, DEVICE = "Images", "Tiles", "Decision", "Device"
+OUTPUT, POLYGONS = "Output", "Polygons"
 
 
 class ProgressFormat(StrEnum):
@@ -112,15 +113,16 @@ PolygonsOpt = Annotated[
 AlsoOpt = Annotated[
     str,
     typer.Option(
-        help="Further files beside the map, by comma: from, to, before, after, probability, quicklook, report, stac.",
+        help="Further files beside the map, by comma: from, to, before, after, probability, transition, "
+        "quicklook, report, stac.",
         rich_help_panel=OUTPUT,
     ),
 ]
 CoregisterOpt = Annotated[
-    bool,
+    str,
     typer.Option(
-        "--coregister",
-        help="Measure how far the dates lie off each other, and take it back.",
+        metavar="auto|on|off",
+        help="Correct a constant shift between the dates: one that is clear and above a pixel, any clear one, none.",
         rich_help_panel=FILES,
     ),
 ]
@@ -166,7 +168,28 @@ OverlapOpt = Annotated[
 BlendOpt = Annotated[
     str, typer.Option(help="taper (weighted mean of overlapping tiles) or crop.", rich_help_panel=TILES)
 ]
-ThresholdOpt = Annotated[float, typer.Option(help="Changed above this probability.", rich_help_panel=TILES)]
+ThresholdOpt = Annotated[
+    float | None,
+    typer.Option(
+        help="Changed above this probability. Default: the checkpoint's own.", rich_help_panel=DECISION
+    ),
+]
+SameClassOpt = Annotated[
+    str,
+    typer.Option(
+        metavar="differ|keep",
+        help="Where something has changed: the most probable pair of different classes, or the most probable class "
+        "of each date by itself, be they the same.",
+        rich_help_panel=DECISION,
+    ),
+]
+SieveOpt = Annotated[
+    int,
+    typer.Option(
+        metavar="PX", help="In the map itself, connected components of fewer pixels go to their neighbours.",
+        rich_help_panel=DECISION,
+    ),
+]  # fmt: skip
 DeviceOpt = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...", rich_help_panel=DEVICE)]
 PrecisionOpt = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", rich_help_panel=DEVICE)]
 BatchSizeOpt = Annotated[
@@ -183,10 +206,11 @@ ResumeOpt = Annotated[
     bool, typer.Option(help="Go on where a run like this was broken off.", rich_help_panel=OUTPUT)
 ]
 MinAreaOpt = Annotated[
-    float,
+    float | None,
     typer.Option(
         metavar="M2", rich_help_panel=POLYGONS,
-        help="Merge pieces smaller than this into their neighbours, and fill such holes. The map stays as it is.",
+        help="Merge connected components smaller than this into their neighbours, and fill such holes. The map stays "
+        "as it is. Default: those below 16 pixels; 0 keeps all.",
     ),
 ]  # fmt: skip
 SimplifyOpt = Annotated[

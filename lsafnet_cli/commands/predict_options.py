@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.options import (
+    POLYGON_SIEVE_PX,
     DeviceOptions,
     PolygonOptions,
     ReadOptions,
@@ -43,12 +44,15 @@ def make_device_options(
 
 
 def make_polygon_options(
-    min_area: float, simplify: float, smooth: bool, dissolve: bool, classes: list[str] | None,
+    min_area: float | None, simplify: float, smooth: bool, dissolve: bool, classes: list[str] | None,
     dates: tuple[str | None, str | None] = (None, None),
 ) -> PolygonOptions:  # fmt: skip
     """Return how polygons are drawn. Raises OptionError."""
     before, after = map(parse_date, ("--before-date", "--after-date"), dates)
-    return PolygonOptions(min_area, simplify, smooth, dissolve, tuple(classes or ()), before, after)
+    least_px = POLYGON_SIEVE_PX if min_area is None else 0
+    return PolygonOptions(
+        min_area or 0.0, simplify, smooth, dissolve, tuple(classes or ()), before, after, least_px
+    )
 
 
 def parse_bands(text: str | None) -> tuple[int | str, ...] | None:

@@ -1,6 +1,7 @@
 """`lsafnet summarize`: the numbers of a change map."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,7 +31,14 @@ ZoneFieldOpt = Annotated[
 ZoneLayerOpt = Annotated[str | None, typer.Option(help="Layer of the zones, where their file has several.")]
 FormatOpt = Annotated[SummaryFormat, typer.Option("--format", help="How the numbers are written.")]
 JsonOpt = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
-OverwriteOpt = Annotated[bool, typer.Option(help="Replace a picture that exists.")]
+ZoneFileOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="ZONES.gpkg",
+        help="Write the zones too, with a column for each transition, gain, loss and net, styled by change.",
+    ),
+]  # fmt: skip
+OverwriteOpt = Annotated[bool, typer.Option(help="Replace outputs that exist.")]
 
 
 def summarize(
@@ -40,6 +48,7 @@ def summarize(
     zone_layer: ZoneLayerOpt = None,
     form: FormatOpt = SummaryFormat.TABLE,
     as_json: JsonOpt = False,
+    output: ZoneFileOpt = None,
     plot: PlotOpt = None,
     overwrite: OverwriteOpt = False,
 ) -> None:
@@ -48,15 +57,22 @@ def summarize(
 
     if zones is None and (zone_field or zone_layer):
         raise OptionError("--zone-field and --zone-layer name a part of a file: give --zones too")
+    if zones is None and output is not None:
+        raise OptionError(f"--output {output}: writes the zones with their numbers; give --zones too")
     from lsafnet_cli.maps.plots import check_plot, plot_summary
     from lsafnet_cli.maps.summarize import summarize_map
+    from lsafnet_cli.maps.zone_file import check_zone_file, write_zone_file
     from lsafnet_cli.maps.zones import ZoneRequest
     from lsafnet_cli.terminal.numbers import show_summary
 
     if plot is not None:
         check_plot(plot, (change_map,), overwrite)
     request = ZoneRequest(zones, zone_field, zone_layer) if zones is not None else None
+    if output is not None and zones is not None:
+        check_zone_file(output, (change_map, zones), overwrite)
     summary = summarize_map(change_map, request)
+    if output is not None and request is not None:
+        write_zone_file(summary, request, output)
     if plot is not None:
         plot_summary(summary, plot)
     show_summary(summary, SummaryFormat.JSON if as_json else form)

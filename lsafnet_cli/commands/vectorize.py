@@ -42,7 +42,7 @@ def vectorize(
     changes: MapArg,
     outputs: OutputsOpt,
     probability: ProbabilityOpt = None,
-    min_area: MinAreaOpt = 0.0,
+    min_area: MinAreaOpt = None,
     simplify: SimplifyOpt = 0.0,
     smooth: SmoothOpt = False,
     dissolve: DissolveOpt = False,

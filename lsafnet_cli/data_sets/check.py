@@ -104,7 +104,7 @@ class DataSetFacts:
         """Whether every file could be read, and the labels are plausible."""
         return not self.doubts and not any(facts.unreadable for facts in self.splits.values())
 
-    def to_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""
         statistics = self.normalization
         return {

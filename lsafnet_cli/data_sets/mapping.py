@@ -95,7 +95,7 @@ def read_mapping(source: str, names: Sequence[str]) -> ClassMapping:
         return _resolve(source, KNOWN[source], names)
     path = Path(source)
     if not path.is_file():
-        raise OptionError(f"--mapping {source}: name a JSON file, or one of {', '.join(KNOWN)}")
+        raise OptionError(f"`mapping` {source}: name a JSON file, or one of {', '.join(KNOWN)}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

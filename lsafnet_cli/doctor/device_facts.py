@@ -50,7 +50,7 @@ def _facts(name: str, checkpoint: Checkpoint | None, seconds: float) -> DeviceFa
             rate = size**2 / 1e6 / tile_seconds(network, checkpoint.info.bands, size, device, None, seconds)
         except (DeviceError, RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
-                problem = f"{name}: memory ran out while the network was timed; lower --tile"
+                problem = f"{name}: memory ran out while the network was timed; lower `size_px`"
             else:
                 problem = f"{name}: the network does not run there ({reason_of(error)})"
     return DeviceFacts(name, model, threads, total, free, device.precision, rate, problem)

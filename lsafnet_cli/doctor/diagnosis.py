@@ -14,7 +14,6 @@ from lsafnet_cli.errors import (
     OptionError,
     OutputError,
 )
-from lsafnet_cli.observer import Observer
 
 if TYPE_CHECKING:
     from lsafnet_cli.checkpoints.choose import NamedCheckpoint
@@ -65,7 +64,7 @@ def examine(checkpoint: Path | None = None, seconds: float = 10.0) -> Diagnosis:
     0 seconds leave the timing out. Raises OptionError for less.
     """
     if not 0 <= seconds < float("inf"):
-        raise OptionError(f"--seconds {seconds:g}: give 0 or more")
+        raise OptionError(f"`seconds` {seconds:g}: give 0 or more")
     from lsafnet_cli.doctor.device_facts import cuda_words, device_facts
 
     named, trouble = _load(checkpoint)
@@ -97,7 +96,7 @@ def examine(checkpoint: Path | None = None, seconds: float = 10.0) -> Diagnosis:
 
 def _load(checkpoint: Path | None) -> "tuple[NamedCheckpoint | None, LsafnetError | None]":
     try:
-        return load_named_checkpoint(checkpoint, Observer()), None
+        return load_named_checkpoint(checkpoint), None
     except CheckpointFileError as error:
         return None, error
 

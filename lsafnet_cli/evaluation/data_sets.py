@@ -1,35 +1,40 @@
 """Scores of checkpoints on a data set, whose images are mapped as `predict_change` maps them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import rasterio
 
+from lsafnet.scores.change_curve import ChangeCounts
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint, load_named_checkpoint
 from lsafnet_cli.data_sets.opening import DataSet, open_data_set
 from lsafnet_cli.data_sets.pairs import LabelledPair
 from lsafnet_cli.data_sets.second import describe_split
 from lsafnet_cli.errors import CheckpointFileError
-from lsafnet_cli.evaluation.counting import MapPart, PairCounts, count_map
+from lsafnet_cli.evaluation.change_probability import count_probability, percent_counts, score_probability
+from lsafnet_cli.evaluation.counting import MapPart, PairCounts, count_map, cut_blocks
 from lsafnet_cli.evaluation.maps import STAGE, refuse_nothing, tell
 from lsafnet_cli.evaluation.options import EvaluateOptions
 from lsafnet_cli.evaluation.report import ChangeScores, CheckpointEvaluation, DataSetEvaluation
-from lsafnet_cli.evaluation.scoring import Resamples, differences, interval_notice, resample, score
+from lsafnet_cli.evaluation.scoring import Resamples, differences, headlines, interval_notice, resample, score
+from lsafnet_cli.files.outputs import layer_path
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.files.sources import patience
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.legend.classes import Legend, transition_codes
 from lsafnet_cli.observer import Observer, watched
-from lsafnet_cli.options import OutputOptions, PolygonOptions, PredictOptions
+from lsafnet_cli.options import DIFFER, SAME_CLASS, GridOptions, OutputOptions, PolygonOptions, PredictOptions
 from lsafnet_cli.prediction.pipeline import open_prediction
 from lsafnet_cli.system.devices import choose_device
 from lsafnet_cli.system.heap import memory_errors
 
 MOST_NOTICES = 5  # of all images of a data set, which often say the same
-TOLD = ("threshold", "tile_px", "overlap_px", "blend", "bands", "precision", "tta")
+TOLD = ("threshold", "same_class", "tile_px", "overlap_px", "blend", "bands", "precision", "tta")
 
 
 class ImageObserver(Observer):
@@ -72,7 +77,7 @@ def evaluate_data_set(
     data_set = open_data_set(Path(folder))
     tell(notes, describe_split(data_set))
     pairs = data_set.split(split)
-    loaded = [load_named_checkpoint(Path(path) if path else None, notes) for path in checkpoints]
+    loaded = [load_named_checkpoint(Path(path) if path else None) for path in checkpoints]
     for checkpoint in loaded:
         _check_classes(checkpoint, data_set)
     found = tuple(_score_all(loaded, pairs, _fitting(predict_options, data_set), options, notes))
@@ -99,11 +104,12 @@ def _check_classes(checkpoint: NamedCheckpoint, data_set: DataSet) -> None:
 
 
 def _fitting(options: PredictOptions | None, data_set: DataSet) -> PredictOptions:
-    """Return options that make a map alone, of the bands that the data set names unless others are asked for."""
+    """Return options for maps that are scored, of the bands that the data set names unless others are asked for."""
     options = options or PredictOptions()
     read = replace(options.read, bands=options.read.bands or data_set.rules.bands)
     output = OutputOptions(resume=False)
-    return replace(options, checkpoint=None, ensemble=(), read=read, output=output, polygons=PolygonOptions())
+    alone = {"checkpoint": None, "ensemble": (), "polygons": PolygonOptions()}
+    return replace(options, **alone, read=read, output=output, grid=GridOptions(coregister="off"))
 
 
 def _score_all(
@@ -117,15 +123,25 @@ def _score_all(
     first: tuple[ChangeScores, Resamples | None] | None = None
     images = ImageObserver(notes)
     for checkpoint in loaded:
-        tally = PairCounts.start(checkpoint.legend, options, choose_device(predict.device).torch_device)
+        device = choose_device(predict.device).torch_device
+        tallies = {
+            same_class: PairCounts.start(checkpoint.legend, options, device)
+            for same_class in (SAME_CLASS if checkpoint.legend.semantic else (predict.same_class,))
+        }
+        counts = percent_counts()
         with rasterio.Env(**patience()), memory_errors():
-            told = _count_pairs(checkpoint, pairs, predict, tally, notes, images)
+            told = _count_pairs(checkpoint, pairs, predict, tallies, counts, notes, images)
+        tally = tallies[predict.same_class]
         refuse_nothing(tally, checkpoint.name, tuple(pairs[0].labels.files))
         resamples = resample(tally)
         scores = score(tally, resamples, unit_px=None)
         apart = differences(*first, scores, resamples) if first else None
         first = first or (scores, resamples)
-        yield CheckpointEvaluation(checkpoint.name, checkpoint.sha256, told, scores, apart)
+        yield CheckpointEvaluation(
+            checkpoint.name, checkpoint.sha256, told, scores, apart,
+            decisions={name: headlines(one) for name, one in tallies.items()},
+            probability=score_probability(counts, told["threshold"]),
+        )  # fmt: skip
     images.say_the_rest()
     tell(notes, interval_notice(tally, "image", "images"))
 
@@ -134,19 +150,23 @@ def _count_pairs(
     checkpoint: NamedCheckpoint,
     pairs: Sequence[LabelledPair],
     predict: PredictOptions,
-    tally: PairCounts,
+    tallies: Mapping[str, PairCounts],
+    counts: ChangeCounts,
     notes: Observer,
     images: ImageObserver,
 ) -> dict[str, Any]:
-    """Map pairs and count their maps; return how the maps were made."""
+    """Map pairs and count their maps, decided in every way there is a tally for; return how the maps were made."""
     sizes = [_pixels_of(pair.before) for pair in pairs]
     with watched(notes, f"{STAGE} {checkpoint.name}", sum(sizes)):
         for number, pair in enumerate(pairs):
             images.image = pair.name
-            with mapped(pair, checkpoint, predict, images) as (change_map, told):
-                count_map(MapPart.whole(*change_map, number), pair.labels, tally, Observer())
+            with mapped(pair, checkpoint, predict, images) as (maps, told):
+                for same_class, tally in tallies.items():
+                    part = MapPart.whole(str(maps.of(same_class)), maps.grid, number)
+                    count_map(part, pair.labels, tally, Observer())
+                count_probability(maps.layer("probability"), part.window, pair.labels, counts)
             notes.advance(sizes[number])
-    return told
+    return told | {"same_class": predict.same_class}
 
 
 def _pixels_of(path: str) -> int:
@@ -154,17 +174,52 @@ def _pixels_of(path: str) -> int:
         return int(dataset.width * dataset.height)
 
 
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """The map of a pair, decided by pairs of different classes, with the layers beside it."""
+
+    path: Path
+    grid: Grid
+    legend: Legend
+
+    def layer(self, name: str) -> Path:
+        """Return the file of a layer."""
+        return layer_path(self.path, name)
+
+    def of(self, same_class: str) -> Path:
+        """Return the map that is decided as `--same-class` says."""
+        if same_class == DIFFER or not self.legend.semantic:
+            return self.path
+        kept = self.path.with_name("kept.tif")
+        with (
+            open_raster(self.path) as codes,
+            open_raster(self.layer("before")) as before,
+            open_raster(self.layer("after")) as after,
+            rasterio.open(kept, "w", **codes.profile) as target,
+        ):
+            for window in cut_blocks(MapPart.whole("", self.grid, 0).window):
+                found, *classes = (one.read(1, window=window) for one in (codes, before, after))
+                changed = (found > 0) & (found != self.legend.nodata)
+                pairs = transition_codes(
+                    *(one.astype(found.dtype) for one in classes), 1, self.legend.class_count
+                )
+                target.write(np.where(changed, pairs, found), 1, window=window)
+        return kept
+
+
 @contextmanager
 def mapped(
     pair: LabelledPair, checkpoint: NamedCheckpoint, options: PredictOptions, observer: Observer
-) -> Iterator[tuple[tuple[str, Grid], dict[str, Any]]]:
-    """Give the map of a pair, which does not last: its path and grid, and how it was made."""
+) -> Iterator[tuple[Maps, dict[str, Any]]]:
+    """Give the maps of a pair, which do not last, and how they were made."""
+    layers = ("before", "after", "probability") if checkpoint.legend.semantic else ("probability",)
+    options = replace(options, same_class=DIFFER, output=OutputOptions(also=layers, resume=False))
     with TemporaryDirectory(prefix="lsafnet-") as folder:
         path = Path(folder) / "changes.tif"
         prediction = open_prediction((pair.before, pair.after), path, options, observer, checkpoint)
         with prediction.work_folder() as store:
             prediction.compute(store)
             report = prediction.write(store)
-        with open_raster(path) as dataset:
+        with open_raster(str(path)) as dataset:
             grid = grid_of(dataset)
-        yield (str(path), grid), {name: report.options[name] for name in TOLD}
+        yield Maps(path, grid, checkpoint.legend), {name: report.options[name] for name in TOLD}

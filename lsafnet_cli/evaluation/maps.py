@@ -17,6 +17,7 @@ from lsafnet_cli.data_sets.pair_labels import (
     looks_binary,
 )
 from lsafnet_cli.errors import NoOverlapError, OptionError, PairError
+from lsafnet_cli.evaluation.change_probability import decision_of, score_layer
 from lsafnet_cli.evaluation.counting import MapPart, PairCounts, count_map, fitting_unit
 from lsafnet_cli.evaluation.options import EvaluateOptions
 from lsafnet_cli.evaluation.report import MapEvaluation
@@ -61,6 +62,7 @@ def evaluate_map(
     torch_device = choose_device(DeviceOptions(device)).torch_device
     with rasterio.Env(**patience()), memory_errors():
         legend, grid = open_legend(change_map)
+        decision = decision_of(str(change_map))
         if kind == KindOfLabels.TRANSITIONS and labels is None and legend.semantic and looks_binary(paths[0]):
             notes.notice(
                 f"{paths[0]} tells changed from unchanged only: changes are scored, not their classes"
@@ -73,6 +75,7 @@ def evaluate_map(
         tally = PairCounts.start(legend, options, torch_device)
         with watched(notes, STAGE, int(part.window.width) * int(part.window.height)):
             count_map(part, reference, tally, notes)
+        probability = score_layer(str(change_map), part, reference, decision.get("threshold"))
     refuse_nothing(tally, str(change_map), paths)
     size = f"of {part.unit_px} pixels"
     tell(notes, interval_notice(tally, f"square {size}", f"squares {size}"))
@@ -86,13 +89,15 @@ def evaluate_map(
         seed=options.seed,
         notices=tuple(notes.notices),
         scores=score(tally, resample(tally), part.unit_px, outside),
+        decision=decision,
+        probability=probability,
     )
 
 
 def _kind_of(references: tuple[str, ...], labels: str | None, mapping: str | None) -> str:
     """Return what references hold. Raises OptionError."""
     if labels is not None and labels not in list(KindOfLabels):
-        raise OptionError(f"--labels {labels}: choose from {', '.join(KindOfLabels)}")
+        raise OptionError(f"`labels` {labels}: choose from {', '.join(KindOfLabels)}")
     if len(references) not in (1, 2):
         raise OptionError(
             f"{len(references)} references: name one for each date, or one with transition codes"
@@ -100,9 +105,9 @@ def _kind_of(references: tuple[str, ...], labels: str | None, mapping: str | Non
     kinds = KINDS_OF_ONE if len(references) == 1 else KINDS_OF_TWO
     if labels is not None and labels not in kinds:
         speaks_of = "one reference alone" if labels in KINDS_OF_ONE else "two references"
-        raise OptionError(f"--labels {labels}: speaks of {speaks_of}, not of {len(references)}")
+        raise OptionError(f"`labels` {labels}: speaks of {speaks_of}, not of {len(references)}")
     if mapping is not None and kinds is KINDS_OF_ONE:
-        raise OptionError(f"--mapping {mapping}: speaks of the classes of two references, one for each date")
+        raise OptionError(f"`mapping` {mapping}: speaks of the classes of two references, one for each date")
     return str(labels or kinds[0])
 
 
@@ -122,7 +127,7 @@ def _reference_labels(
         return TransitionLabels(paths[0], len(legend.names))
     if kind == KindOfLabels.LAND_COVER and not legend.semantic:
         raise OptionError(
-            f"{change_map}: knows changed and unchanged only; name one reference of these, or --labels "
+            f"{change_map}: knows changed and unchanged only; name one reference of these, or `labels` "
             f"{KindOfLabels.CHANGES}"
         )
     entries = zip(legend.names, legend.colors, strict=True)

@@ -24,10 +24,10 @@ class EvaluateOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= self.boundary_px <= MOST_TOLERANCE_PX:
-            raise OptionError(f"--boundary {self.boundary_px}: give 0 to {MOST_TOLERANCE_PX} pixels")
+            raise OptionError(f"`boundary_px` {self.boundary_px}: give 0 to {MOST_TOLERANCE_PX} pixels")
         if self.unit_px < 1:
-            raise OptionError(f"--unit {self.unit_px}: give 1 pixel or more")
+            raise OptionError(f"`unit_px` {self.unit_px}: give 1 pixel or more")
         if not 0 <= self.resamples <= MOST_RESAMPLES:
-            raise OptionError(f"--bootstrap {self.resamples}: give 0 to {MOST_RESAMPLES:,} resamples")
+            raise OptionError(f"`resamples` {self.resamples}: give 0 to {MOST_RESAMPLES:,} resamples")
         if self.seed < 0:
-            raise OptionError(f"--seed {self.seed}: give 0 or more")
+            raise OptionError(f"`seed` {self.seed}: give 0 or more")

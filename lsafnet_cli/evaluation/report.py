@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lsafnet_cli.evaluation.change_probability import ChangeProbability
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -97,7 +99,11 @@ class ChangeScores:
 
 @dataclass(frozen=True, slots=True)
 class MapEvaluation:
-    """What `evaluate_map` returns; `labels` says what the references were taken to hold."""
+    """What `evaluate_map` returns; `labels` says what the references were taken to hold.
+
+    decision: the threshold and the choice of classes that the map's tags name. probability: None where no
+    MAP.probability.tif lies beside the map.
+    """
 
     map: str
     references: tuple[str, ...]
@@ -107,6 +113,8 @@ class MapEvaluation:
     seed: int
     notices: tuple[str, ...]
     scores: ChangeScores
+    decision: dict[str, Any]
+    probability: ChangeProbability | None
 
     @property
     def columns(self) -> tuple[tuple[str, ChangeScores], ...]:
@@ -122,8 +130,9 @@ class MapEvaluation:
 class CheckpointEvaluation:
     """The scores of one checkpoint, and how far they lie above those of the first checkpoint over the same images.
 
-    options: how its maps were made. differences: None for the first checkpoint; their intervals come from the same
-    resamples for both.
+    options: how its maps were made. decisions: the main scores by the ways to choose classes (--same-class), that
+    of `options` and the other one; one alone where the network knows no land cover. differences: None for the
+    first checkpoint; their intervals come from the same resamples for both.
     """
 
     checkpoint: str
@@ -131,6 +140,8 @@ class CheckpointEvaluation:
     options: dict[str, Any]
     scores: ChangeScores
     differences: dict[str, Score] | None
+    decisions: dict[str, dict[str, float]]
+    probability: ChangeProbability | None
 
 
 @dataclass(frozen=True, slots=True)

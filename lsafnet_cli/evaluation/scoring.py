@@ -69,6 +69,12 @@ def score(
     )
 
 
+def headlines(tally: PairCounts) -> dict[str, float]:
+    """Return the main scores alone of what has been counted."""
+    found = tally.metrics.compute()
+    return {name: _rounded(found[name]) for name in HEADLINES}
+
+
 def differences(
     first: ChangeScores, first_resamples: Resamples | None, other: ChangeScores, resamples: Resamples | None
 ) -> dict[str, Score]:

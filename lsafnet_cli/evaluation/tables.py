@@ -1,12 +1,24 @@
 """An evaluation as the cells of tables for people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lsafnet_cli.evaluation.report import ChangeScores, DataSetEvaluation, Evaluation, MapEvaluation, Score
+from lsafnet_cli.evaluation.change_probability import ChangeProbability
+from lsafnet_cli.evaluation.report import (
+    ChangeScores,
+    CheckpointEvaluation,
+    DataSetEvaluation,
+    Evaluation,
+    MapEvaluation,
+    Score,
+)
 from lsafnet_cli.maps.summary_formats import FromTo
 
 MOST_ROWS = 40  # of a table; JSON has all
+SAME_CLASS_WORDS = {
+    "differ": "together, as different classes",
+    "keep": "each by itself",
+}
 HEADLINE_NAMES = {"miou": "mIoU", "oa": "OA", "sek": "SeK", "f_scd": "F_scd"}
 
 
@@ -15,6 +27,7 @@ def evaluation_tables(report: Evaluation) -> Iterator[FromTo]:
     yield _main_table(report)
     if isinstance(report, DataSetEvaluation) and len(report.checkpoints) > 1:
         yield _difference_table(report)
+    yield from _probability_tables(report)
     if len(report.columns) > 1:
         yield _side_by_side(report, "IoU of classes", "classes", "iou")
         yield _side_by_side(report, "F1 of transitions", "transitions", "f1")
@@ -59,11 +72,18 @@ def _note(report: Evaluation) -> str:
         (scores.outside_pixels, "beyond the references"),
     ):
         words += [f"{count:,} {name}"] if count else []
-    text = f"{', '.join(words)}; boundaries within {scores.boundary.tolerance_px} px"
+    text = f"{', '.join(words)}; boundaries within {scores.boundary.tolerance_px} px{_decision_words(report)}"
     if scores.miou.low is None:
         return text
     kind = "images" if scores.unit_px is None else f"squares of {scores.unit_px} px"
     return f"{text}; 95 % intervals from {report.resamples:,} resamples of {scores.units:,} {kind}"
+
+
+def _decision_words(report: Evaluation) -> str:
+    """Return how from and to were chosen, where that is known."""
+    decided = report.decision if isinstance(report, MapEvaluation) else report.checkpoints[0].options
+    same_class = decided.get("same_class")
+    return f"; from and to chosen {SAME_CLASS_WORDS[same_class]}" if same_class in SAME_CLASS_WORDS else ""
 
 
 def _with_interval(score: Score, sign: str = "") -> str:
@@ -81,6 +101,65 @@ def _difference_table(report: DataSetEvaluation) -> FromTo:
     headings = ("score", *(one.checkpoint for one in others))
     note = "an interval without 0 in it: the images tell the two apart"
     return FromTo(f"Above {first.checkpoint}", headings, tuple(rows), note)
+
+
+def _probability_tables(report: Evaluation) -> Iterator[FromTo]:
+    """Yield what the other choice of classes gives, and how far the probability of change can be believed."""
+    if isinstance(report, DataSetEvaluation):
+        found = [one.probability for one in report.checkpoints]
+        ways = dict.fromkeys(way for one in report.checkpoints for way in one.decisions)
+        rows = [
+            (
+                f"{HEADLINE_NAMES[key]}, {SAME_CLASS_WORDS[way]}",
+                *(_decided(one, way, key) for one in report.checkpoints),
+            )
+            for way in ways
+            for key in ("f_scd", "sek")
+        ]
+        if len(ways) > 1:
+            headings = ("score", *_names(report))
+            yield FromTo("From and to chosen together, or each by itself", headings, tuple(rows), "")
+    else:
+        found = [report.probability]
+    if any(found):
+        yield _probability_table(report, found)
+    for name, one in zip(_names(report), found, strict=True):
+        if one is not None:
+            yield _reliability_table(name, one)
+
+
+def _decided(one: CheckpointEvaluation, way: str, score: str) -> str:
+    return f"{one.decisions[way][score]:.4f}" if way in one.decisions else "-"
+
+
+def _probability_table(report: Evaluation, found: Sequence[ChangeProbability | None]) -> FromTo:
+    scores = [one for _, one in report.columns]
+    f1 = [2 * one.iou_changed / (1 + one.iou_changed) for one in scores]
+    words = {
+        "changed above": lambda one: "-" if one.threshold is None else f"{one.threshold:.3g}",
+        "best F1": lambda one: f"{one.best_f1:.4f}",
+        "with changed above": lambda one: f"{one.best_threshold:.3g}",
+        "average precision": lambda one: f"{one.average_precision:.4f}",
+        "calibration error (ECE)": lambda one: f"{one.calibration_error:.4f}",
+    }
+    rows = [("F1 of changed", *(f"{value:.4f}" for value in f1))]
+    rows += [(name, *("-" if one is None else tell(one) for one in found)) for name, tell in words.items()]
+    note = "the best threshold is the best on these labels; elsewhere it is another"
+    return FromTo("Probability of change", ("", *_names(report)), tuple(rows), note)
+
+
+def _reliability_table(name: str, one: ChangeProbability) -> FromTo:
+    rows = [
+        (
+            f"{row.low:.0%} to {row.high:.0%}",
+            f"{row.probability:.1%}",
+            f"{row.changed:.1%}",
+            f"{row.pixels:,}",
+        )
+        for row in one.reliability
+    ]
+    headings = ("probability", "its mean", "have changed", "pixels")
+    return FromTo(f"Reliability of {name}", headings, tuple(rows), "")
 
 
 def _side_by_side(report: Evaluation, title: str, part: str, score: str) -> FromTo:
@@ -112,4 +191,4 @@ def _detail_table(title: str, scores: ChangeScores, part: str) -> FromTo:
 
 
 def _rest(count: int) -> str:
-    return f"{count - MOST_ROWS:,} more with --json" if count > MOST_ROWS else ""
+    return f"{count - MOST_ROWS:,} more in the JSON" if count > MOST_ROWS else ""

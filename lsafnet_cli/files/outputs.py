@@ -9,7 +9,7 @@ from lsafnet_cli.errors import OptionError, OutputError, reason_of
 from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.files.sources import local_path
 from lsafnet_cli.files.windows_names import why_windows_refuses
-from lsafnet_cli.options import LAYERS, OutputOptions
+from lsafnet_cli.options import OutputOptions
 
 MAP_ENDINGS = (".tif", ".tiff")
 
@@ -30,13 +30,13 @@ class OutputPaths:
         """Name the files that the options ask for. Raises OptionError for a map that is no .tif."""
         if output.suffix.lower() not in MAP_ENDINGS:
             raise OptionError(f"{output}: a change map is a GeoTIFF; end its name in .tif")
-        layers = {layer: layer_path(output, layer) for layer in LAYERS if layer in options.also}
+        layers = {layer: layer_path(output, layer) for layer in options.layers}
         picture = output.with_name(f"{output.stem}.quicklook.png")
         item = output.with_name(f"{output.stem}.stac.json")
         return cls(
             map=output,
             layers=layers,
-            polygons=options.polygons,
+            polygons=tuple(map(Path, options.polygons)),
             quicklook=picture if "quicklook" in options.also else None,
             stac=item if "stac" in options.also else None,
             page=page_path(output) if "report" in options.also else None,
@@ -108,7 +108,7 @@ def _check_place(path: Path, overwrite: bool) -> None:
         raise OutputError(f"{path}: is no plain file; choose another name for the output")
     for there in (path, *side_files(path)):
         if os.path.lexists(there) and not overwrite:
-            raise OutputError(f"{there}: exists already; add --overwrite to replace it")
+            raise OutputError(f"{there}: exists already; add `overwrite` to replace it")
 
 
 def can_be_encoded(path: Path) -> bool:

@@ -9,13 +9,16 @@ from typing import Any
 from lsafnet_cli.errors import printable
 from lsafnet_cli.legend.classes import Legend
 
-LEGEND, OPTIONS = "LSAFNET_LEGEND", "LSAFNET_OPTIONS"
+LEGEND, OPTIONS, DOMAIN = "LSAFNET_LEGEND", "LSAFNET_OPTIONS", "LSAFNET_DOMAIN"
 BEFORE_DATE, AFTER_DATE = "LSAFNET_BEFORE_DATE", "LSAFNET_AFTER_DATE"
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a map comes from: the tool, the checkpoint, the inputs, the options that decided its pixels."""
+    """Where a map comes from: the tool, the checkpoint, the inputs, the options that decided its pixels.
+
+    outside: why the images are unlike those that the checkpoint was trained on; () where they are not.
+    """
 
     legend: Legend
     version: str
@@ -26,6 +29,7 @@ class Provenance:
     before_date: date | None
     after_date: date | None
     options: Mapping[str, Any]
+    outside: tuple[str, ...] = ()
 
     def tags(self) -> dict[str, str]:
         """Return the tags of a map; dates that are not known are left out."""
@@ -38,6 +42,7 @@ class Provenance:
             "LSAFNET_BEFORE": printable(self.before),
             "LSAFNET_AFTER": printable(self.after),
             OPTIONS: json.dumps(self.options, ensure_ascii=False),
+            DOMAIN: f"outside: {printable('; '.join(self.outside))}" if self.outside else "inside",
         }
         dates = {BEFORE_DATE: self.before_date, AFTER_DATE: self.after_date}
         return tags | {key: value.isoformat() for key, value in dates.items() if value is not None}

@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from lsafnet_cli.files.layer_style import polygon_renderer
-from lsafnet_cli.files.layers import CODES
+from lsafnet_cli.files.layers import CODES, TRANSITION
 from lsafnet_cli.legend.classes import Legend, hex_color
 from lsafnet_cli.legend.palettes import Color
 
@@ -77,6 +77,9 @@ def layer_style(layer: str, legend: Legend) -> RasterStyle:
     if layer == CODES:
         categories = tuple(transition_categories(legend))
         return RasterStyle("transition", categories, polygons=polygon_renderer(legend))
+    if layer == TRANSITION:
+        categories = tuple(one for one in transition_categories(legend) if one.value > 0)
+        return RasterStyle("transition if changed", categories)
     if layer == "probability":
         return RasterStyle("probability of change, percent", (), "AVERAGE", "DEFLATE", unit="%")
     return RasterStyle(f"land cover, {layer}", tuple(class_categories(legend)))

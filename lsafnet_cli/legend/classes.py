@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsafnet_cli.legend.palettes import UNCHANGED_COLOR, transition_colors
-from lsafnet_cli.legend.palettes import Color as Color  # one of a legend's words
+from lsafnet_cli.legend.palettes import (
+    UNCHANGED_COLOR,
+    Color as Color,  # one of a legend's words
+    transition_colors,
+)
 
 ClassArray = NDArray[np.uint8]
 

@@ -26,9 +26,9 @@ FONTS = (  # the first that has a letter draws it
 def check_plot(target: Path, inputs: Iterable[str], overwrite: bool) -> None:
     """Raise OptionError or OutputError, before anything is counted, where a picture cannot be drawn."""
     if target.suffix.lower() not in PLOT_ENDINGS:
-        raise OptionError(f"--plot {target}: the ending must be .png or .svg")
+        raise OptionError(f"`plot` {target}: the ending must be .png or .svg")
     if find_spec("matplotlib") is None:
-        raise OptionError("--plot: matplotlib is not installed; pip install 'lsafnet[plot]'")
+        raise OptionError("`plot`: matplotlib is not installed; pip install 'lsafnet[plot]'")
     check_path(target, inputs, overwrite)
 
 

@@ -55,6 +55,8 @@ def sheet_words(grid: Grid, provenance: Provenance, table: ChangeTable) -> Sheet
     if centre := centre_degrees(grid):
         place.append("centre {:.4f}, {:.4f} (latitude, longitude)".format(*centre))
     made = f"lsafnet {provenance.version} with {printable(provenance.checkpoint)}"
+    if provenance.outside:
+        made += f"; unlike what it was trained on: {printable('; '.join(provenance.outside))}"
     return SheetWords(
         title=f"What changed from {before} to {after}",
         panels=(*dates, "change"),

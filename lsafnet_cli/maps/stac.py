@@ -16,7 +16,7 @@ from pystac.extensions.classification import Classification, ClassificationExten
 from pystac.extensions.projection import ProjectionExtension
 from pystac.extensions.raster import DataType, RasterBand, RasterExtension, Sampling, Statistics
 
-from lsafnet_cli.files.layers import CODES, PERCENT_NODATA
+from lsafnet_cli.files.layers import CODES, PERCENT_NODATA, is_of_codes
 from lsafnet_cli.files.outputs import OutputPaths
 from lsafnet_cli.files.provenance import Provenance
 from lsafnet_cli.files.raster_styles import RasterStyle, layer_style
@@ -133,9 +133,9 @@ def _describe_band(
 ) -> None:
     legend, style = provenance.legend, layer_style(layer, provenance.legend)
     band = RasterBand.create(
-        nodata=legend.nodata if layer == CODES else PERCENT_NODATA,
+        nodata=legend.nodata if is_of_codes(layer) else PERCENT_NODATA,
         sampling=Sampling.AREA,
-        data_type=DataType(legend.dtype if layer == CODES else "uint8"),
+        data_type=DataType(legend.dtype if is_of_codes(layer) else "uint8"),
         spatial_resolution=pixel_size_m(grid),
         unit=style.unit or None,
         statistics=Statistics.create(valid_percent=100 * table.valid_pixels / grid.pixel_count),

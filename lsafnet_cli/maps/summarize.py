@@ -14,6 +14,7 @@ from lsafnet_cli.geometry.row_bands import row_windows
 from lsafnet_cli.legend.classes import Legend, hex_color
 from lsafnet_cli.maps.count import CodeArray, CodeCounts
 from lsafnet_cli.maps.table import ChangeTable, hectares, read_legend, refuse_layer, table_of
+from lsafnet_cli.maps.zone_features import names_of_zones
 from lsafnet_cli.maps.zones import ZoneRequest, ZoneSet, read_zones
 
 Matrix = tuple[tuple[float | None, ...], ...]
@@ -87,9 +88,9 @@ class MapSummary:
 def summarize_map(path: str | Path, zones: ZoneRequest | None = None) -> MapSummary:
     """Count a map's transitions and their true ground areas, by row bands, for the whole of it and for zones.
 
-    A pixel belongs to every zone that holds its centre. Memory follows the number of zones and their
-    vertices, not the map's size. Raises InputError where a file cannot be read or is no change map,
-    OptionError for a zone field or layer that is not there, NoOverlapError where no zone touches the map.
+    A pixel belongs to every zone that holds its centre; zones without a pixel have counts of 0. Memory follows the
+    number of zones and their vertices, not the map's size. Raises InputError where a file cannot be read or is no
+    change map, OptionError for a zone field or layer that is not there, NoOverlapError where no zone touches the map.
     """
     with open_raster(path) as dataset:
         legend, grid = read_legend(Path(path), dataset.tags()), grid_of(dataset)
@@ -108,6 +109,11 @@ def summarize_map(path: str | Path, zones: ZoneRequest | None = None) -> MapSumm
                     _add_part(counts, codes, window.row_off, part, inside)
             if zone_set.zones:
                 outside.add(codes, window.row_off, window.col_off, ~inside)
+    found = {
+        zone.name: _summary(ZONE, zone.name, c) for zone, c in zip(zone_set.zones, of_zones, strict=True)
+    }
+    nothing = CodeCounts.start(str(path), legend, areas)
+    every = names_of_zones(zones) if zones is not None else ()
     return MapSummary(
         map=str(path),
         crs=grid.crs.to_string() if grid.crs is not None else None,
@@ -115,7 +121,7 @@ def summarize_map(path: str | Path, zones: ZoneRequest | None = None) -> MapSumm
         colors=tuple(map(hex_color, legend.colors[1:])),
         zone_field=zone_set.field,
         whole=_summary(MAP, None, whole),
-        zones=tuple(_summary(ZONE, z.name, c) for z, c in zip(zone_set.zones, of_zones, strict=True)),
+        zones=tuple(found.get(name) or _summary(ZONE, name, nothing) for name in every),
         outside=_summary(OUTSIDE, None, outside) if zone_set.zones else None,
     )
 

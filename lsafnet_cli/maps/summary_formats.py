@@ -39,6 +39,31 @@ def from_to_table(part: AreaSummary) -> FromTo:
     return FromTo(part.title, headings, tuple(rows), _note(part))
 
 
+def zones_table(summary: MapSummary) -> FromTo:
+    """Return one table of all zones: a row for each, with what has changed, and each class's net."""
+    shown = [
+        index for index in range(len(summary.classes)) if any(index in z.changing for z in summary.zones)
+    ]
+    rows = [
+        (
+            zone.title,
+            _amount(zone.table.valid_ha, zone.table.valid_pixels),
+            _amount(zone.table.changed_ha, zone.table.changed_pixels),
+            f"{zone.changed_percent:.2f}%" if zone.changed_percent is not None else "-",
+            *(
+                _amount(c.net_ha, c.gain_pixels - c.loss_pixels, sign="+")
+                for c in (zone.classes[index] for index in shown)
+            ),
+        )
+        for zone in summary.zones
+    ]
+    headings = ("zone", "with data", "changed", "share", *(f"net {summary.classes[i]}" for i in shown))
+    unit = "ha" if summary.whole.table.valid_ha is not None else "pixels"
+    return FromTo(
+        "All zones", headings, tuple(rows), f"in {unit}; net is what a class gained less what it lost"
+    )
+
+
 def _cell(part: AreaSummary, source: int, target: int) -> str:
     pixels, percent = part.matrix_pixels[source][target], part.matrix_percent[source][target]
     if not pixels or percent is None:
@@ -67,7 +92,8 @@ def _note(part: AreaSummary) -> str:
 
 def markdown_text(summary: MapSummary) -> str:
     """Return a summary as Markdown: a heading and a from-to table for each part."""
-    return "\n".join(line for part in summary.parts for line in markdown_lines(from_to_table(part)))
+    tables = [*map(from_to_table, summary.parts), *([zones_table(summary)] if summary.zones else [])]
+    return "\n".join(line for table in tables for line in markdown_lines(table))
 
 
 def markdown_lines(table: FromTo) -> Iterator[str]:

@@ -130,3 +130,11 @@ def changed_text(table: ChangeTable) -> str:
     valid = area_text(table.valid_ha, table.valid_pixels)
     share = table.changed_pixels / table.valid_pixels if table.valid_pixels else 0.0
     return f"{changed} of {valid} changed ({share:.1%})"
+
+
+def uniform_notices(table: ChangeTable) -> Iterator[str]:
+    """Yield what is odd about a map in which nothing has changed, or everything in one way."""
+    if table.valid_pixels and not table.changed_pixels:
+        yield "not one pixel has changed: either nothing has, or the network does not know such images"
+    elif len(table.transitions) == 1 and table.transitions[0].to_class is not None:
+        yield f"all that has changed is {table.transitions[0].name}: the network may see one class only"

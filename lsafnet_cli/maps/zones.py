@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import fiona
@@ -26,7 +27,7 @@ POLYGONS = ("Polygon", "MultiPolygon", "3D Polygon", "3D MultiPolygon", "Geometr
 class ZoneRequest:
     """Which zones: a vector file, the field that names them, the layer that holds them."""
 
-    path: str
+    path: str | Path
     field: str | None = None
     layer: str | None = None
 
@@ -64,7 +65,7 @@ def _overlap(low: float, high: float, first: int, length: int) -> tuple[int, int
 
 @dataclass(frozen=True, slots=True)
 class ZoneSet:
-    """Zones that touch a map, by name; `field` is what names them, None where it is the feature's id."""
+    """Zones that touch a map, by name; `zone_field` is what names them, None where it is the feature's id."""
 
     field: str | None
     zones: tuple[Zone, ...]
@@ -76,27 +77,24 @@ def read_zones(request: ZoneRequest, grid: Grid) -> ZoneSet:
     Raises InputError where the file cannot serve, OptionError for a field or layer that it lacks,
     NoOverlapError where no zone touches the grid.
     """
-    path = request.path
+    path = str(request.path)
     if grid.crs is None:
         raise InputError(f"{path}: zones cannot be laid on a map without a CRS")
-    with reading_vectors(path, "zones"):
-        layer = request.layer or _polygon_layer(path)
-        _check_layer(request)
-        with fiona.open(path, layer=layer) as source:
-            field = _name_field(request, source.schema["properties"])
-            crs = crs_of_layer(source)
-            if crs is None:
-                raise InputError(f"{path}: has no CRS; say where its zones lie")
-            placing = PolygonPlacing(crs, grid)
-            pieces: dict[str, list[BaseGeometry]] = {}
-            for feature in _features_about(source, placing.extent):
-                outline = placing.place(shapely.union_all(polygons_of(feature)))
-                if not np.isfinite(shapely.get_coordinates(outline)).all():
-                    raise InputError(
-                        f"{path}: {_name(feature, field)} reaches where the map's CRS has no place; cut it first"
-                    )
-                if outline.intersects(shapely.box(0, 0, grid.width, grid.height)):
-                    pieces.setdefault(_name(feature, field), []).append(outline)
+    with reading_vectors(path, "zones"), fiona.open(path, layer=layer_of_zones(request)) as source:
+        field = name_field_of(request, source.schema["properties"])
+        crs = crs_of_layer(source)
+        if crs is None:
+            raise InputError(f"{path}: has no CRS; say where its zones lie")
+        placing = PolygonPlacing(crs, grid)
+        pieces: dict[str, list[BaseGeometry]] = {}
+        for feature in _features_about(source, placing.extent):
+            outline = placing.place(shapely.union_all(polygons_of(feature)))
+            if not np.isfinite(shapely.get_coordinates(outline)).all():
+                raise InputError(
+                    f"{path}: {name_of_zone(feature, field)} reaches where the map's CRS has no place; cut it first"
+                )
+            if outline.intersects(shapely.box(0, 0, grid.width, grid.height)):
+                pieces.setdefault(name_of_zone(feature, field), []).append(outline)
     if not pieces:
         raise NoOverlapError(f"{path}: no zone touches the map; check both files' CRS")
     return ZoneSet(field, tuple(Zone(name, tuple(outlines)) for name, outlines in pieces.items()))
@@ -112,13 +110,19 @@ def _features_about(source: Any, extent: Extent | None) -> Iterator[Any]:
         yield from source.filter(bbox=tuple(shapely.total_bounds(boxes)))
 
 
+def layer_of_zones(request: ZoneRequest) -> str:
+    """Return the layer that holds the zones. Raises InputError and OptionError."""
+    _check_layer(request)
+    return request.layer or _polygon_layer(request.path)
+
+
 def _polygon_layer(path: str) -> str:
     names = fiona.listlayers(path)
     holding = [name for name in names if _geometry_of(path, name) in POLYGONS]
     if not holding:
         raise InputError(f"{path}: holds no polygons")
     if len(holding) > 1:
-        raise OptionError(f"{path}: has the layers {', '.join(holding)}; choose one with --zone-layer")
+        raise OptionError(f"{path}: has the layers {', '.join(holding)}; choose one with `zone_layer`")
     return str(holding[0])
 
 
@@ -129,20 +133,22 @@ def _geometry_of(path: str, layer: str) -> str:
 
 def _check_layer(request: ZoneRequest) -> None:
     if request.layer is not None and request.layer not in (names := fiona.listlayers(request.path)):
-        raise OptionError(f"--zone-layer {request.layer}: {request.path} has {', '.join(names)}")
+        raise OptionError(f"`zone_layer` {request.layer}: {request.path} has {', '.join(names)}")
 
 
-def _name_field(request: ZoneRequest, properties: dict[str, str]) -> str | None:
+def name_field_of(request: ZoneRequest, properties: dict[str, str]) -> str | None:
+    """Return the field that names zones, None where it is the feature's id. Raises OptionError."""
     if request.field is None:
         texts = (name for name, kind in properties.items() if kind.split(":")[0] == "str")
         return next(texts, None)
     if request.field not in properties:
         raise OptionError(
-            f"--zone-field {request.field}: {request.path} has the fields {', '.join(properties) or '(none)'}"
+            f"`zone_field` {request.field}: {request.path} has the fields {', '.join(properties) or '(none)'}"
         )
     return request.field
 
 
-def _name(feature: Any, field: str | None) -> str:
+def name_of_zone(feature: Any, field: str | None) -> str:
+    """Return the name of a zone."""
     value = feature["properties"][field] if field is not None else None
     return str(value) if value is not None else f"feature {feature['id']}"

@@ -33,6 +33,19 @@ class Components:
         return np.asarray(indices, np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class BandBorder:
+    """The last row of a row band, (cols,) each: codes, and the piece that each pixel belongs to, -1 for none."""
+
+    codes: IntArray
+    pieces: IntArray
+
+    def links_to(self, codes: IntArray, pieces: IntArray) -> IntArray:
+        """Return (2, links) pieces of this row and of the row below that touch with one code, each pair once."""
+        same = (self.pieces >= 0) & (pieces >= 0) & (codes == self.codes)
+        return np.unique(np.stack([self.pieces[same], pieces[same]]), axis=1)
+
+
 class ComponentFinder:
     """Takes row bands from top to bottom and tells the components of their wanted runs."""
 
@@ -41,8 +54,7 @@ class ComponentFinder:
         self._pieces: list[Components] = []
         self._links: list[IntArray] = []
         self._count = 0
-        self._last_codes: IntArray | None = None
-        self._last_pieces: IntArray = np.empty(0, np.int64)
+        self._border: BandBorder | None = None
         self.component_of_piece: IntArray = np.empty(0, np.int64)
 
     def add(self, runs: Runs, wanted: BoolArray, area_m2: FloatArray, score: FloatArray) -> IntArray:
@@ -60,16 +72,11 @@ class ComponentFinder:
             )
         )  # fmt: skip
         numbers = np.where(wanted, piece_of_run + self._count, -1)
-        sought = np.where(wanted, runs.code.astype(np.int64), -1)
-        self._link_bands(runs.first_row(sought), runs.first_row(numbers))
-        self._last_codes, self._last_pieces = runs.last_row(sought), runs.last_row(numbers)
+        if self._border is not None:
+            self._links.append(self._border.links_to(runs.first_row(runs.code), runs.first_row(numbers)))
+        self._border = BandBorder(runs.last_row(runs.code), runs.last_row(numbers))
         self._count += len(first)
         return numbers
-
-    def _link_bands(self, codes: IntArray, pieces: IntArray) -> None:
-        if self._last_codes is not None:
-            same = (codes >= 0) & (codes == self._last_codes)
-            self._links.append(np.unique(np.stack([self._last_pieces[same], pieces[same]]), axis=1))
 
     def finish(self) -> Components:
         """Return the components, once every row band has been added; `component_of_piece` is known from then on."""

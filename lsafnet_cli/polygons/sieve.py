@@ -23,14 +23,16 @@ from lsafnet_cli.polygons.components import ComponentFinder, label_linked, label
 _LOW = np.int64(0xFFFFFFFF)  # two piece numbers stand in one int64
 
 
-def sieve_map(source: str | Path, target: Path, nodata: int, min_area: float) -> None:
+def sieve_map(
+    source: str | Path, target: Path, nodata: int, min_area: float, *, in_pixels: bool = False
+) -> None:
     """Write `source` to `target` with every piece below `min_area` (m2; pixels without a CRS) merged away.
 
-    Memory follows the number of pieces.
+    `in_pixels`: the area is a number of pixels. Memory follows the number of pieces.
     """
     with rasterio_open(source) as codes:
         finder, borders = ComponentFinder(codes.width), BorderCounter()
-        for runs, areas in _bands(codes):
+        for runs, areas in _bands(codes, in_pixels):
             borders.add(runs.spread(finder.add(runs, runs.code != nodata, areas, np.zeros(len(areas)))))
         components = finder.finish()
         regions = Regions(components.code, components.area_m2, *borders.between(finder.component_of_piece))
@@ -38,9 +40,9 @@ def sieve_map(source: str | Path, target: Path, nodata: int, min_area: float) ->
         _write_sieved(codes, target, nodata, new_codes)
 
 
-def _bands(codes: Any) -> Iterator[tuple[Runs, FloatArray]]:
+def _bands(codes: Any, in_pixels: bool) -> Iterator[tuple[Runs, FloatArray]]:
     grid = grid_of(codes)
-    areas = pixel_areas(grid)
+    areas = None if in_pixels else pixel_areas(grid)
     for window in row_windows(grid):
         runs = find_runs(codes.read(1, window=window), window.row_off)
         size = run_areas(runs, areas) if areas is not None else runs.length.astype(np.float64)

@@ -1,6 +1,6 @@
 """Polygons from a map that exists: what `lsafnet vectorize` does."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -41,9 +41,9 @@ class PolygonReport:
 
 def vectorize_changes(
     changes: str | Path,
-    outputs: Sequence[Path],
+    outputs: Sequence[str | Path],
     options: PolygonOptions | None = None,
-    probability: Path | None = None,
+    probability: str | Path | None = None,
     overwrite: bool = False,
     observer: Observer | None = None,
 ) -> PolygonReport:
@@ -52,40 +52,52 @@ def vectorize_changes(
     Confidence comes from `probability`, else from the map's own sibling `MAP.probability.tif`, else it is not
     known. Raises a subclass of LsafnetError for whatever a user can mend; nothing half-written is left.
     """
+    paths = [Path(output) for output in outputs]
     inputs = (str(changes), *([str(probability)] if probability else []))
-    for path in outputs:
-        check_polygon_name("--output", path)
+    for path in paths:
+        check_polygon_name("outputs", path)
         check_path(path, inputs, overwrite)
-    if len({path.name for path in outputs}) < len(outputs):
-        raise OptionError("--output: two outputs have one name")
+    if len({path.name for path in paths}) < len(paths):
+        raise OptionError("`outputs`: two outputs have one name")
     options, observer = options or PolygonOptions(), observer or Observer()
     change_map, grid = open_change_map(changes, probability, options)
-    refuse_without_place(outputs, grid)
+    refuse_without_place(paths, grid)
     if change_map.probability is None:
         observer.notice(
             f"{layer_path(Path(changes), 'probability')} is not there: the polygons have no confidence"
         )
-    store = WorkFolder(outputs[0])
+    for text in sieve_notices(options):
+        observer.notice(text)
+    store = WorkFolder(paths[0])
     store.create()
     with locked(store.folder):
         try:
-            targets = [store.path(path.name) for path in outputs]
+            targets = [store.path(path.name) for path in paths]
             with watched(observer, "vectorize", grid.pixel_count), open_raster(changes):
                 with vectorizing(change_map, targets, options, grid.pixel_count) as wait:
                     count = wait()
                 observer.advance(grid.pixel_count)
-            publish_polygons(store, outputs)
+            publish_polygons(store, paths)
         finally:
             store.remove()
     return PolygonReport(str(changes), tuple(map(str, outputs)), count)
 
 
+def sieve_notices(options: PolygonOptions) -> Iterator[str]:
+    """Yield what is said of the specks that are left out of polygons where nobody asked for it."""
+    if options.min_pixels:
+        yield (
+            f"polygons: connected components below {options.min_pixels} pixels went to their neighbours; "
+            "`min_area_m2` 0 keeps them"
+        )
+
+
 def open_change_map(
-    changes: str | Path, probability: Path | None, options: PolygonOptions
+    changes: str | Path, probability: str | Path | None, options: PolygonOptions
 ) -> tuple[ChangeMap, Grid]:
     """Return what a map says about itself, and its grid. Raises InputError."""
     sibling = layer_path(Path(changes), "probability")
-    probability = probability or (sibling if sibling.exists() else None)
+    probability = Path(probability) if probability else (sibling if sibling.exists() else None)
     with open_raster(changes) as dataset:
         tags, grid = dataset.tags(), grid_of(dataset)
         legend = read_legend(Path(changes), tags)

@@ -72,7 +72,7 @@ def vectorize_map(change_map: ChangeMap, targets: list[Path], options: PolygonOp
     Memory follows their number, not the number of pixels. Raises OptionError, OutputError.
     """
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
-        codes_path = sieved(change_map, targets[0].with_name("sieved.work"), options.min_area_m2)
+        codes_path = sieved(change_map, targets[0].with_name("sieved.work"), options)
         with rasterio_open(codes_path) as codes:
             pieces = find_pieces(codes, change_map, targets[0].with_name("mask.work"), options)
             layer = Layer(
@@ -82,11 +82,13 @@ def vectorize_map(change_map: ChangeMap, targets: list[Path], options: PolygonOp
             return write_polygon_files(targets, layer, draw(codes, change_map, pieces, options))
 
 
-def sieved(change_map: ChangeMap, target: Path, min_area: float) -> str | Path:
-    """Return the map's codes, or where a least area is wished a raster of them without smaller pieces."""
-    if min_area == 0:
+def sieved(change_map: ChangeMap, target: Path, options: PolygonOptions) -> str | Path:
+    """Return the map's codes, or where a least size is wished a raster of them without smaller pieces."""
+    in_pixels = options.min_pixels > 0
+    least = options.min_pixels if in_pixels else options.min_area_m2
+    if least == 0:
         return change_map.codes
-    sieve_map(change_map.codes, target, change_map.legend.nodata, min_area)
+    sieve_map(change_map.codes, target, change_map.legend.nodata, least, in_pixels=in_pixels)
     return target
 
 

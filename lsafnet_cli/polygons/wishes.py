@@ -8,7 +8,7 @@ from lsafnet_cli.legend.classes import Legend
 ANY = "*"
 
 
-def wanted_codes(legend: Legend, wishes: tuple[str, ...], option: str = "--classes") -> list[int]:
+def wanted_codes(legend: Legend, wishes: tuple[str, ...], option: str = "classes") -> list[int]:
     """Return the transition codes that a user wishes by an option.
 
     Raises OptionError for what is no FROM:TO, and for a class that the legend lacks.
@@ -16,7 +16,7 @@ def wanted_codes(legend: Legend, wishes: tuple[str, ...], option: str = "--class
     if not wishes:
         return [transition.code for transition in legend.transitions]
     if not legend.semantic:
-        raise OptionError(f"{option} {wishes[0]}: this map tells changed from unchanged only")
+        raise OptionError(f"`{option}` {wishes[0]}: this map tells changed from unchanged only")
     pairs = {pair for wish in wishes for pair in _pairs(legend, wish, option)}
     return [t.code for t in legend.transitions if (t.from_class, t.to_class) in pairs]
 
@@ -26,17 +26,17 @@ def _pairs(legend: Legend, wish: str, option: str) -> Iterator[tuple[int, int]]:
     parts = wish.split(":")
     cuts = [(":".join(parts[:cut]), ":".join(parts[cut:])) for cut in range(1, len(parts))]
     if not any(before.strip() and after.strip() for before, after in cuts):
-        raise OptionError(f'{option} {wish}: write FROM:TO, such as "water:building" or "*:building"')
+        raise OptionError(f'`{option}` {wish}: write FROM:TO, such as "water:building" or "*:building"')
     read = [[_class_numbers(legend, name.strip()) for name in cut] for cut in cuts]
     possible = [(before, after) for before, after in read if before and after]
     if len(possible) > 1:
         raise OptionError(
-            f"{option} {wish}: can be read in {len(possible)} ways; write * for one of its sides"
+            f"`{option}` {wish}: can be read in {len(possible)} ways; write * for one of its sides"
         )
     if not possible:
         strange = [name.strip() for name in cuts[0] if not _class_numbers(legend, name.strip())]
         raise OptionError(
-            f"{option} {wish}: the map has no class {strange[0]}; it has {', '.join(legend.names[1:])}"
+            f"`{option}` {wish}: the map has no class {strange[0]}; it has {', '.join(legend.names[1:])}"
         )
     before, after = possible[0]
     yield from ((source, target) for source in before for target in after)

@@ -15,9 +15,11 @@ from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.files.sources import patience
 from lsafnet_cli.geometry.ground import pixel_areas, pixel_size_m
 from lsafnet_cli.options import GridOptions, ReadOptions
+from lsafnet_cli.prediction.report import DomainVerdict
 from lsafnet_cli.scenes.align import AlignedPair, align_pair, offset_px
 from lsafnet_cli.scenes.bands import band_names
 from lsafnet_cli.scenes.doubts import doubt_notices
+from lsafnet_cli.scenes.home import outside_reasons, outside_words
 from lsafnet_cli.scenes.images import decimated
 from lsafnet_cli.scenes.notices import (
     band_notices,
@@ -26,7 +28,6 @@ from lsafnet_cli.scenes.notices import (
     grid_notices,
     range_notices,
     registration_notices,
-    resolution_notices,
 )
 from lsafnet_cli.scenes.read import Scene, ScenePair, read_scene
 from lsafnet_cli.scenes.registration import Registration, read_windows, register_pair
@@ -94,6 +95,7 @@ class PairCheck:
     after: SceneFacts
     common: CommonFacts | None
     registration: Registration | None
+    domain: DomainVerdict
     checkpoint: dict[str, Any]
 
     @property
@@ -109,7 +111,7 @@ class PairCheck:
 def check_pair(
     before: str | Path,
     after: str | Path,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     read: ReadOptions | None = None,
     grid: GridOptions | None = None,
 ) -> PairCheck:
@@ -139,6 +141,7 @@ def _check_pair(
     )
     findings = [Finding("warning", text) for text in doubts]
     common, registration = None, None
+    outside: tuple[str, ...] = ()
     try:
         pair = ScenePair(*scenes)
         aligned = align_pair(pair, grid)
@@ -147,7 +150,9 @@ def _check_pair(
     else:
         registration = register_pair(aligned)
         common = common_facts(pair, aligned)
-        findings += pair_findings(pair, aligned, grid, info, registration, common)
+        findings += pair_findings(pair, aligned, grid, registration, common)
+        outside = _outside(aligned, samples, read, info)
+        findings += [Finding("warning", outside_words(outside))] if outside else []
         findings += [Finding("note", text) for text in band_notices(pair, read.bands is not None)]
     return PairCheck(
         verdict=verdict_of(findings),
@@ -156,6 +161,7 @@ def _check_pair(
         after=facts[1],
         common=common,
         registration=registration,
+        domain=DomainVerdict(not outside, outside),
         checkpoint={
             "name": checkpoint.name,
             "bands": info.bands,
@@ -170,6 +176,20 @@ def _doubts(scene: Scene, sample: Sample, read: ReadOptions, info: CheckpointInf
     stretch = stretch_of(scene, read.stretch, info.value_range, lambda: sample)
     yield from doubt_notices(scene)
     yield from range_notices(scene, stretch, info.value_range, lambda: sample)
+
+
+def _outside(
+    aligned: AlignedPair, samples: dict[str, Sample], read: ReadOptions, info: CheckpointInfo
+) -> tuple[str, ...]:
+    """Return why the pair is unlike what the checkpoint was trained on; its network is not asked."""
+    scenes = (aligned.before.scene, aligned.after.scene)
+    before, after = (samples[scene.path] for scene in scenes)
+    stretched = [
+        stretch_of(scene, read.stretch, info.value_range, lambda sample=sample: sample)  # type: ignore[misc]
+        for scene, sample in zip(scenes, (before, after), strict=True)
+    ]
+    stretches = (stretched[0], stretched[1])
+    return tuple(outside_reasons(aligned, info, (before, after), stretches, read.bands is not None))
 
 
 def verdict_of(findings: list[Finding]) -> str:
@@ -266,7 +286,6 @@ def pair_findings(
     pair: ScenePair,
     aligned: AlignedPair,
     options: GridOptions,
-    info: CheckpointInfo,
     registration: Registration,
     common: CommonFacts,
 ) -> Iterator[Finding]:
@@ -276,7 +295,6 @@ def pair_findings(
     level = "note" if pair.georeferenced else "warning"
     yield from (Finding(level, text) for text in grid_notices(pair, aligned, options))
     warnings = (
-        resolution_notices(aligned, info.gsd_m),
         date_notices(pair),
         registration_notices(registration),
         _share_warnings(common),

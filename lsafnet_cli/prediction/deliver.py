@@ -14,7 +14,8 @@ from lsafnet_cli.maps.table import ChangeTable, change_table
 from lsafnet_cli.polygons.vectorization import publish_polygons, vectorizing
 from lsafnet_cli.polygons.vectorize import ChangeMap
 from lsafnet_cli.prediction.plan import RunPlan
-from lsafnet_cli.prediction.report import RunReport
+from lsafnet_cli.prediction.report import DomainVerdict, RunReport
+from lsafnet_cli.prediction.sieved import sieve_layers
 from lsafnet_cli.prediction.write import MapWriter, PartStore
 from lsafnet_cli.system.background import run_beside
 
@@ -41,6 +42,9 @@ def write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> Deliver
 def _write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> Delivered:
     writer = MapWriter(store, run.layout, run.provenance)
     unanswered = writer.unanswered_pixels()
+    if run.options.sieve_px:
+        with run.timed("sieve"):
+            sieve_layers(store, writer, run.decision.legend, run.options.sieve_px, run.decision.layers)
     finished: list[Path] = []
     with drawing_polygons(run, store, writer, paths) as polygons:
         with run.timed("write"):
@@ -126,6 +130,7 @@ def make_report(
         device=str(run.device.torch_device),
         options=dict(provenance.options),
         notices=tuple(notices),
+        domain=DomainVerdict(not provenance.outside, provenance.outside),
         table=table,
         polygon_count=polygon_count,
         seconds=run.seconds,

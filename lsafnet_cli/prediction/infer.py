@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from lsafnet.checkpoint.files import Checkpoint
-from lsafnet.checkpoint.info import BandStatistics
 from lsafnet.logits import ChangeLogits
-from lsafnet.prepare import prepare
+from lsafnet.prepare import prepare_network
+from lsafnet_cli.prediction.scaling import Calibration, DateScaling
 from lsafnet_cli.prediction.tile import Tile, TilePixels
 from lsafnet_cli.scenes.stretch import Stretch
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray
@@ -44,15 +44,14 @@ class TileScores:
 
 @dataclass(frozen=True, slots=True)
 class TileBatch:
-    """Raw pixels of several tiles, stacked: (batch, bands, size, size).
+    """Raw pixels of several tiles, stacked: (2, batch, bands, size, size), the dates first.
 
     `valid` (batch, 1, size, size) is on the device, `host_valid` (batch, size, size) on the host; both are
     None where every pixel is valid.
     """
 
     tiles: list[Tile]
-    before: Tensor
-    after: Tensor
+    images: Tensor
     valid: Tensor | None = None
     host_valid: BoolArray | None = None
 
@@ -60,44 +59,11 @@ class TileBatch:
         """Return tiles [first, end) of the batch."""
         some = slice(first, end)
         valid, host = (None if array is None else array[some] for array in (self.valid, self.host_valid))
-        return TileBatch(self.tiles[some], self.before[some], self.after[some], valid, host)  # type: ignore[arg-type]
-
-
-class DateScaling(nn.Module):
-    """Raw numbers of one date become what the network was trained on: stretch, then (value - mean) / std.
-
-    Both are one multiplication and one addition, with a clamp where there is a stretch.
-    """
-
-    def __init__(
-        self, date: BandStatistics, stretch: Stretch | None, value_range: tuple[float, float]
-    ) -> None:
-        super().__init__()
-        mean, std = (_per_band(values) for values in (date.mean, date.std))
-        gain, offset = 1 / std, -mean / std
-        self.clamped = stretch is not None
-        self.lowest, self.highest = (nn.Buffer(((limit - mean) / std).float()) for limit in value_range)
-        if stretch is not None:
-            low, high = _per_band(stretch.low), _per_band(stretch.high)
-            slope = (value_range[1] - value_range[0]) / (high - low)
-            gain, offset = slope * gain, (value_range[0] - low * slope) * gain + offset
-        self.gain, self.offset = nn.Buffer(gain.float()), nn.Buffer(offset.float())
-
-    def forward(self, numbers: Tensor) -> Tensor:
-        """Return float32 (batch, bands, rows, cols)."""
-        values = numbers.to(torch.float32)
-        values = torch.addcmul(self.offset, values, self.gain)
-        if self.clamped:
-            values = torch.minimum(torch.maximum(values, self.lowest), self.highest)
-        return values
-
-
-def _per_band(values: tuple[float, ...]) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64).reshape(-1, 1, 1)
+        return TileBatch(self.tiles[some], self.images[:, some], valid, host)  # type: ignore[arg-type]
 
 
 class Member(nn.Module):
-    """A network with its scaling: raw numbers and validity in, probabilities out.
+    """A network with its scaling: raw numbers and validity in, probabilities out, that of change calibrated.
 
     Pixels without data in either date are given the mean, so that they look alike in both. `views` are the ways
     to look at a tile, each as the axes to flip it along; the probabilities are averaged over them.
@@ -112,23 +78,22 @@ class Member(nn.Module):
     ) -> None:
         super().__init__()
         info = checkpoint.info
-        where = device.torch_device
         self._views = views
         self.network = prepared_network(checkpoint.network, device)
-        self.before = DateScaling(info.normalization.before, stretches[0], info.value_range).to(where)
-        self.after = DateScaling(info.normalization.after, stretches[1], info.value_range).to(where)
+        self.scaling = DateScaling(info.normalization, stretches, info.value_range).to(device.torch_device)
+        self.calibration = Calibration(info.decision).to(device.torch_device)
 
     def forward(self, batch: TileBatch) -> Tensor:
         """Return (batch, scores, rows, cols) float32."""
-        before, after = self.before(batch.before), self.after(batch.after)
+        images = self.scaling(batch.images)
         if batch.valid is not None:
-            before, after = (torch.where(batch.valid, date, 0.0) for date in (before, after))
-        return mean_of(self._view(before, after, axes) for axes in self._views)
+            images = torch.where(batch.valid, images, 0.0)
+        return mean_of(self._view(images, axes) for axes in self._views)
 
-    def _view(self, before: Tensor, after: Tensor, axes: tuple[int, ...]) -> Tensor:
-        if not axes:
-            return probabilities(self.network(before, after))
-        return probabilities(self.network(before.flip(axes), after.flip(axes))).flip(axes)
+    def _view(self, images: Tensor, axes: tuple[int, ...]) -> Tensor:
+        before, after = images.flip(axes) if axes else images
+        scores = probabilities(self.calibration(self.network(before, after)))
+        return scores.flip(axes) if axes else scores
 
 
 class Scorer(nn.Module):
@@ -167,7 +132,9 @@ def prepared_network(network: nn.Module, device: Device) -> nn.Module:
     """Return a network's form for a device, made once for as long as the network lives."""
     forms = _PREPARED.setdefault(network, {})
     if device not in forms:
-        forms[device] = prepare(network, device.torch_device, device.precision, compile=device.compiled)
+        forms[device] = prepare_network(
+            network, device.torch_device, device.precision, compile=device.compiled
+        )
     return forms[device]
 
 
@@ -188,16 +155,14 @@ def probabilities(logits: ChangeLogits) -> Tensor:
 def make_batches(tiles: Iterator[TilePixels], size: BatchSize, device: Device) -> Iterator[TileBatch]:
     """Yield the tiles in stacks on the host, pinned where they are to be copied to CUDA."""
     while batch := list(islice(tiles, size.size)):
-        before, after = (
-            _to_tensor(np.stack(arrays), device)
-            for arrays in ([tile.before for tile in batch], [tile.after for tile in batch])
-        )
+        numbers = np.stack([*(tile.before for tile in batch), *(tile.after for tile in batch)])
+        images = _to_tensor(numbers.reshape(2, len(batch), *numbers.shape[1:]), device)
         places = [tile.tile for tile in batch]
         if all(tile.valid.all() for tile in batch):
-            yield TileBatch(places, before, after)
+            yield TileBatch(places, images)
         else:
             valid = np.stack([tile.valid for tile in batch])
-            yield TileBatch(places, before, after, _to_tensor(valid[:, None], device), valid)
+            yield TileBatch(places, images, _to_tensor(valid[:, None], device), valid)
         del batch  # its views would keep whole rows of the scene
 
 
@@ -231,7 +196,7 @@ def _send(batch: TileBatch, device: Device, stream: torch.cuda.Stream) -> TileBa
         return sent
 
     valid = None if batch.valid is None else send(batch.valid)
-    return TileBatch(batch.tiles, send(batch.before), send(batch.after), valid, batch.host_valid)
+    return TileBatch(batch.tiles, send(batch.images), valid, batch.host_valid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lsafnet_cli.prediction.stitch import Decision
+from lsafnet_cli.prediction.decide import Decision
 from lsafnet_cli.prediction.tile import TilePlan
 from lsafnet_cli.scenes.align import AlignedImage, AlignedPair
 

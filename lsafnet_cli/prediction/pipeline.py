@@ -7,13 +7,15 @@ from pathlib import Path
 
 import rasterio
 
-from lsafnet_cli.checkpoints.choose import NamedCheckpoint, load_ensemble
+from lsafnet_cli.checkpoints.choose import NamedCheckpoint, default_notice, load_ensemble
 from lsafnet_cli.files.fingerprints import differences, read_fingerprint, write_fingerprint
 from lsafnet_cli.files.outputs import OutputPaths
 from lsafnet_cli.files.publishing import output_errors
 from lsafnet_cli.files.sources import patience
+from lsafnet_cli.maps.table import uniform_notices
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import PredictOptions
+from lsafnet_cli.polygons.vectorization import sieve_notices
 from lsafnet_cli.prediction.compute import compute_parts
 from lsafnet_cli.prediction.deliver import make_report, write_outputs
 from lsafnet_cli.prediction.plan import RunPlan, prepare_run
@@ -52,6 +54,7 @@ class Prediction:
     run: RunPlan
     paths: OutputPaths
     notes: Observer
+    last_words: tuple[str, ...] = ()
 
     def work_folder(self) -> AbstractContextManager[PartStore]:
         """Give the folder for its parts; see `work_folder`."""
@@ -74,9 +77,14 @@ class Prediction:
         with self._surroundings(), watched(self.notes, "write", pixel_count):
             made = write_outputs(self.run, store, self.paths)
             self.notes.advance(pixel_count)
-        for text in answer_notices(made.table.valid_pixels, made.unanswered):
+        answers = answer_notices(made.table.valid_pixels, made.unanswered)
+        for text in (*answers, *uniform_notices(made.table), *self._polygon_notices(), *self.last_words):
             self.notes.notice(text)
         return make_report(self.run, self.paths, self.notes.notices, made.table, made.polygon_count)
+
+    def _polygon_notices(self) -> Iterator[str]:
+        if self.paths.polygons:
+            yield from sieve_notices(self.run.options.polygons)
 
 
 def open_prediction(
@@ -97,12 +105,13 @@ def open_prediction(
         *options.ensemble,
     )
     paths.check(tuple(str(name) for name in (*pair, *others) if name), options.output.overwrite)
-    checkpoint = checkpoint or load_ensemble(options.checkpoint, options.ensemble, notes)
+    last_words = [] if checkpoint else filter(None, [default_notice(options.checkpoint)])
+    checkpoint = checkpoint or load_ensemble(options.checkpoint, options.ensemble)
     with rasterio.Env(**patience()), memory_errors():
         scenes = read_pair(*pair, options.read, checkpoint.info.bands)
         scenes.refuse_one_image()
         paths.keep_off(scenes.before.files + scenes.after.files)
-        return Prediction(prepare_run(scenes, checkpoint, options, notes), paths, notes)
+        return Prediction(prepare_run(scenes, checkpoint, options, notes), paths, notes, tuple(last_words))
 
 
 @contextmanager

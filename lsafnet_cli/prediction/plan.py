@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint
@@ -17,23 +18,26 @@ from lsafnet_cli.observer import LOG, Observer
 from lsafnet_cli.options import LAYERS, GridOptions, PredictOptions, ReadOptions
 from lsafnet_cli.polygons.files import refuse_without_place
 from lsafnet_cli.polygons.wishes import wanted_codes
+from lsafnet_cli.prediction.decide import Decision
+from lsafnet_cli.prediction.home import pair_reasons
 from lsafnet_cli.prediction.memory import MemoryPlan, plan_memory
 from lsafnet_cli.prediction.region import Region
-from lsafnet_cli.prediction.stitch import Decision
 from lsafnet_cli.prediction.tile import Limits, Swath, TilePlan, cut_swaths, overlap_of, plan_tiles
 from lsafnet_cli.prediction.write import PartLayout
 from lsafnet_cli.scenes.align import AlignedPair, align_pair
 from lsafnet_cli.scenes.aoi import AreaOfInterest
 from lsafnet_cli.scenes.doubts import doubt_notices
+from lsafnet_cli.scenes.home import outside_words
 from lsafnet_cli.scenes.limits import limits_for
 from lsafnet_cli.scenes.masks import PlacedMask, cloud_mask, exclusion
 from lsafnet_cli.scenes.notices import (
+    TOLERABLE_SHIFT_PX,
     area_notices,
     band_notices,
     date_notices,
     grid_notices,
+    outline_notices,
     range_notices,
-    resolution_notices,
     stretch_notices,
 )
 from lsafnet_cli.scenes.outline import place_outline, read_outline
@@ -42,6 +46,8 @@ from lsafnet_cli.scenes.registration import Registration, coregistered, register
 from lsafnet_cli.scenes.stamps import file_stamp, scene_stamp
 from lsafnet_cli.scenes.stretch import Stretch, sample_scene, scene_stretch
 from lsafnet_cli.system.devices import Device, choose_device, free_device_bytes
+
+WINDOWS_TO_MOVE_BY = 3  # where nobody asked for it: patterns that repeat look shifted in a single window
 
 
 @dataclass(frozen=True)
@@ -136,11 +142,11 @@ def masked_pair(pair: AlignedPair, options: ReadOptions, observer: Observer) -> 
     ):
         masks = []
         if wish is not None:
-            masks.append((f"{name}: ", PlacedMask(cloud_mask(wish, image.scene.path), pair.grid)))
+            masks.append((f"{name}: ", PlacedMask(cloud_mask(str(wish), image.scene.path), pair.grid)))
         if name == "before" and options.exclude is not None:
-            found = exclusion(options.exclude, options.exclude_values, pair.grid)
+            found = exclusion(str(options.exclude), options.exclude_values, pair.grid)
             if found is None:
-                observer.notice(f"--exclude {options.exclude}: lies elsewhere, so nothing is left out")
+                observer.notice(f"`exclude` {options.exclude}: lies elsewhere, so nothing is left out")
             else:
                 masks.append(("", PlacedMask(found, pair.grid)))
         for date, mask in masks:
@@ -159,8 +165,8 @@ def prepare_run(
     """Align the pair, plan its tiles, find its stretch; say what the user should know."""
     wanted_codes(checkpoint.legend, options.polygons.classes)  # a wrong class is told before the work
     check_layers(checkpoint, options.output.also)
-    pair, aligned, moved = place_pair(pair, options.grid, observer)
-    refuse_without_place(options.output.polygons, aligned.grid)
+    pair, aligned, moved = place_pair(pair, options.grid, options.read.aoi, observer)
+    refuse_without_place(tuple(map(Path, options.output.polygons)), aligned.grid)
     aligned = masked_pair(aligned, options.read, observer)
     info = checkpoint.info
     before, after = (
@@ -169,9 +175,9 @@ def prepare_run(
     notices = (
         grid_notices(pair, aligned, options.grid),
         stretch_notices(pair, (before, after)),
-        resolution_notices(aligned, info.gsd_m),
         date_notices(pair),
         band_notices(pair, options.read.bands is not None),
+        outline_notices(aligned.grid, options.output.also),
         *(
             chain(
                 doubt_notices(scene),
@@ -184,8 +190,14 @@ def prepare_run(
         observer.notice(text)
     area = find_area(options.read.aoi, aligned.grid, observer)
     region = Region.of(aligned, plan_tiles(aligned.grid, checkpoint.tile_px, options.tile), area)
-    decision = Decision(checkpoint.legend, options.threshold, layers_to_compute(options))
+    threshold = checkpoint.threshold if options.threshold is None else options.threshold
+    decision = Decision(checkpoint.legend, threshold, layers_to_compute(options), options.same_class)
     device = choose_device(options.device)
+    outside = pair_reasons(
+        region.pair, region.plan, checkpoint, (before, after), device, options.read.bands is not None
+    )
+    if outside:
+        observer.notice(outside_words(outside))
     LOG.debug(
         "%s; %d tiles of %d pixels on %s", device, len(region.plan), region.plan.size, aligned.grid.shape
     )
@@ -199,7 +211,9 @@ def prepare_run(
         ),
         stretches=(before, after),
         options=options,
-        provenance=describe_run(aligned, checkpoint, options, device, (before, after), moved),
+        provenance=describe_run(
+            aligned, checkpoint, options, decision, device, (before, after), moved, outside
+        ),
     )
 
 
@@ -208,36 +222,46 @@ def check_layers(checkpoint: NamedCheckpoint, also: tuple[str, ...]) -> None:
     missing = [layer for layer in ("from", "to", "before", "after") if layer in also]
     if missing and not checkpoint.legend.semantic:
         raise OptionError(
-            f"--also {','.join(missing)}: {checkpoint.name} tells only changed from unchanged; leave them out"
+            f"`also` {','.join(missing)}: {checkpoint.name} tells only changed from unchanged; leave them out"
         )
 
 
 def place_pair(
-    pair: ScenePair, options: GridOptions, observer: Observer
+    pair: ScenePair, options: GridOptions, aoi: str | None, observer: Observer
 ) -> tuple[ScenePair, AlignedPair, Registration | None]:
-    """Return the pair on one grid, where asked for after its shift is taken back, and the shift that was."""
+    """Return the pair on one grid, after a shift between its dates is corrected where it is to be, and that shift.
+
+    "auto" corrects a shift that is clear, above TOLERABLE_SHIFT_PX and the same in several windows; images without a
+    place on the ground stay.
+    """
     aligned = align_pair(pair, options)
-    if not options.coregister:
+    automatic = options.coregister == "auto"
+    if options.coregister == "off" or (automatic and not pair.georeferenced):
         return pair, aligned, None
-    found = register_pair(aligned)
-    if not found.clear:
-        observer.notice(
-            "--coregister: no shift between the dates can be told; the images stay where they are"
-        )
+    seen = aligned
+    if aoi is not None:  # nothing else is read
+        seen = aligned.cut(place_outline(read_outline(aoi), aligned.grid).window)
+    found = register_pair(seen)
+    sure = (found.distance_px or 0) > TOLERABLE_SHIFT_PX and found.windows >= WINDOWS_TO_MOVE_BY
+    if not found.clear or (automatic and not sure):
+        if not automatic:
+            observer.notice(
+                "`coregister`: no shift between the dates can be told; the images stay where they are"
+            )
         return pair, aligned, None
     observer.notice(
-        f"--coregister: the dates are brought together by {found.rows_px:+.2f} rows, {found.cols_px:+.2f} cols "
+        f"`coregister`: the dates are brought together by {found.rows_px:+.2f} rows, {found.cols_px:+.2f} cols "
         f"(spread {found.spread_px:.2f} pixels, {found.windows} of {found.tried} windows)"
     )
     pair = coregistered(pair, aligned, found, options.owner)
     return pair, align_pair(pair, options), found
 
 
-def find_area(aoi: str | None, grid: Grid, observer: Observer) -> AreaOfInterest | None:
+def find_area(aoi: str | Path | None, grid: Grid, observer: Observer) -> AreaOfInterest | None:
     """Return the area of interest on a grid, None where none is asked for; say what the user should know."""
     if aoi is None:
         return None
-    outline = read_outline(aoi)
+    outline = read_outline(str(aoi))
     area = place_outline(outline, grid)
     for text in area_notices(outline, area, grid):
         observer.notice(text)
@@ -248,9 +272,11 @@ def describe_run(
     pair: AlignedPair,
     checkpoint: NamedCheckpoint,
     options: PredictOptions,
+    decision: Decision,
     device: Device,
     stretches: tuple[Stretch | None, Stretch | None],
     moved: Registration | None,
+    outside: tuple[str, ...],
 ) -> Provenance:
     """Return what the map will say about itself; the options are those that decide its pixels."""
     before, after = pair.before.scene, pair.after.scene
@@ -266,7 +292,9 @@ def describe_run(
         before_date=options.polygons.before_date or before.day,
         after_date=options.polygons.after_date or after.day,
         options={
-            "threshold": options.threshold,
+            "threshold": decision.threshold,
+            "same_class": decision.same_class,
+            "sieve_px": options.sieve_px,
             "tile_px": size,
             "overlap_px": overlap_of(size, options.tile),
             "blend": options.tile.blend,
@@ -290,10 +318,11 @@ def describe_run(
                 if value
             },
         },
+        outside=outside,
     )
 
 
 def layers_to_compute(options: PredictOptions) -> tuple[str, ...]:
     """Return the layers to compute besides codes: polygons need the probability for their confidence."""
-    wanted = set(options.output.also) | ({"probability"} if options.output.polygons else set())
+    wanted = set(options.output.layers) | ({"probability"} if options.output.polygons else set())
     return tuple(layer for layer in LAYERS if layer in wanted)

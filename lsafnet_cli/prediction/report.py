@@ -7,6 +7,14 @@ from lsafnet_cli.maps.table import ChangeTable
 
 
 @dataclass(frozen=True, slots=True)
+class DomainVerdict:
+    """Whether a pair looks like what the checkpoint was trained on, and why not."""
+
+    inside: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """What `predict_change` returns."""
 
@@ -22,6 +30,7 @@ class RunReport:
     device: str
     options: dict[str, Any]
     notices: tuple[str, ...]
+    domain: DomainVerdict
     table: ChangeTable
     polygon_count: int | None
     seconds: dict[str, float]

@@ -15,7 +15,7 @@ import rasterio
 import rasterio.shutil
 from rasterio.windows import Window
 
-from lsafnet_cli.files.layers import CODES, PERCENT_NODATA
+from lsafnet_cli.files.layers import CODES, PERCENT_NODATA, is_of_codes
 from lsafnet_cli.files.provenance import Provenance
 from lsafnet_cli.files.publishing import WorkFolder, output_errors
 from lsafnet_cli.files.raster_styles import RasterStyle, layer_style, srs_in, with_srs
@@ -27,7 +27,8 @@ from lsafnet_cli.scenes.validity import BoolArray
 from lsafnet_cli.system.locks import LOCK
 
 if TYPE_CHECKING:  # commands that write without a network do not wait for torch
-    from lsafnet_cli.prediction.stitch import Decision, Layers, Patch
+    from lsafnet_cli.prediction.decide import Decision
+    from lsafnet_cli.prediction.stitch import Layers, Patch
 
 UNANSWERED = "LSAFNET_UNANSWERED"  # a part's tag: how many measured pixels got no finite number
 CHUNKS = 16  # that GDAL makes a raster's overviews in, each by one thread
@@ -213,12 +214,19 @@ class MapWriter:
 
     def __init__(self, store: PartStore, layout: PartLayout, provenance: Provenance) -> None:
         self._store, self._layout, self._provenance = store, layout, provenance
+        self._whole: dict[str, Path] = {}
+
+    def take_whole(self, layer: str, path: Path) -> None:
+        """Take a layer from one raster of the store that holds all of the map, in place of its parts."""
+        self._whole[layer] = path
 
     def mosaic(self, layer: str) -> Path:
         """Return a virtual raster over the layer's parts."""
         path = self._store.path(f"{layer}.vrt")
         temporary = path.with_suffix(".tmp")  # another thread may be reading the last one
-        temporary.write_text(vrt_xml(self._meta(layer), self._parts(layer)), encoding="utf-8")
+        grid, whole = self._layout.grid, self._whole.get(layer)
+        parts = [Part(whole, 0, grid.height, 0, grid.width)] if whole is not None else self._parts(layer)
+        temporary.write_text(vrt_xml(self._meta(layer), parts), encoding="utf-8")
         return temporary.replace(path)
 
     def unanswered_pixels(self) -> int:
@@ -246,8 +254,8 @@ class MapWriter:
         style = layer_style(layer, legend)
         return RasterMeta(
             grid=self._layout.grid,
-            dtype=legend.dtype if layer == CODES else "uint8",
-            nodata=legend.nodata if layer == CODES else PERCENT_NODATA,
+            dtype=legend.dtype if is_of_codes(layer) else "uint8",
+            nodata=legend.nodata if is_of_codes(layer) else PERCENT_NODATA,
             description=style.description,
             unit=style.unit,
             palette={entry.value: entry.color for entry in style.categories},

@@ -17,7 +17,7 @@ from lsafnet_cli.geometry.arrays import BoolArray, FloatArray, IntArray
 from lsafnet_cli.geometry.ground import PixelAreas, pixel_areas
 from lsafnet_cli.geometry.row_bands import row_windows, run_areas
 from lsafnet_cli.geometry.runs import Runs, find_runs
-from lsafnet_cli.polygons.components import label_linked, label_runs
+from lsafnet_cli.polygons.components import BandBorder, label_linked, label_runs
 
 PIXELS_AT_ONCE = 1 << 20
 LEAST_UNCERTAIN_PX, LEAST_UNCERTAIN_M2 = (
@@ -111,8 +111,7 @@ class BestPieces:
         self.largest, self.least_certain = BestChanges.none(), BestChanges.none()
         self.largest_of_each = BestChanges.none()
         self._open = BestChanges.none()
-        self._last_codes: IntArray | None = None
-        self._last_piece: IntArray = np.empty(0, np.int64)
+        self._border: BandBorder | None = None
 
     def add(self, runs: Runs, wanted: BoolArray, found: BestChanges) -> None:
         """Take the next band: its runs, whether each is wanted, and each as a piece of its own."""
@@ -120,9 +119,11 @@ class BestPieces:
         new = found.take(wanted).joined(piece_of_run[wanted], int(piece_of_run.max(initial=-1)) + 1)
         before = len(self._open.code)
         all_pieces = self._open + new
-        labels = label_linked(
-            self._links(runs.first_row(found.code), runs.first_row(piece_of_run)), len(all_pieces.code)
-        )
+        links = np.empty((2, 0), np.int64)
+        if self._border is not None:
+            numbers = np.where(piece_of_run >= 0, piece_of_run + before, -1)
+            links = self._border.links_to(runs.first_row(found.code), runs.first_row(numbers))
+        labels = label_linked(links, len(all_pieces.code))
         whole = all_pieces.joined(labels, int(labels.max(initial=-1)) + 1)
         last_piece = runs.last_row(piece_of_run)
         goes_on = last_piece >= 0
@@ -133,14 +134,7 @@ class BestPieces:
         self._keep(whole.take(closed))
         self._open = whole.take(still_open)
         last_piece[goes_on] = np.searchsorted(still_open, last_piece[goes_on])
-        self._last_codes, self._last_piece = runs.last_row(found.code), last_piece
-
-    def _links(self, codes: IntArray, piece: IntArray) -> IntArray:
-        """Return (2, links) open pieces and new ones that touch along the border of two bands."""
-        if self._last_codes is None:
-            return np.empty((2, 0), np.int64)
-        same = (piece >= 0) & (self._last_piece >= 0) & (codes == self._last_codes)
-        return np.unique(np.stack([self._last_piece[same], piece[same] + len(self._open.code)]), axis=1)
+        self._border = BandBorder(runs.last_row(found.code), last_piece)
 
     def _keep(self, pieces: BestChanges) -> None:
         self.largest = (self.largest + pieces).largest(self._count)

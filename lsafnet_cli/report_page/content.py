@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lsafnet_cli.files.provenance import AFTER_DATE, BEFORE_DATE, OPTIONS
+from lsafnet_cli.files.provenance import AFTER_DATE, BEFORE_DATE, DOMAIN, OPTIONS
 from lsafnet_cli.files.raster_styles import PERCENT_COLORS
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.geometry.grid import Grid
@@ -22,7 +22,6 @@ from lsafnet_cli.report_page.place import place_table, place_text
 from lsafnet_cli.report_page.template import kept_text
 from lsafnet_cli.scenes.align import AlignedImage
 
-DOMAIN = "LSAFNET_DOMAIN"  # "inside", or "outside: " and why
 FACTS = {
     "LSAFNET_BEFORE": "before",
     BEFORE_DATE: "date before",
@@ -30,6 +29,7 @@ FACTS = {
     AFTER_DATE: "date after",
     "LSAFNET_CHECKPOINT": "checkpoint",
     "LSAFNET_CHECKPOINT_SHA256": "its sha256",
+    DOMAIN: "domain of the checkpoint",
     "LSAFNET_VERSION": "map made by lsafnet",
 }
 

@@ -44,14 +44,14 @@ class PageOptions:
     title: str | None = None
     max_mb: float = MAX_MB
     cards: int = CARDS
-    probability: Path | None = None
-    polygons: Path | None = None
+    probability: str | Path | None = None
+    polygons: str | Path | None = None
 
     def __post_init__(self) -> None:
         if not self.max_mb > 0:
-            raise OptionError(f"--max-mb {self.max_mb}: give megabytes above 0")
+            raise OptionError(f"`max_mb` {self.max_mb}: give megabytes above 0")
         if self.cards < 0:
-            raise OptionError(f"--cards {self.cards}: give 0 or more")
+            raise OptionError(f"`cards` {self.cards}: give 0 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ class PageReport:
 
 
 def write_report_page(
-    change_map: str | Path, output: str | Path, before: str | None = None, after: str | None = None,
+    change_map: str | Path, output: str | Path, before: str | Path | None = None,
+    after: str | Path | None = None,
     options: PageOptions | None = None, overwrite: bool = False, observer: Observer | None = None,
 ) -> PageReport:  # fmt: skip
     """Write a change map as one HTML file of at most `options.max_mb` megabytes that opens offline.
@@ -80,7 +81,7 @@ def write_report_page(
     """
     map_path, target, options = str(change_map), Path(output), options or PageOptions()
     if (before is None) != (after is None):
-        raise OptionError("--before and --after belong together: give both or neither")
+        raise OptionError("`before` and `after` belong together: give both or neither")
     inputs = [map_path, before, after, options.probability, options.polygons]
     check_path(target, [str(path) for path in inputs if path is not None], overwrite)
     known, _ = open_change_map(map_path, options.probability, PolygonOptions())
@@ -88,7 +89,7 @@ def write_report_page(
         content = PageContent.of_map(map_path, summarize_map(map_path).whole.table)
     content = replace(content, probability=str(known.probability) if known.probability else None)
     if before is not None and after is not None:
-        content = replace(content, pair=images_on_grid(content.grid, before, after, map_path))
+        content = replace(content, pair=images_on_grid(content.grid, str(before), str(after), map_path))
     store = WorkFolder(target)
     store.create()
     try:
@@ -119,7 +120,7 @@ def write_page(
 def find_cards(content: PageContent, options: PageOptions) -> Cards:
     """Return the cards that the options ask for."""
     if options.polygons is not None:
-        return cards_of_polygons(options.polygons, content.legend, content.grid, options.cards)
+        return cards_of_polygons(Path(options.polygons), content.legend, content.grid, options.cards)
     return cards_of_map(content.map_path, content.legend, content.probability, options.cards)
 
 

@@ -19,7 +19,7 @@ from lsafnet_cli.errors import OptionError
 from lsafnet_cli.report_page.painted_rows import TILE_PX, PaintedRows
 
 JPEG_QUALITY = 80
-TOO_SMALL = "--max-mb: the map does not fit into so small a page; allow more"
+TOO_SMALL = "`max_mb`: the map does not fit into so small a page; allow more"
 
 
 @dataclass(frozen=True, slots=True, order=True)

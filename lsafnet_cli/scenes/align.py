@@ -92,12 +92,14 @@ def common_grid(pair: ScenePair, options: GridOptions) -> Grid:
         return grid
     sides = pixel_sides_m(grid)
     if sides is None:
-        raise OptionError("--resolution: the images' pixels have no ground size that is known; leave it out")
+        raise OptionError(
+            "`resolution_m`: the images' pixels have no ground size that is known; leave it out"
+        )
     width_m, height_m = sides
     scale = options.resolution_m / width_m, options.resolution_m / height_m
     cols, rows = max(1, round(grid.width / scale[0])), max(1, round(grid.height / scale[1]))
     if max(rows, cols) >= LARGEST_SIDE_PX:
-        raise OptionError(f"--resolution {options.resolution_m}: would make {cols:,} x {rows:,} pixels")
+        raise OptionError(f"`resolution_m` {options.resolution_m}: would make {cols:,} x {rows:,} pixels")
     return Grid(grid.crs, grid.transform @ Affine.scale(*scale), cols, rows)
 
 

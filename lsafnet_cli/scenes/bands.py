@@ -39,13 +39,13 @@ def choose_bands(
     if bands is not None:
         if len(bands) != wanted:
             shown = ",".join(map(str, bands))
-            raise OptionError(f"--bands {shown}: names {len(bands)} bands, but the checkpoint reads {wanted}")
+            raise OptionError(f"`bands` {shown}: names {len(bands)} bands, but the checkpoint reads {wanted}")
         return tuple(_band_number(dataset, path, band) for band in bands)
     if wanted == len(COLORS) and (found := colors_said(dataset)):
         return found
     if len(colors) < wanted:
         repeated = ",".join(["1"] * wanted)
-        hint = f"; --bands {repeated} repeats its only one" if len(colors) == 1 else ""
+        hint = f"; `bands` {repeated} repeats its only one" if len(colors) == 1 else ""
         raise InputError(f"{path}: has {len(colors)} bands, but the checkpoint reads {wanted}{hint}")
     return tuple(colors[:wanted])
 
@@ -88,7 +88,7 @@ def choose_colors(
 def _band_number(dataset: Any, path: str, band: int | str) -> int:
     if isinstance(band, int):
         if band > dataset.count:
-            raise InputError(f"{path}: has {dataset.count} bands; --bands asks for band {band}")
+            raise InputError(f"{path}: has {dataset.count} bands; `bands` asks for band {band}")
         return band
     names = band_names(dataset)
     for found in ([name for name, _ in names], [color for _, color in names]):
@@ -96,7 +96,7 @@ def _band_number(dataset: Any, path: str, band: int | str) -> int:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise InputError(f"{path}: bands {matches} are all called {band!r}; give --bands numbers")
+            raise InputError(f"{path}: bands {matches} are all called {band!r}; give `bands` numbers")
     shown = ", ".join(filter(None, (name or color for name, color in names[:NAMES_SHOWN]))) or "no names"
     raise InputError(f"{path}: no band is called {band!r}; there are {shown}")
 

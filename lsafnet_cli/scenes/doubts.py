@@ -45,12 +45,12 @@ def doubt_notices(scene: Scene) -> Iterator[str]:
     if fill is not None:
         yield (
             f"{scene.path}: the number {fill.number:g} fills about {fill.share:.0%} of the image along its edges "
-            f"and counts as data; if it is fill, declare it with --nodata {fill.number:g}"
+            f"and counts as data; if it is fill, declare it with `nodata` {fill.number:g}"
         )
     if graded:
         yield (
             f"{scene.path}: band {scene.alpha} is called alpha, but holds many values, as near infrared would: "
-            "where it is 0, pixels are taken to be without data; --bands that name it read it as data"
+            "where it is 0, pixels are taken to be without data; `bands` that name it read it as data"
         )
 
 

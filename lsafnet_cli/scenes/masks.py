@@ -126,7 +126,7 @@ def cloud_mask(wish: str, image: str) -> RasterMask:
     what = (
         f"{len(found)} files beside it could be it" if found else "no band and no file beside it is called so"
     )
-    raise OptionError(f"--cloud-mask {wish}: {image} has no such mask ({what}); name the mask's file")
+    raise OptionError(f"`cloud_masks` {wish}: {image} has no such mask ({what}); name the mask's file")
 
 
 def _neighbours(image: Path, word: str) -> list[Path]:
@@ -156,9 +156,9 @@ def exclusion(path: str, values: Sequence[int] | None, grid: Grid) -> RasterMask
             return RasterMask(path, "values", values=tuple(values) if values is not None else None)
     except RasterioIOError:
         if values is not None:
-            raise OptionError(f"--exclude-values: {path} is no raster that could be read") from None
+            raise OptionError(f"`exclude_values`: {path} is no raster that could be read") from None
     try:
-        return AreaMask(path, place_outline(read_outline(path, "--exclude"), grid))
+        return AreaMask(path, place_outline(read_outline(path, "exclude"), grid))
     except NoOverlapError:
         return None
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from lsafnet_cli.geometry.crs import name_of
+from lsafnet_cli.geometry.footprints import footprint_of
 from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.geometry.ground import pixel_size_m
 from lsafnet_cli.options import GridOptions
 from lsafnet_cli.scenes.align import AlignedPair
 from lsafnet_cli.scenes.aoi import AreaOfInterest
@@ -55,7 +56,7 @@ def area_notices(outline: Outline, area: AreaOfInterest, grid: Grid) -> Iterator
     if outline.crs is None:
         yield f"{outline.path} has no CRS: its coordinates are taken to be in that of the images"
     window = area.window
-    yield f"--aoi: the map covers {window.width}x{window.height} of {grid.width}x{grid.height} pixels"
+    yield f"`aoi`: the map covers {window.width}x{window.height} of {grid.width}x{grid.height} pixels"
 
 
 def stretch_notices(pair: ScenePair, stretches: tuple[Stretch | None, Stretch | None]) -> Iterator[str]:
@@ -70,21 +71,20 @@ def _describe(scene: Scene, stretch: Stretch) -> str:
     return f"{scene.dtype} numbers are stretched from {limits} (bands {', '.join(map(str, scene.bands))})"
 
 
-def resolution_notices(aligned: AlignedPair, trained_m: float | None) -> Iterator[str]:
-    """Yield a warning where pixels are far from the size the checkpoint was trained on."""
-    size = pixel_size_m(aligned.grid)
-    if size and trained_m and not 1 / 3 <= size / trained_m <= 3:
-        yield f"pixels are {size:.3g} m, but the checkpoint was trained on {trained_m:.3g} m: expect poor maps"
-
-
 def registration_notices(found: Registration) -> Iterator[str]:
     """Yield a warning where the dates lie visibly off each other."""
     if found.clear and (found.distance_px or 0) > TOLERABLE_SHIFT_PX:
         yield (
             f"the after image lies about {found.distance_px:.1f} pixels off the before image "
             f"({found.rows_px:+.1f} rows, {found.cols_px:+.1f} cols; spread {found.spread_px:.1f}): "
-            "edges will look changed; --coregister takes back a plain shift"
+            "edges will look changed; `coregister` corrects a constant shift"
         )
+
+
+def outline_notices(grid: Grid, also: tuple[str, ...]) -> Iterator[str]:
+    """Yield that a STAC item will lack its geometry, where the grid has a CRS and yet no outline on the globe."""
+    if "stac" in also and grid.crs is not None and footprint_of(grid) is None:
+        yield f"the STAC item has no geometry: {name_of(grid.crs)} has no outline in WGS 84"
 
 
 def answer_notices(answered: int, unanswered: int) -> Iterator[str]:
@@ -93,7 +93,7 @@ def answer_notices(answered: int, unanswered: int) -> Iterator[str]:
         share = unanswered / (answered + unanswered)
         yield (
             f"{unanswered:,} pixels ({share:.2%} of those with data in both images) are no data in the map: the "
-            "network gave no finite number there; check the images' values and --precision"
+            "network gave no finite number there; check the images' values and `precision`"
         )
     elif answered == 0:
         yield "no pixel has data in both images: the map holds nothing but nodata"
@@ -129,7 +129,7 @@ def range_notices(
         low, high = np.percentile(numbers, (2, 98))
         yield (
             f"{scene.path}: most numbers lie in {low:.6g}..{high:.6g}, but the checkpoint was trained on "
-            f"{value_range[0]:g}..{value_range[1]:g}: expect noise; --stretch auto brings them there"
+            f"{value_range[0]:g}..{value_range[1]:g}: expect noise; `stretch` auto brings them there"
         )
 
 

@@ -26,7 +26,7 @@ class Outline:
     crs: CRS | None
 
 
-def read_outline(path: str, option: str = "--aoi") -> Outline:
+def read_outline(path: str, option: str = "aoi") -> Outline:
     """Read the polygons of the first layer that has some.
 
     Raises InputError where the file cannot be read or holds none.
@@ -34,7 +34,7 @@ def read_outline(path: str, option: str = "--aoi") -> Outline:
     with reading_vectors(path, "a vector file"):
         outline = _first_polygons(path)
     if outline is None:
-        raise InputError(f"{path}: holds no polygon; {option} takes the area within polygons")
+        raise InputError(f"{path}: holds no polygon; `{option}` takes the area within polygons")
     return outline
 
 
@@ -71,6 +71,6 @@ def place_outline(outline: Outline, grid: Grid) -> AreaOfInterest:
     area = AreaOfInterest.of(shapely.union_all(list(filter(is_polygon, within))))
     if area is None or not area.holds_a_pixel():
         raise NoOverlapError(
-            f"{outline.path}: --aoi holds no pixel of the ground that both images share; check its CRS"
+            f"{outline.path}: `aoi` holds no pixel of the ground that both images share; check its CRS"
         )
     return area

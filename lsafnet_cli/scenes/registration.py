@@ -30,6 +30,7 @@ LEAST_SHIFT_PX = 0.1
 FINENESS = 50  # steps in a pixel of the refined search
 CUTOFF = 0.35  # cycles in a pixel; above lie noise and the traces of resampling and compression
 SPREAD_FACTOR = 1.4826  # median absolute deviation to standard deviation of a normal distribution
+LARGEST_NUMBER = 1e100  # fill values are larger at times, and their squares then no numbers
 Picture = NDArray[np.float64]
 
 
@@ -142,8 +143,11 @@ def measure_shift(before: NumberArray, after: NumberArray, valid: BoolArray) -> 
 
 def _prepare(numbers: NumberArray, valid: BoolArray) -> Picture:
     """Return the mean of the bands as a picture of mean 0 that fades out at its edges, 0 where invalid."""
-    grey = numbers.astype(np.float64).mean(axis=0)
-    grey = np.where(valid, grey, 0.0)
+    grey = numbers.astype(np.float64).clip(-LARGEST_NUMBER, LARGEST_NUMBER).mean(axis=0)
+    low, high = np.percentile(grey[valid], (1, 99))
+    grey = np.where(
+        valid, grey.clip(2 * low - high, 2 * high - low), 0.0
+    )  # a spike would be found everywhere
     grey[valid] -= grey[valid].mean()
     fade = np.outer(*(np.hanning(side) for side in valid.shape))
     return np.asarray(grey * fade)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -27,9 +28,9 @@ def scene_stamp(scene: Scene) -> list[Any]:
     return [scene.path, (web_stamp(url[0]) if url else None) or look_of(scene)]
 
 
-def file_stamp(name: str) -> list[Any]:
+def file_stamp(name: str | Path) -> list[Any]:
     """Return what changes when a local file changes: size and time; any other name stands for itself."""
-    path = local_path(name)
+    path = local_path(str(name))
     try:
         status = path.stat() if path is not None else None
     except OSError:

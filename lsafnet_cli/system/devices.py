@@ -48,13 +48,13 @@ def choose_device(options: DeviceOptions) -> Device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise DeviceError(f"--device {name}: there is no such device here; try cpu") from error
+        raise DeviceError(f"`device` {name}: there is no such device here; try cpu") from error
     return Device(device, _precision(device, options.precision), options.compiled)
 
 
 def _precision(device: torch.device, wanted: str) -> str:
     if wanted == "fp16" and device.type == "cpu":
-        raise DeviceError("--precision fp16: processors compute fp32 or bf16; fp16 needs a CUDA device")
+        raise DeviceError("`precision` fp16: processors compute fp32 or bf16; fp16 needs a CUDA device")
     if wanted != "auto":
         return wanted
     if device.type == "cuda":
@@ -137,7 +137,7 @@ class BatchSize:
         """Halve the size that `tiles` was too many for. Raises DeviceError where one tile is too much."""
         if tiles == 1:
             raise DeviceError(
-                f"memory ran out with a single tile of {self._tile_px} pixels; lower --tile, or take "
-                "--precision bf16 or another --device"
+                f"memory ran out with a single tile of {self._tile_px} pixels; lower `size_px`, or take "
+                "`precision` bf16 or another `device`"
             )
         self._settle(min(self.size, tiles // 2))

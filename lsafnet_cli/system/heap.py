@@ -69,5 +69,5 @@ def memory_errors() -> Iterator[None]:
         yield
     except MemoryError as error:
         raise DeviceError(
-            f"memory ran out ({reason_of(error)}); give a smaller --memory, or map a part with --aoi"
+            f"memory ran out ({reason_of(error)}); give a smaller `memory_bytes`, or map a part with `aoi`"
         ) from error

@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-from multiprocessing import Pipe
-from multiprocessing import connection as connections
+from multiprocessing import Pipe, connection as connections
 from multiprocessing.connection import Connection
 from typing import Any
 

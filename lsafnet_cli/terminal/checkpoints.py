@@ -15,6 +15,7 @@ from lsafnet_cli.errors import printable
 from lsafnet_cli.terminal.console import show_json
 
 if TYPE_CHECKING:
+    from lsafnet.checkpoint.decision import ChangeDecision
     from lsafnet.checkpoint.info import BandStatistics
     from lsafnet_cli.checkpoints.facts import CheckpointFacts
     from lsafnet_cli.checkpoints.importing import ImportReport
@@ -49,6 +50,7 @@ def show_checkpoint(facts: CheckpointFacts, as_json: bool) -> None:
         "tile": f"{info.tile_px} px",
         "pixel size": f"{info.gsd_m:g} m" if info.gsd_m else "any",
         "metrics": ", ".join(f"{name} {value:.4g}" for name, value in info.metrics.items()) or "-",
+        "decision": _decision_words(info.decision),
         "licence": info.license,
     }
     for name, words in rows.items():
@@ -60,6 +62,12 @@ def show_checkpoint(facts: CheckpointFacts, as_json: bool) -> None:
             Text(f" {entry.color} {printable(entry.name)}"),
             sep="",
         )
+
+
+def _decision_words(decision: ChangeDecision) -> str:
+    fitted = f"; fitted on {decision.fitted_on}" if decision.fitted_on else "; not calibrated"
+    numbers = f"temperature {decision.temperature:.4g}, bias {decision.bias:.4g}"
+    return f"changed above {decision.threshold:.4g}, {numbers}{fitted}"
 
 
 def _statistics_words(statistics: BandStatistics) -> str:

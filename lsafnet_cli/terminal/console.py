@@ -11,22 +11,24 @@ from rich.table import Table
 from rich.text import Text
 
 from lsafnet_cli.errors import printable
+from lsafnet_cli.terminal.flags import in_flags
 
 if TYPE_CHECKING:
     from lsafnet_cli.maps.table import ChangeTable
     from lsafnet_cli.polygons.vectorization import PolygonReport
+    from lsafnet_cli.prediction.redecide import RedecideReport
     from lsafnet_cli.prediction.report import RunReport
     from lsafnet_cli.report_page.page import PageReport
 
 
 def show_error(text: str) -> None:
     """Print one line on stderr."""
-    print(f"lsafnet: {printable(text)}", file=sys.stderr)
+    print(f"lsafnet: {printable(in_flags(text))}", file=sys.stderr)
 
 
 def show_json(values: dict[str, Any]) -> None:
-    """Print a result for another program."""
-    print(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False))
+    """Print a result for another program, its notices in the words of the command line."""
+    print(in_flags(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)))
 
 
 def show_report(report: RunReport, as_json: bool, verbose: bool = False) -> None:
@@ -42,6 +44,18 @@ def show_report(report: RunReport, as_json: bool, verbose: bool = False) -> None
     if verbose:
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
         print(f"note: {stages} on {report.device}", file=sys.stderr)
+
+
+def show_decided(report: RedecideReport, as_json: bool) -> None:
+    """Print what a map holds that was decided again: a table for a person, or JSON."""
+    if as_json:
+        show_json(report.as_dict())
+        return
+    console = Console(soft_wrap=True)
+    console.print(transition_table(report.table))
+    console.print(_summary(report.table), highlight=False)
+    for name, path in report.outputs.items():
+        console.print(Text(f"{name}: {printable(path)}"))
 
 
 def show_polygon_report(report: PolygonReport, as_json: bool) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lsafnet_cli.accuracy.assess import Assessment
     from lsafnet_cli.accuracy.sample import SampleReport
+    from lsafnet_cli.evaluation.calibrate import CalibrationReport
     from lsafnet_cli.evaluation.report import Evaluation
     from lsafnet_cli.maps.summarize import MapSummary
     from lsafnet_cli.maps.summary_formats import FromTo
@@ -25,7 +26,7 @@ MOST_COLUMNS = 1000  # letters in a line; no table is wider
 
 def show_summary(summary: MapSummary, form: str) -> None:
     """Print the numbers of a map: "table", "csv", "json" or "markdown"."""
-    from lsafnet_cli.maps.summary_formats import csv_text, from_to_table, markdown_text
+    from lsafnet_cli.maps.summary_formats import csv_text, from_to_table, markdown_text, zones_table
 
     if form == "json":
         show_json(summary.as_dict())
@@ -34,6 +35,8 @@ def show_summary(summary: MapSummary, form: str) -> None:
         for part in map(from_to_table, summary.parts):
             shown = [_rich_table(part)] if part.rows else [Text(part.title)]
             console.print(*shown, Text(part.note), "", sep="\n")
+        if summary.zones:
+            _show_tables([zones_table(summary)])
     else:
         print(csv_text(summary) if form == "csv" else markdown_text(summary), end="")
 
@@ -91,6 +94,34 @@ def _show_tables(parts: Iterable[FromTo]) -> None:
 def _full_width(table: Table) -> int:
     """Return how many letters wide a table is that nothing narrows."""
     return int(Console(width=MOST_COLUMNS).measure(table).maximum)
+
+
+def show_calibration(report: CalibrationReport, as_json: bool) -> None:
+    """Print a decision that was fitted, and how reliable probabilities are before and after it; or JSON."""
+    if as_json:
+        show_json(report.as_dict())
+        return
+    console = Console(soft_wrap=True)
+    both = {"before": report.before, "after": report.after}
+    shown = Table("", *both, title=f"Decision of {report.checkpoint}", title_justify="left")
+    rows = {
+        "changed above": [f"{one.decision.threshold:.4f}" for one in both.values()],
+        "temperature": [f"{one.decision.temperature:.4f}" for one in both.values()],
+        "bias": [f"{one.decision.bias:+.4f}" for one in both.values()],
+        "calibration error (ECE)": [f"{one.calibration_error:.4f}" for one in both.values()],
+        "F1 of changed": [f"{one.f1:.4f}" for one in both.values()],
+    }
+    for name, cells in rows.items():
+        shown.add_row(name, *cells)
+    console.print(shown)
+    for name, one in both.items():
+        table = Table("probability", "its mean", "have changed", "pixels", title=f"Reliability {name}")
+        for row in one.rows:
+            span = f"{row.low:.0%} to {row.high:.0%}"
+            table.add_row(span, f"{row.probability:.1%}", f"{row.changed:.1%}", f"{row.pixels:,}")
+        console.print(table)
+    console.print(Text(f"fitted on {printable(report.after.decision.fitted_on)}: {report.pixels:,} pixels"))
+    console.print(Text(f"checkpoint: {printable(report.output)}"))
 
 
 def _rich_table(part: FromTo, whole_names: bool = False) -> Table:

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from lsafnet_cli.errors import printable
 from lsafnet_cli.observer import LOG, Observer
+from lsafnet_cli.terminal.flags import in_flags
 
 BAR_FORMAT = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {unit}  {rate_fmt}  {remaining} left"
 JSON_EVERY_SECONDS = 0.2
@@ -34,7 +35,7 @@ class BarObserver(Observer):
         """Print one line, above the bars where there are any."""
         if self._details or not item:
             line = f"{item}: {text}" if item else text
-            tqdm.write(f"note: {printable(line)}", file=sys.stderr)
+            tqdm.write(f"note: {printable(in_flags(line))}", file=sys.stderr)
 
     def start(self, stage: str, total: int, unit: str = "px", *, done: int = 0, items: int = 0) -> None:
         """Begin a bar."""
@@ -67,7 +68,7 @@ class BarObserver(Observer):
         if item in self._lines:
             self._lines.pop(item).close()
         if text and self._details:
-            tqdm.write(printable(f"{item}: {text}"), file=sys.stderr)
+            tqdm.write(printable(in_flags(f"{item}: {text}")), file=sys.stderr)
 
     def _title(self) -> str:
         return f"{self._stage} {self._ended}/{self._items}" if self._items else self._stage
@@ -114,7 +115,7 @@ class JsonObserver(Observer):
 
     def _write(self, event: str, values: dict[str, Any], **more: Any) -> None:
         line = json.dumps({"event": event, **self._stage, **values, **more})
-        print(line, file=sys.stderr, flush=True)
+        print(in_flags(line), file=sys.stderr, flush=True)
 
 
 class _DebugHandler(logging.Handler):

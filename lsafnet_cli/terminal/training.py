@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from lsafnet_cli.errors import printable
+from lsafnet_cli.terminal.console import show_json
 from lsafnet_cli.training.watching import TRAINING_SCORES
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def show_training(report: TrainingReport, as_json: bool) -> None:
     """Print how a training ended."""
     if as_json:
-        print(json.dumps(report.to_dict(), indent=2))
+        show_json(report.as_dict())
         return
     table = Table(
         "epoch", *TRAINING_SCORES, title=f"{report.network}, {report.steps:,} steps", title_justify="left"
@@ -38,9 +38,9 @@ def show_training(report: TrainingReport, as_json: bool) -> None:
 def show_data_set(facts: DataSetFacts, as_json: bool) -> None:
     """Print what a data set holds."""
     if as_json:
-        print(json.dumps(facts.to_dict(), indent=2, ensure_ascii=False))
+        show_json(facts.as_dict())
         return
-    content = facts.to_dict()
+    content = facts.as_dict()
     print(f"{printable(facts.folder)}: layout {facts.layout}, labels of {content['labels_of']}")
     for name, split in content["splits"].items():
         changed = split["changed_share"]

@@ -37,6 +37,6 @@ def open_board(run: Path, wished: bool) -> Iterator[Board]:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise OptionError("--tensorboard: install it with pip install 'lsafnet[tensorboard]'") from None
+        raise OptionError("`tensorboard`: install it with pip install 'lsafnet[tensorboard]'") from None
     with SummaryWriter(str(run / FOLDER)) as writer:
         yield Board(writer)

@@ -62,39 +62,37 @@ class TrainOptions:
     patience: int | None = None
     seed: int = 1
     workers: int = 2
-    backbone_weights: Path | None = None
-    start: Path | None = None
+    backbone_weights: str | Path | None = None
+    start: str | Path | None = None
     tensorboard: bool = False
     resume: bool = True
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        chosen = (("--recipe", self.recipe, RECIPES), ("--precision", self.precision, PRECISIONS),
-                  ("--optimizer", self.optimizer, OPTIMIZERS), ("--variety", self.variety, VARIETIES))  # fmt: skip
+        chosen = (("recipe", self.recipe, RECIPES), ("precision", self.precision, PRECISIONS),
+                  ("optimizer", self.optimizer, OPTIMIZERS), ("variety", self.variety, VARIETIES))  # fmt: skip
         for name, value, known in chosen:
             if value not in known:
-                raise OptionError(f"{name} {value}: write {' or '.join(known)}")
+                raise OptionError(f"`{name}` {value}: write {' or '.join(known)}")
         for name in ("epochs", "batch_size", "accumulate", "crop_px", "crops_per_epoch", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise OptionError(
-                    f"--{name.replace('_', '-').removesuffix('-px')} {value}: must be 1 or more"
-                )
+                raise OptionError(f"`{name}` {value}: must be 1 or more")
         if self.learning_rate is not None and not 0 < self.learning_rate < float("inf"):
-            raise OptionError(f"--learning-rate {self.learning_rate}: must be a positive number")
+            raise OptionError(f"`learning_rate` {self.learning_rate}: must be a positive number")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
-            raise OptionError(f"--ema {self.ema_decay}: must lie between 0 and 1")
+            raise OptionError(f"`ema_decay` {self.ema_decay}: must lie between 0 and 1")
         if not 0 < self.backbone_rate < float("inf") or (self.clip is not None and not self.clip > 0):
-            raise OptionError("--backbone-rate and --clip must be positive numbers")
+            raise OptionError("`backbone_rate` and `clip` must be positive numbers")
         if self.shares is not None and min(self.shares) < 1:
-            raise OptionError(f"--shares {','.join(map(str, self.shares))}: must be whole numbers, 1 or more")
+            raise OptionError(f"`shares` {','.join(map(str, self.shares))}: must be whole numbers, 1 or more")
         if self.class_weights is not None and not min(self.class_weights) > 0:
-            raise OptionError("--class-weights: must be positive numbers")
+            raise OptionError("`class_weights`: must be positive numbers")
         if self.workers < 0 or self.seed < 0 or self.warmup_steps < 0 or self.weight_decay < 0:
-            raise OptionError("--workers, --seed, --warmup and --weight-decay must not be negative")
+            raise OptionError("`workers`, `seed`, `warmup_steps` and `weight_decay` must not be negative")
         if self.batch_size % self.accumulate:
             raise OptionError(
-                f"--accumulate {self.accumulate}: must divide the batch size, {self.batch_size}"
+                f"`accumulate` {self.accumulate}: must divide the batch size, {self.batch_size}"
             )
 
     def rate(self, data_set: str) -> float:

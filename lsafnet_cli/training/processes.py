@@ -55,7 +55,7 @@ def joined_processes(device: torch.device, batch_size: int, accumulate: int) -> 
         return
     if batch_size % (count * accumulate):
         raise OptionError(
-            f"--batch-size {batch_size}: must be a multiple of {count} processes x {accumulate} parts"
+            f"`batch_size` {batch_size}: must be a multiple of {count} processes x {accumulate} parts"
         )
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=STEP_TIMEOUT)
     # On the host: a watchdog of NCCL would end processes that wait for a long validation.

@@ -55,7 +55,7 @@ class TrainingReport:
     stopped_early: bool
     start: dict[str, float] | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""
         names = ("run", "network", "epochs", "steps", "train_items", "val_items", "best_checkpoint",
                  "seconds", "waiting", "stopped_early", "start")  # fmt: skip
@@ -102,7 +102,7 @@ def memory_advice() -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise DeviceError(
-            "memory ran out; lower --batch-size or --crop, or give --accumulate, which computes a batch in parts"
+            "memory ran out; lower `batch_size` or `crop_px`, or give `accumulate`, which computes a batch in parts"
         ) from error
 
 
@@ -210,7 +210,8 @@ class Training:
             terms = self.trainer.train_step(*pieces)
         except LossError as error:
             raise OptionError(
-                f"{error} (--learning-rate, --precision fp32, --warmup); {self.run.path} keeps the last good state"
+                f"{error} (try `learning_rate`, `precision` fp32 or `warmup_steps`); "
+                f"{self.run.path} keeps the last good state"
             ) from error
         self.progress.tally.add(terms, time.perf_counter() - start, waited)
         epoch = (self.trainer.step - 1) // self.schedule.steps_per_epoch + 1
@@ -286,7 +287,7 @@ class Training:
         )
         if self.processes.leads:
             self.run.write_facts(
-                {"options": self.setup.fingerprint(), "complete": True, "report": report.to_dict()}
+                {"options": self.setup.fingerprint(), "complete": True, "report": report.as_dict()}
             )
         return report
 
@@ -296,7 +297,7 @@ def _class_weights(setup: TrainingSetup) -> tuple[float, ...] | None:
     given = setup.options.class_weights
     names = [entry.name for entry in setup.info.classes[1:]]
     if given is not None and len(given) != len(names):
-        raise OptionError(f"--class-weights: {len(given)} numbers; give one for each of {', '.join(names)}")
+        raise OptionError(f"`class_weights`: {len(given)} numbers; give one for each of {', '.join(names)}")
     return None if given is None else (1.0, *given)
 
 

@@ -69,7 +69,7 @@ def needs_variety(data_sets: Sequence[DataSet], sets: LabelSets) -> bool:
 
 def prepare_training(paths: Sequence[Path], options: TrainOptions, observer: Observer) -> TrainingSetup:
     """Open the data sets and decide how to train on them. Raises InputError and OptionError."""
-    start = None if options.start is None else _read_start(options.start)
+    start = None if options.start is None else _read_start(Path(options.start))
     usual = None if start is None else start.classes
     data_sets = tuple(open_data_set(path, usual) for path in paths)
     shares = _shares(data_sets, options)
@@ -77,7 +77,7 @@ def prepare_training(paths: Sequence[Path], options: TrainOptions, observer: Obs
     sets = common_sets([one.label_sets for one in data_sets])
     if options.variety == "usual" and needs_variety(data_sets, sets):
         raise OptionError(
-            "--variety usual: sets of classes, unchanged pairs and several data sets need --variety wide"
+            "`variety` usual: sets of classes, unchanged pairs and several data sets need `variety` wide"
         )
     for line in filter(None, map(describe_split, data_sets)):
         observer.notice(line)
@@ -97,7 +97,7 @@ def _shares(data_sets: Sequence[DataSet], options: TrainOptions) -> tuple[int, .
     shares = options.shares or (1,) * len(data_sets)
     if len(shares) != len(data_sets):
         raise OptionError(
-            f"--shares: {len(shares)} numbers for {len(data_sets)} data sets; give one for each"
+            f"`shares`: {len(shares)} numbers for {len(data_sets)} data sets; give one for each"
         )
     return shares
 
@@ -180,7 +180,7 @@ def crop_of(items: tuple[Item, ...], options: TrainOptions) -> int:
     """Return the side of the windows to draw: the paper's 512 px, or what the largest item has."""
     if options.crop_px is not None:
         if options.crop_px % TILE_MULTIPLE_PX:
-            raise OptionError(f"--crop {options.crop_px}: must be a multiple of {TILE_MULTIPLE_PX}")
+            raise OptionError(f"`crop_px` {options.crop_px}: must be a multiple of {TILE_MULTIPLE_PX}")
         return options.crop_px
     largest = max(min(item.shape) for item in items)
     return max(TILE_MULTIPLE_PX, min(PAPERS_CROP_PX, largest // TILE_MULTIPLE_PX * TILE_MULTIPLE_PX))
@@ -191,7 +191,7 @@ def _spec(name: str, options: Mapping[str, Any]) -> NetworkSpec:
         spec = network_spec(name)
         spec.with_options(options)
     except ValueError as error:
-        raise OptionError(f"--network {name}: {error}") from error
+        raise OptionError(f"`network` {name}: {error}") from error
     return spec
 
 
@@ -215,11 +215,11 @@ def build_start(setup: TrainingSetup) -> nn.Module:
             info.network, num_classes=info.num_classes, bands=info.bands, **dict(info.options)
         )
     except (ValueError, ImportError) as error:
-        raise OptionError(f"--network {info.network}: {error}") from error
+        raise OptionError(f"`network` {info.network}: {error}") from error
     if options.backbone_weights is not None:
-        _load_backbone(network, options.backbone_weights)
+        _load_backbone(network, Path(options.backbone_weights))
     if options.start is not None:
-        _load_start(network, options.start, info)
+        _load_start(network, Path(options.start), info)
     return network
 
 
@@ -228,7 +228,7 @@ def _load_backbone(network: nn.Module, path: Path) -> None:
 
     backbone = getattr(network, "backbone", None)
     if not isinstance(backbone, Backbone):
-        raise OptionError("--backbone-weights: this network's backbone takes none; leave them out")
+        raise OptionError("`backbone_weights`: this network's backbone takes none; leave them out")
     try:
         load_backbone_weights(backbone, load_state_dict_file(path))
     except (CheckpointError, ValueError) as error:

@@ -120,12 +120,12 @@ class RunFolder:
             OSError,
         ) as error:
             raise InputError(
-                f"{path}: cannot be gone on with ({reason_of(error)}); add --overwrite"
+                f"{path}: cannot be gone on with ({reason_of(error)}); add `overwrite`"
             ) from error
         if changed := differences(before, fingerprint):
             raise OutputError(
                 f"{self.path}: holds a training with another {', '.join(changed)}; name another folder, "
-                "or add --overwrite to begin anew"
+                "or add `overwrite` to begin anew"
             )
         restore_random_states(kept["random"], self._device)
         return kept["trainer"], progress

@@ -42,7 +42,7 @@ class PreparedNetwork(nn.Module):
         return ChangeLogits(*(None if part is None else part.float() for part in logits))  # type: ignore[arg-type]
 
 
-def prepare(
+def prepare_network(
     network: nn.Module,
     device: torch.device | str,
     precision: str = "fp32",

@@ -16,7 +16,7 @@ INPUTS, OUTPUTS = ("before", "after"), ("change", "land_cover_before", "land_cov
 class Standalone(nn.Module):
     """A network with its normalisation: values as in the images in, probabilities out.
 
-    Two float32 images (1, bands, rows, cols), in the checkpoint's value range, to the change probability
+    Two float32 images (1, bands, rows, cols), in the checkpoint's value range, to the calibrated change probability
     (1, 1, rows, cols) and the probabilities of classes 1..K-1 of both dates (1, K-1, rows, cols); change alone
     where the network knows no land cover.
     """
@@ -24,6 +24,7 @@ class Standalone(nn.Module):
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
         self.network = fold_batch_norms(checkpoint.network)
+        self._decision = checkpoint.info.decision
         normalization = checkpoint.info.normalization
         self.before_mean, self.before_std = _per_band(normalization.before)
         self.after_mean, self.after_std = _per_band(normalization.after)
@@ -32,6 +33,7 @@ class Standalone(nn.Module):
         change, *land_cover = self.network(
             (before - self.before_mean) / self.before_std, (after - self.after_mean) / self.after_std
         )
+        change = change / self._decision.temperature + self._decision.bias
         return change.sigmoid(), *(date[:, 1:].softmax(1) for date in land_cover if date is not None)
 
 

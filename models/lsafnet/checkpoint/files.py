@@ -26,6 +26,7 @@ __all__ = [
     "load_checkpoint",
     "load_state_dict_file",
     "read_checkpoint_info",
+    "replace_info",
     "save_checkpoint",
 ]
 
@@ -49,8 +50,16 @@ def save_checkpoint(
 
     `half` stores the convolutions as float16, at half the size; statistics and biases stay float32.
     """
-    path = Path(path)
     tensors = {key: _storable(value, half) for key, value in network.state_dict().items()}
+    _write(Path(path), tensors, info)
+
+
+def replace_info(path: str | Path, target: str | Path, info: CheckpointInfo) -> None:
+    """Write the weights of the checkpoint at `path`, as they are stored there, with another `info` to `target`."""
+    _write(Path(target), _load_tensors(Path(path)), info)
+
+
+def _write(path: Path, tensors: dict[str, Tensor], info: CheckpointInfo) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     os.close(handle)
     try:

@@ -12,16 +12,22 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from lsafnet.checkpoint.checks import (
+    CheckpointError as CheckpointError,  # which most find here
+    is_count,
+    is_number,
+    is_text,
+    require,
+)
+from lsafnet.checkpoint.decision import ChangeDecision
+from lsafnet.checkpoint.domain import Domain
+
 FORMAT = 1
 METADATA_KEY = "lsafnet"
 TILE_MULTIPLE_PX = 8  # the networks' deepest maps are one eighth of the tile
 _LARGEST_NORMALISED = 1e9  # a value's distance from the mean in standard deviations
 _LENGTH_BYTES = 8
 _LONGEST_HEADER_BYTES = 100_000_000  # safetensors' own limit
-
-
-class CheckpointError(ValueError):
-    """A file is no usable checkpoint. The message is one line: which file, what was found, what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +38,9 @@ class ClassEntry:
     color: str
 
     def __post_init__(self) -> None:
-        _require(isinstance(self.name, str) and bool(self.name.strip()), "a class needs a name")
+        require(isinstance(self.name, str) and bool(self.name.strip()), "a class needs a name")
         is_color = isinstance(self.color, str) and re.fullmatch("#[0-9a-fA-F]{6}", self.color) is not None
-        _require(is_color, f"class {self.name!r} has the colour {self.color!r}, not one like #00ff00")
+        require(is_color, f"class {self.name!r} has the colour {self.color!r}, not one like #00ff00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +51,8 @@ class BandStatistics:
     std: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        _require(all(map(_is_number, (*self.mean, *self.std))), "mean and std must be lists of numbers")
-        _require(all(std > 0 for std in self.std), "every std must be positive")
+        require(all(map(is_number, (*self.mean, *self.std))), "mean and std must be lists of numbers")
+        require(all(std > 0 for std in self.std), "every std must be positive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,8 @@ class CheckpointInfo:
     classes: K entries, index 0 is "unchanged". bands: how many the network takes. value_range: lowest and
     highest value an image band may hold. tile_px: side of the tiles it was trained on, a multiple of 8.
     gsd_m: ground sample distance it was trained on, None when mixed. options: the network's, without
-    classes and bands.
+    classes and bands. decision: how its logits of change become changed and unchanged. domain: what the images
+    look like that it was trained on, None where nobody has measured it.
     """
 
     network: str
@@ -78,6 +85,8 @@ class CheckpointInfo:
     gsd_m: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    decision: ChangeDecision = field(default_factory=ChangeDecision)
+    domain: Domain | None = None
     format: int = FORMAT
 
     @property
@@ -86,33 +95,33 @@ class CheckpointInfo:
         return len(self.classes)
 
     def __post_init__(self) -> None:
-        _require(self.format == FORMAT, f"it has format {self.format!r}, this version reads format {FORMAT}")
+        require(self.format == FORMAT, f"it has format {self.format!r}, this version reads format {FORMAT}")
         for name in ("network", "trained_on", "license"):
-            _require(_is_text(getattr(self, name)), f"{name} must be a text")
-        _require(len(self.classes) >= 2, f"it lists {len(self.classes)} classes, two are the least")
+            require(is_text(getattr(self, name)), f"{name} must be a text")
+        require(len(self.classes) >= 2, f"it lists {len(self.classes)} classes, two are the least")
         names = [entry.name for entry in self.classes]
-        _require(len(set(names)) == len(names), "two of its classes have the same name")
-        _require(_is_count(self.bands), f"bands must be a positive number, not {self.bands!r}")
+        require(len(set(names)) == len(names), "two of its classes have the same name")
+        require(is_count(self.bands), f"bands must be a positive number, not {self.bands!r}")
         self._check_numbers()
-        _require(isinstance(self.options, Mapping), "options must be a mapping")
-        _require(isinstance(self.metrics, Mapping), "metrics must be a mapping")
-        _require(all(map(_is_number, self.metrics.values())), "metrics must be numbers")
+        require(isinstance(self.options, Mapping), "options must be a mapping")
+        require(isinstance(self.metrics, Mapping), "metrics must be a mapping")
+        require(all(map(is_number, self.metrics.values())), "metrics must be numbers")
 
     def _check_numbers(self) -> None:
         for date in ("before", "after"):
             statistics: BandStatistics = getattr(self.normalization, date)
             for values in (statistics.mean, statistics.std):
-                _require(
+                require(
                     len(values) == self.bands, f"normalization has {len(values)} values, not {self.bands}"
                 )
         low_high = self.value_range
-        is_range = len(low_high) == 2 and all(map(_is_number, low_high)) and low_high[0] < low_high[1]
-        _require(is_range, f"value_range must be a lower and a higher number, not {low_high!r}")
+        is_range = len(low_high) == 2 and all(map(is_number, low_high)) and low_high[0] < low_high[1]
+        require(is_range, f"value_range must be a lower and a higher number, not {low_high!r}")
         self._check_scaling()
-        is_tile = _is_count(self.tile_px) and self.tile_px % TILE_MULTIPLE_PX == 0
-        _require(is_tile, f"tile_px must be a multiple of {TILE_MULTIPLE_PX}, not {self.tile_px!r}")
-        is_gsd = self.gsd_m is None or (_is_number(self.gsd_m) and self.gsd_m > 0)
-        _require(is_gsd, f"gsd_m must be a positive number of metres or null, not {self.gsd_m!r}")
+        is_tile = is_count(self.tile_px) and self.tile_px % TILE_MULTIPLE_PX == 0
+        require(is_tile, f"tile_px must be a multiple of {TILE_MULTIPLE_PX}, not {self.tile_px!r}")
+        is_gsd = self.gsd_m is None or (is_number(self.gsd_m) and self.gsd_m > 0)
+        require(is_gsd, f"gsd_m must be a positive number of metres or null, not {self.gsd_m!r}")
 
     def _check_scaling(self) -> None:
         """Refuse statistics that turn values of the range into numbers that no network can compute with."""
@@ -122,7 +131,7 @@ class CheckpointInfo:
                 # as a product: a quotient by 1e-300 overflows
                 farthest = max(abs(limit - mean) for limit in self.value_range)
                 usable = farthest <= _LARGEST_NORMALISED * std
-                _require(usable, f"mean {mean:g} and std {std:g} do not fit value_range {self.value_range!r}")
+                require(usable, f"mean {mean:g} and std {std:g} do not fit value_range {self.value_range!r}")
 
     def to_json(self) -> str:
         """Return the JSON text that `from_json` reads."""
@@ -136,7 +145,7 @@ class CheckpointInfo:
         named = [name for name in _FIELDS if name in values or name in _NEEDED]
         info = cls(**{name: _read_field(values, name) for name in named})
         counted = values.get("num_classes")
-        _require(counted == info.num_classes, f"num_classes is {counted!r} but {info.num_classes} are listed")
+        require(counted == info.num_classes, f"num_classes is {counted!r} but {info.num_classes} are listed")
         return info
 
 
@@ -150,7 +159,7 @@ def _parse_object(text: str) -> dict[str, Any]:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CheckpointError("it is not JSON") from error
-    _require(isinstance(values, dict), "it is not a JSON object")
+    require(isinstance(values, dict), "it is not a JSON object")
     return dict(values)
 
 
@@ -166,16 +175,18 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "value_range": tuple,
     "options": dict,
     "metrics": dict,
+    "decision": lambda value: ChangeDecision(**value),
+    "domain": Domain.read,
 }
 _NEEDED = (
     *("format", "network", "classes", "bands", "normalization"),
     *("value_range", "tile_px", "trained_on", "license"),
 )
-_FIELDS = (*_NEEDED, "gsd_m", "options", "metrics")
+_FIELDS = (*_NEEDED, "gsd_m", "options", "metrics", "decision", "domain")
 
 
 def _read_field(values: Mapping[str, Any], name: str) -> Any:
-    _require(name in values, f"{name} is missing")
+    require(name in values, f"{name} is missing")
     try:
         return _READERS[name](values[name]) if name in _READERS else values[name]
     except CheckpointError:
@@ -243,21 +254,3 @@ def _advice(path: Path) -> str:
     if path.suffix in (".pth", ".pt"):
         return "import a published state dict with `lsafnet checkpoint import`"
     return "fetch it again"
-
-
-def _require(claim: bool, message: str) -> None:
-    if not claim:
-        raise CheckpointError(message)
-
-
-def _is_number(value: object) -> bool:
-    is_real = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_real and abs(value) < float("inf")  # type: ignore[arg-type]  # NaN compares false
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lsafnet_processing.algorithms.wishes import Wish, advanced, number, switch, text
 
 POLYGON_WISHES: tuple[Wish, ...] = (
-    number("MIN_AREA", "--min-area", "Smallest polygon (m²)"),
+    number("MIN_AREA", "--min-area", "Smallest polygon (m², empty: 16 pixels)"),
     number("SIMPLIFY", "--simplify", "Simplify borders by up to (m)"),
     switch("SMOOTH", "--smooth", "Round the pixel steps"),
     advanced(switch("DISSOLVE", "--dissolve", "One multipolygon for each transition")),

@@ -42,7 +42,9 @@ NETWORK_WISHES: tuple[Wish, ...] = (
     number("THRESHOLD", "--threshold", "Changed above this probability (empty: the checkpoint's)", 0.0, 1.0),
     text("BANDS", "--bands", "Bands, by number or name (4,3,2)"),
     vector("AOI", "--aoi", "Area of interest"),
-    switch("COREGISTER", "--coregister", "Measure and correct the shift between the images"),
+    choice(
+        "COREGISTER", "--coregister", "Correct a constant shift between the images", ("auto", "on", "off")
+    ),
     advanced(text("STRETCH", "--stretch", "Stretch (auto, none, percentile:2,98, range:0,3000)")),
     advanced(choice("GRID", "--grid", "Whose pixels the map has", ("before", "after"))),
     advanced(number("RESOLUTION", "--resolution", "Side of the map's pixels (m)")),

@@ -1,0 +1,88 @@
+"""`lsafnet decide`: another map of the layers beside one, without the network."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lsafnet_cli.commands.options import (
+    DECISION,
+    ClassesOpt,
+    DissolveOpt,
+    JsonOpt,
+    MinAreaOpt,
+    OverwriteOpt,
+    PolygonsOpt,
+    ProgressFormat,
+    ProgressOpt,
+    QuietOpt,
+    SieveOpt,
+    SimplifyOpt,
+    SmoothOpt,
+    VerboseOpt,
+)
+from lsafnet_cli.commands.predict_options import make_polygon_options
+
+ChangesArg = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MAP.tif", readable=False,
+        help="A change map of lsafnet; MAP.probability.tif and MAP.transition.tif lie beside it.",
+    ),
+]  # fmt: skip
+OutputOpt = Annotated[
+    Path, typer.Option("--output", "-o", metavar="NEW.tif", readable=False, help="The change map to write.")
+]
+ThresholdOpt = Annotated[
+    float | None,
+    typer.Option(
+        help="Changed above this probability. Default: as the map is decided.", rich_help_panel=DECISION
+    ),
+]
+IgnoreOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FROM:TO", rich_help_panel=DECISION,
+        help='These transitions count as unchanged: "vegetation:ground", "*:water". Repeatable.',
+    ),
+]  # fmt: skip
+MergeOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FIRST+SECOND=NAME", rich_help_panel=DECISION,
+        help="Classes become one: low_vegetation+tree=vegetation. Changes between them are none. Repeatable.",
+    ),
+]  # fmt: skip
+
+
+def decide(
+    changes: ChangesArg,
+    output: OutputOpt,
+    threshold: ThresholdOpt = None,
+    sieve: SieveOpt = 0,
+    ignore: IgnoreOpt = None,
+    merge: MergeOpt = None,
+    polygons: PolygonsOpt = None,
+    min_area: MinAreaOpt = None,
+    simplify: SimplifyOpt = 0.0,
+    smooth: SmoothOpt = False,
+    dissolve: DissolveOpt = False,
+    classes: ClassesOpt = None,
+    overwrite: OverwriteOpt = False,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = 0,
+    progress: ProgressOpt = ProgressFormat.AUTO,
+) -> None:
+    """Make another map of the layers beside one: threshold, sieve, merged and ignored classes; no network."""
+    from lsafnet_cli.prediction.redecide import RedecideOptions, redecide_map
+    from lsafnet_cli.terminal.console import show_decided
+    from lsafnet_cli.terminal.progress import make_observer
+
+    options = RedecideOptions(threshold, sieve, tuple(ignore or ()), tuple(merge or ()))
+    report = redecide_map(
+        changes, output, options, tuple(polygons or ()),
+        make_polygon_options(min_area, simplify, smooth, dissolve, classes),
+        overwrite=overwrite, observer=make_observer(quiet, progress, verbose),
+    )  # fmt: skip
+    show_decided(report, as_json)

@@ -1,0 +1,76 @@
+"""Regroup a legend: classes put together, transitions counted as unchanged."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsafnet_cli.errors import OptionError
+from lsafnet_cli.legend.classes import Legend, transition_codes
+
+
+@dataclass(frozen=True, slots=True)
+class Regrouping:
+    """A new legend, and the new code of each old one: (old nodata + 1,) numbers, nodata among them."""
+
+    legend: Legend
+    new_code: NDArray[np.uint16]
+
+
+def regroup(legend: Legend, merges: Iterable[str], ignored: Iterable[int]) -> Regrouping:
+    """Put classes together as "a+b=c" says, and count the transition codes `ignored` as unchanged.
+
+    A change between classes that have become one is none. Names may have _ in place of blanks. Raises OptionError.
+    """
+    names, number_of = list(legend.names), np.arange(len(legend.names))
+    colors = list(legend.colors)
+    for merge in merges:
+        if not legend.semantic:
+            raise OptionError(f"`merged` {merge}: this map tells changed from unchanged only")
+        parts, name = _parts(merge, legend)
+        first = int(number_of[min(parts)])
+        for part in parts:
+            number_of[number_of == number_of[part]] = first
+        names[first] = name
+    kept = sorted({int(number) for number in number_of})
+    if len(kept) == 2 and legend.semantic:
+        raise OptionError("`merged`: one class alone is left, and nothing can change")
+    place = {number: index for index, number in enumerate(kept)}
+    new = np.array([place[int(number)] for number in number_of])
+    try:
+        merged = Legend(tuple(names[n] for n in kept), tuple(colors[n] for n in kept), legend.semantic)
+    except ValueError as error:
+        raise OptionError(f"`merged`: {error}") from error
+    return Regrouping(merged, _new_codes(legend, merged, new, set(ignored)))
+
+
+def _new_codes(
+    old: Legend, merged: Legend, number_of: NDArray[np.int64], ignored: set[int]
+) -> NDArray[np.uint16]:
+    codes = np.zeros(old.nodata + 1, np.uint16)
+    codes[old.nodata] = merged.nodata
+    for one in old.transitions:
+        before, after = int(number_of[one.from_class]), int(number_of[one.to_class])
+        became_one = one.from_class != one.to_class and before == after
+        if one.code not in ignored and not became_one:
+            codes[one.code] = transition_codes(before, after, 1, merged.class_count)
+    return codes
+
+
+def _parts(merge: str, legend: Legend) -> tuple[list[int], str]:
+    """Return the classes that "a+b=c" puts together, and the name they get."""
+    left, sign, name = (part.strip() for part in merge.partition("="))
+    parts = [part.strip() for part in left.split("+")]
+    if not sign or not name or len(parts) < 2:
+        raise OptionError(
+            f"`merged` {merge}: write FIRST+SECOND=NAME, such as low_vegetation+tree=vegetation"
+        )
+    return [_number(part, merge, legend) for part in parts], name
+
+
+def _number(name: str, merge: str, legend: Legend) -> int:
+    for number, known in enumerate(legend.names[1:], 1):
+        if known.casefold().replace("_", " ") == name.casefold().replace("_", " "):
+            return number
+    raise OptionError(f"`merged` {merge}: the map has no class {name}; it has {', '.join(legend.names[1:])}")

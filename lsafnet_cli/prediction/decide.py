@@ -1,0 +1,116 @@
+"""Decide: blended probabilities become transition codes and the other layers of a map, on the device.
+
+Few device operations for many pixels, for each of them costs a GPU's host as much as a small network's layer.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lsafnet_cli.files.layers import CODES, PERCENT_NODATA, is_of_codes
+from lsafnet_cli.legend.classes import Legend, transition_codes
+from lsafnet_cli.options import DIFFER, KEEP
+
+TABLE_BYTES = 64 << 20  # of the products of all pairs of classes; where they would take more, rows are cut up
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How probabilities become classes: changed above `threshold`; `layers` names what is made besides codes.
+
+    same_class: "differ" takes the most probable pair of different classes, for what has changed is no longer what it
+    was; "keep" takes the most probable class of each date by itself, as published networks are scored.
+    """
+
+    legend: Legend
+    threshold: float = 0.5
+    layers: tuple[str, ...] = ()
+    same_class: str = DIFFER
+
+    @property
+    def score_count(self) -> int:
+        """How many probabilities a pixel has."""
+        return 1 + 2 * self.legend.class_count if self.legend.semantic else 1
+
+    def decide(self, scores: Tensor) -> dict[str, Tensor]:
+        """Return the layers of (scores, rows, cols) blended probabilities, without nodata."""
+        made: dict[str, Tensor] = {}
+        transition = self._transition(scores)
+        made[CODES] = transition * (scores[0] > self.threshold)
+        for layer in self.layers:
+            made[layer] = self._layer(layer, scores, transition, made[CODES])
+        return made
+
+    def _layer(self, layer: str, scores: Tensor, transition: Tensor, codes: Tensor) -> Tensor:
+        count = self.legend.class_count
+        match layer:
+            case "probability":
+                return (scores[0] * 100).round_().to(torch.uint8)
+            case "before":
+                return _best(scores[1 : count + 1])
+            case "after":
+                return _best(scores[count + 1 :])
+            case "from":
+                return ((codes + (count - 1)) // count).to(torch.uint8)
+            case "to":
+                return ((codes + (count - 1)) % count + 1).to(torch.uint8) * (codes > 0)
+        return transition
+
+    def _transition(self, scores: Tensor) -> Tensor:
+        """Return the code that each pixel has if it has changed, uint8 or int32."""
+        count = self.legend.class_count
+        number = torch.uint8 if self.legend.dtype == "uint8" else torch.int32
+        if not self.legend.semantic:
+            return torch.ones(scores.shape[1:], dtype=number, device=scores.device)
+        before, after = scores[1 : count + 1], scores[count + 1 :]
+        if self.same_class == KEEP or count == 1:
+            return transition_codes(_best(before).to(number), _best(after).to(number), 1, count)
+        codes = [_best_pair(*part, number) for part in _in_parts(before, after)]
+        return codes[0] if len(codes) == 1 else torch.cat(codes)
+
+    def nodata(self, layer: str) -> int:
+        """Return the number that stands for "no data" in a layer."""
+        return self.legend.nodata if is_of_codes(layer) else PERCENT_NODATA
+
+    def dtype(self, layer: str) -> str:
+        """Return the numpy dtype of a layer."""
+        return self.legend.dtype if is_of_codes(layer) else "uint8"
+
+
+def _in_parts(before: Tensor, after: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield both dates' rows in parts whose tables of pairs are not too large."""
+    classes, rows, cols = before.shape
+    step = max(1, TABLE_BYTES // (4 * classes**2 * cols))
+    for first in range(0, rows, step):
+        yield before[:, first : first + step], after[:, first : first + step]
+
+
+def _best_pair(before: Tensor, after: Tensor, number: torch.dtype) -> Tensor:
+    """Return the code 1 + from * classes + to of the greatest product of different classes, (rows, cols)."""
+    classes = len(before)
+    products = before[:, None] * after[None]
+    products.diagonal(dim1=0, dim2=1).fill_(-1.0)
+    return _numbered(products.flatten(0, 1)).amax(0).bitwise_and_(_low_bits(classes**2)).to(number)
+
+
+def _best(scores: Tensor) -> Tensor:
+    """Return 1 + argmax over the first axis, uint8."""
+    return _numbered(scores.clone()).amax(0).bitwise_and_(_low_bits(len(scores))).to(torch.uint8)
+
+
+def _numbered(scores: Tensor) -> Tensor:
+    """Return (n, rows, cols) float32 as whole numbers of the same order, in whose last bits stands 1 .. n.
+
+    The greatest of them is found by a plain maximum, which carries its number along: one pass, without the indices of
+    an argmax. Scores that differ by less than those bits, 1 / 2**17 of them with 36 pairs, count as equal; of
+    equal ones the last wins. Scores are changed in place.
+    """
+    low = _low_bits(len(scores))
+    numbers = torch.arange(1, len(scores) + 1, dtype=torch.int32, device=scores.device)
+    return scores.view(torch.int32).bitwise_and_(~low).bitwise_or_(numbers[:, None, None])
+
+
+def _low_bits(count: int) -> int:
+    return (1 << count.bit_length()) - 1

@@ -1,0 +1,105 @@
+"""Whether a pair looks like what a checkpoint was trained on, to the inside of its network."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from rasterio.windows import Window
+
+from lsafnet.domain import distances, image_features
+from lsafnet_cli.checkpoints.choose import NamedCheckpoint
+from lsafnet_cli.geometry.windows import mirrored
+from lsafnet_cli.prediction.infer import prepared_network
+from lsafnet_cli.prediction.scaling import DateScaling
+from lsafnet_cli.prediction.tile import TilePlan
+from lsafnet_cli.scenes.align import AlignedPair
+from lsafnet_cli.scenes.home import outside_reasons
+from lsafnet_cli.scenes.images import ImageReader
+from lsafnet_cli.scenes.stretch import Sample, Stretch
+from lsafnet_cli.scenes.validity import BoolArray, NumberArray
+from lsafnet_cli.system.devices import Device
+
+TILES_TO_ONE = 8  # of a scene, to one that is looked at; a fraction of a forward pass each
+MOST_WINDOWS = 8
+LEAST_VALID_SHARE = 0.9
+INSIDE = "network."  # where a network lies in its prepared form
+
+
+class Looks(NamedTuple):
+    """Raw numbers (2, windows, bands, size, size) of both dates under some tiles, and (windows, size, size) valid."""
+
+    numbers: NumberArray
+    valid: BoolArray
+
+    def sample(self, date: int) -> Sample:
+        """Return all pixels of one date, the windows below each other."""
+        numbers = self.numbers[date].swapaxes(0, 1)
+        return Sample(
+            numbers.reshape(len(numbers), -1, numbers.shape[-1]), self.valid.reshape(-1, self.valid.shape[-1])
+        )
+
+
+def pair_reasons(
+    pair: AlignedPair,
+    plan: TilePlan,
+    checkpoint: NamedCheckpoint,
+    stretches: tuple[Stretch | None, Stretch | None],
+    device: Device,
+    named_bands: bool,
+) -> tuple[str, ...]:
+    """Return why a pair lies outside what a checkpoint was trained on, by some of its tiles; () where it does not."""
+    looks = look_at(pair, plan)
+    samples = looks.sample(0), looks.sample(1)
+    found = list(outside_reasons(pair, checkpoint.info, samples, stretches, named_bands))
+    distance = feature_distance(looks, checkpoint, stretches, device)
+    if distance is not None and distance[0] > distance[1]:
+        found.append("features {:.2g} away (99 % of the training images: within {:.2g})".format(*distance))
+    return tuple(found)
+
+
+def feature_distance(
+    looks: Looks,
+    checkpoint: NamedCheckpoint,
+    stretches: tuple[Stretch | None, Stretch | None],
+    device: Device,
+) -> tuple[float, float] | None:
+    """Return how far a pair lies from the training images, the median of its windows, and how far 99 % of these do.
+
+    None where the checkpoint has no statistics, and where no window is full of data.
+    """
+    domain = checkpoint.info.domain
+    full = looks.valid.mean(axis=(1, 2)) >= LEAST_VALID_SHARE
+    if domain is None or domain.statistics is None or not domain.statistics.features or not full.any():
+        return None
+    home, where = domain.statistics.features, device.torch_device
+    network = prepared_network(checkpoint.checkpoint.network, Device(where, device.precision))
+    scaling = DateScaling(checkpoint.info.normalization, stretches, checkpoint.info.value_range).to(where)
+    values = scaling(torch.from_numpy(looks.numbers[:, full]).to(where)).flatten(0, 1)
+    found = []
+    for one in values.split(1):
+        features = image_features(network, [f"{INSIDE}{name}" for name in home], one)
+        found += distances({name.removeprefix(INSIDE): row for name, row in features.items()}, home).tolist()
+    return float(np.median(found)), domain.statistics.limit
+
+
+def look_at(pair: AlignedPair, plan: TilePlan) -> Looks:
+    """Return what the files hold under some tiles spread over a pair."""
+    tiles, size = [tile for tile in plan if plan.wants(tile.row, tile.col)], plan.size
+    count = int(np.clip(len(tiles) // TILES_TO_ONE, 1, MOST_WINDOWS))
+    dates, valid = [], []
+    with ImageReader(pair.before) as before, ImageReader(pair.after) as after:
+        for index in np.linspace(0, len(tiles) - 1, 2 * count + 1).astype(int)[1::2]:
+            tile = tiles[index]
+            rows, cols = plan.bottom(tile.row) - tile.top, plan.right(tile.col) - tile.left
+            read = [_read(reader, Window(tile.left, tile.top, cols, rows)) for reader in (before, after)]
+            place = np.s_[..., mirrored(rows, size)[:, None], mirrored(cols, size)]
+            dates.append(np.stack([numbers[place] for numbers, _ in read]))
+            valid.append((read[0][1] & read[1][1])[place])
+    return Looks(np.stack(dates, axis=1), np.stack(valid))
+
+
+def _read(reader: ImageReader, window: Window) -> tuple[NumberArray, BoolArray]:
+    shape, scene = (int(window.height), int(window.width)), reader.image.scene
+    numbers, valid = np.empty((len(scene.bands), *shape), scene.dtype), np.ones(shape, bool)
+    reader.read(window, numbers, valid)
+    return numbers, valid

@@ -1,0 +1,269 @@
+"""Decide again: another map of the layers beside one, at another threshold, sieved, with classes merged or ignored.
+
+Neither the images nor the network are asked.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from lsafnet_cli.errors import InputError, OptionError
+from lsafnet_cli.files.layers import CODES, PERCENT_NODATA, TRANSITION
+from lsafnet_cli.files.outputs import OutputPaths, layer_path
+from lsafnet_cli.files.provenance import AFTER_DATE, BEFORE_DATE, DOMAIN, OPTIONS, Provenance
+from lsafnet_cli.files.publishing import output_errors, publish
+from lsafnet_cli.files.rasters import grid_of, open_raster
+from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.geometry.row_bands import row_windows
+from lsafnet_cli.legend.classes import Legend
+from lsafnet_cli.legend.regroup import Regrouping, regroup
+from lsafnet_cli.maps.table import ChangeTable, change_table, read_legend, refuse_layer, uniform_notices
+from lsafnet_cli.observer import Observer, watched
+from lsafnet_cli.options import KEEP, OutputOptions, PolygonOptions
+from lsafnet_cli.polygons.vectorization import vectorize_changes
+from lsafnet_cli.polygons.wishes import wanted_codes
+from lsafnet_cli.prediction.sieved import sieve_layers
+from lsafnet_cli.prediction.write import MapWriter, PartLayout, PartStore
+from lsafnet_cli.system.locks import locked
+
+
+@dataclass(frozen=True, slots=True)
+class RedecideOptions:
+    """What the new map is to be. A threshold of None leaves what has changed as it is.
+
+    sieve_px: connected components of fewer pixels go to their neighbours. ignored: transitions "from:to", which count
+    as unchanged. merged: "a+b=c", the classes a and b become one called c; changes between them are none.
+    """
+
+    threshold: float | None = None
+    sieve_px: int = 0
+    ignored: tuple[str, ...] = ()
+    merged: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise OptionError(f"`threshold` {self.threshold}: choose a probability between 0 and 1")
+        if self.sieve_px < 0:
+            raise OptionError(f"`sieve_px` {self.sieve_px}: give 0 pixels or more")
+        if not any((self.threshold, self.sieve_px, self.ignored, self.merged)):
+            raise OptionError("nothing to decide: give `threshold`, `sieve_px`, `ignored` or `merged`")
+
+
+@dataclass(frozen=True, slots=True)
+class RedecideReport:
+    """What `redecide_map` made."""
+
+    map: str
+    outputs: dict[str, str]
+    options: dict[str, Any]
+    notices: tuple[str, ...]
+    table: ChangeTable
+    polygon_count: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-ready values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedMap:
+    """A map with what its tags say, and the layers that lie beside it."""
+
+    path: Path
+    grid: Grid
+    legend: Legend
+    tags: Mapping[str, str]
+
+    @classmethod
+    def open(cls, path: Path) -> "DecidedMap":
+        """Read what a map says of itself. Raises InputError for what is no change map."""
+        with open_raster(str(path)) as dataset:
+            legend = read_legend(path, dataset.tags())
+            refuse_layer(str(path), dataset.descriptions[0], legend)
+            return cls(path, grid_of(dataset), legend, dataset.tags())
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that decided its pixels; {} where its tags do not say."""
+        try:
+            return dict(json.loads(self.tags.get(OPTIONS, "{}")))
+        except (ValueError, TypeError):
+            return {}
+
+    def layer(self, name: str) -> Path:
+        """Return a layer beside the map. Raises InputError where it is missing, or of other pixels."""
+        path = layer_path(self.path, name)
+        if not path.exists():
+            raise InputError(
+                f"{path}: is not there, and this threshold needs it; "
+                "predict with `also` before,after,probability writes it"
+            )
+        with open_raster(str(path)) as dataset:
+            if grid_of(dataset) != self.grid:
+                raise InputError(f"{path}: has other pixels than {self.path}")
+        return path
+
+    def transition_layers(self, threshold: float) -> tuple[str, ...]:
+        """Return the layers that say what a pixel became that has not changed in the map itself."""
+        if threshold >= float(self.options.get("threshold", 1.0)):
+            return (CODES,)  # what is above the new threshold was above the old one
+        if not self.legend.semantic:
+            return ()
+        if layer_path(self.path, TRANSITION).exists() or self.options.get("same_class") != KEEP:
+            return (TRANSITION,)
+        return ("before", "after")
+
+
+def redecide_map(
+    change_map: Path,
+    output: Path,
+    options: RedecideOptions,
+    polygons: tuple[Path, ...] = (),
+    polygon_options: PolygonOptions | None = None,
+    *,
+    overwrite: bool = False,
+    observer: Observer | None = None,
+) -> RedecideReport:
+    """Write another map of the layers beside one, and polygons of it. Raises a subclass of LsafnetError."""
+    notes = Observer(observer)
+    found = DecidedMap.open(change_map)
+    paths = OutputPaths.of(output, OutputOptions(polygons))
+    paths.check((str(change_map),), overwrite)
+    ignored = wanted_codes(found.legend, options.ignored, "ignored") if options.ignored else []
+    regrouping = regroup(found.legend, options.merged, ignored)
+    provenance = _provenance(found, regrouping.legend, options)
+    store = PartStore(output)
+    store.create()
+    with locked(store.folder), watched(notes, "decide", found.grid.pixel_count):
+        try:
+            with output_errors(output):
+                table = _write(found, store, output, options, regrouping, provenance)
+        finally:
+            store.remove()
+    for text in uniform_notices(table):
+        notes.notice(text)
+    count = None
+    if polygons:
+        count = _draw(found, output, polygons, polygon_options, overwrite, notes)
+    return RedecideReport(
+        str(change_map), {name: str(path) for name, path in paths.named()}, dict(provenance.options),
+        tuple(notes.notices), table, count,
+    )  # fmt: skip
+
+
+def _write(
+    found: DecidedMap,
+    store: PartStore,
+    output: Path,
+    options: RedecideOptions,
+    regrouping: Regrouping,
+    provenance: Provenance,
+) -> ChangeTable:
+    layout = PartLayout(found.grid, found.grid.height, ((0, found.grid.width),))
+    writer = MapWriter(store, layout, provenance)
+    whole = store.path(f"{CODES}.decided.tif")
+    _write_codes(found, whole, options.threshold, regrouping)
+    writer.take_whole(CODES, whole)
+    if options.sieve_px:
+        sieve_layers(store, writer, regrouping.legend, options.sieve_px, ())
+    finished = writer.write_layer(CODES, output)
+    table = change_table(store.path(output.name), regrouping.legend)
+    publish(store, finished)
+    return table
+
+
+def _write_codes(found: DecidedMap, target: Path, threshold: float | None, regrouping: Regrouping) -> None:
+    grid, legend = found.grid, regrouping.legend
+    profile = {
+        "driver": "GTiff", "height": grid.height, "width": grid.width, "count": 1, "dtype": legend.dtype,
+        "nodata": legend.nodata, "crs": grid.crs, "transform": grid.transform, "tiled": True, "blockxsize": 512,
+        "blockysize": 512, "compress": "zstd", "zstd_level": 1, "bigtiff": "if_safer",
+    }  # fmt: skip
+    with rasterio.open(target, "w", **profile) as dataset:
+        for window, codes in _decided_codes(found, threshold):
+            dataset.write(regrouping.new_code[codes].astype(legend.dtype), 1, window=window)
+
+
+def _decided_codes(found: DecidedMap, threshold: float | None) -> Iterator[tuple[Any, NDArray[Any]]]:
+    """Yield row windows of a map and their codes at a threshold, in the map's own legend and nodata."""
+    if threshold == found.options.get("threshold"):
+        threshold = None  # its own: the layer's whole percent would only blur it
+    names = () if threshold is None else ("probability", *found.transition_layers(threshold))
+    legend = found.legend
+    with ExitStack() as stack:
+        layers = {
+            name: stack.enter_context(open_raster(str(found.path if name == CODES else found.layer(name))))
+            for name in dict.fromkeys((CODES, *names))
+        }
+        for window in row_windows(found.grid):
+            read = {name: layer.read(1, window=window) for name, layer in layers.items()}
+            codes = read[CODES]
+            if threshold is not None:
+                changed = read["probability"] > 100 * threshold
+                missing = (codes == legend.nodata) | (read["probability"] == PERCENT_NODATA)
+                codes = np.where(missing, legend.nodata, _transition(read, legend) * changed)
+            yield window, codes
+
+
+def _transition(read: Mapping[str, NDArray[Any]], legend: Legend) -> NDArray[Any]:
+    """Return the code that each pixel has if it has changed, as far as the layers know."""
+    if TRANSITION in read:
+        return read[TRANSITION]
+    if "before" in read:
+        before, after = (read[name].astype(np.int64) for name in ("before", "after"))
+        return (before - 1) * legend.class_count + after
+    if not legend.semantic:
+        return np.ones_like(read[CODES])
+    return read[CODES]
+
+
+def _provenance(found: DecidedMap, legend: Legend, options: RedecideOptions) -> Provenance:
+    """Return what the new map says of itself: what the old one says, and what has been decided anew."""
+    tags, told = found.tags, found.options
+    decided = {name: value for name, value in asdict(options).items() if value}
+    if "threshold" in decided:
+        told = told | {"threshold": decided["threshold"]}
+    outside = tags.get(DOMAIN, "inside").removeprefix("outside: ")
+    return Provenance(
+        legend=legend,
+        version=tags.get("LSAFNET_VERSION", "unknown"),
+        checkpoint=tags.get("LSAFNET_CHECKPOINT", "unknown"),
+        checkpoint_sha256=tags.get("LSAFNET_CHECKPOINT_SHA256", "unknown"),
+        before=tags.get("LSAFNET_BEFORE", ""),
+        after=tags.get("LSAFNET_AFTER", ""),
+        before_date=_date(tags.get(BEFORE_DATE)),
+        after_date=_date(tags.get(AFTER_DATE)),
+        options=told | {"decided_from": found.path.name, **decided},
+        outside=() if outside == "inside" else (outside,),
+    )
+
+
+def _date(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+
+
+def _draw(
+    found: DecidedMap,
+    output: Path,
+    polygons: tuple[Path, ...],
+    options: PolygonOptions | None,
+    overwrite: bool,
+    notes: Observer,
+) -> int:
+    probability = layer_path(found.path, "probability")
+    report = vectorize_changes(
+        output, list(polygons), options or PolygonOptions(), probability if probability.exists() else None,
+        overwrite, notes,
+    )  # fmt: skip
+    return report.polygon_count

@@ -1,0 +1,187 @@
+"""Another map of the layers beside one: the same as predict would have made."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from lsafnet_cli import predict_change
+from lsafnet_cli.errors import InputError, OptionError
+from lsafnet_cli.legend.classes import Legend
+from lsafnet_cli.legend.regroup import regroup
+from lsafnet_cli.options import DeviceOptions, OutputOptions, PolygonOptions, PredictOptions
+from lsafnet_cli.polygons.components import label_runs
+from lsafnet_cli.polygons.wishes import wanted_codes
+from lsafnet_cli.prediction.redecide import RedecideOptions, redecide_map
+
+from .conftest import noise, write_raster
+
+LEGEND = Legend(("unchanged", "low veg", "tree", "ice"), ((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3)))
+
+
+def read(path) -> np.ndarray:
+    with rasterio.open(path) as dataset:
+        return dataset.read(1)
+
+
+def predicted(folder: Path, checkpoint: Path, name: str, also=(), **options) -> Path:
+    mask = np.full((150, 203), 255, "uint8")
+    mask[20:40, 30:90] = 0
+    folder.mkdir(exist_ok=True)
+    pair = [write_raster(folder / f"{n}.tif", noise(n, 150, 203), mask=mask) for n in (1, 2)]
+    output = OutputOptions(also=also, overwrite=True)
+    device = DeviceOptions(device="cpu", precision="fp32")
+    wishes = PredictOptions(checkpoint=checkpoint, output=output, device=device, **options)
+    predict_change(*pair, folder / f"{name}.tif", wishes)
+    return folder / f"{name}.tif"
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory, tiny_checkpoint):
+    """Return a map at 0.5 with the layers that another one is decided from."""
+    folder = tmp_path_factory.mktemp("first") / "maps"
+    return predicted(folder, tiny_checkpoint, "map", ("before", "after", "probability"), threshold=0.5)
+
+
+def test_the_layers_of_land_cover_and_probability_bring_the_transition_along(first):
+    assert first.with_name("map.transition.tif").exists()
+    codes, transition = read(first), read(first.with_name("map.transition.tif"))
+    changed = (codes > 0) & (codes < 255)
+    np.testing.assert_array_equal(codes[changed], transition[changed])
+    same = {1 + 4 * n + n for n in range(4)}
+    assert not same & set(np.unique(transition).tolist())
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
+def test_another_threshold_gives_the_map_that_predict_gives(tmp_path, first, tiny_checkpoint, threshold):
+    redecide_map(first, tmp_path / "new.tif", RedecideOptions(threshold))
+    found = read(tmp_path / "new.tif")
+    expected = read(predicted(tmp_path / "again", tiny_checkpoint, "map", threshold=threshold))
+    percent = read(first.with_name("map.probability.tif"))
+    sure = percent != round(100 * threshold)  # the layer holds whole percent
+    assert sure.mean() > 0.9
+    np.testing.assert_array_equal(found[sure], expected[sure])
+    assert ((found == 255) == (expected == 255)).all()
+    if threshold == 0.5:
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_higher_threshold_needs_the_probability_alone(tmp_path, tiny_checkpoint):
+    bare = predicted(tmp_path, tiny_checkpoint, "map", ("probability",), threshold=0.4)
+    redecide_map(bare, tmp_path / "new.tif", RedecideOptions(0.6))
+    expected = np.where(read(bare.with_name("map.probability.tif")) > 60, read(bare), 0)
+    expected[read(bare) == 255] = 255
+    np.testing.assert_array_equal(read(tmp_path / "new.tif"), expected)
+    with pytest.raises(InputError, match=r"map\.transition\.tif: is not there"):
+        redecide_map(bare, tmp_path / "lower.tif", RedecideOptions(0.2))
+    assert [path.name for path in tmp_path.iterdir() if "lower" in path.name] == []
+
+
+def test_two_argmaxes_are_decided_from_land_cover(tmp_path, tiny_checkpoint):
+    also, kept = ("before", "after", "probability"), {"same_class": "keep"}
+    first = predicted(tmp_path, tiny_checkpoint, "map", also, threshold=0.5, **kept)
+    first.with_name("map.transition.tif").unlink()
+    redecide_map(first, tmp_path / "new.tif", RedecideOptions(0.3))
+    expected = read(predicted(tmp_path / "again", tiny_checkpoint, "map", threshold=0.3, **kept))
+    sure = read(first.with_name("map.probability.tif")) != 30
+    np.testing.assert_array_equal(read(tmp_path / "new.tif")[sure], expected[sure])
+
+
+def test_ignored_transitions_count_as_unchanged(tmp_path, first):
+    report = redecide_map(
+        first, tmp_path / "new.tif", RedecideOptions(ignored=("*:building", "water:ground"))
+    )
+    codes, found = read(first), read(tmp_path / "new.tif")
+    ignored = [4, 8, 12, 16, 2]
+    np.testing.assert_array_equal(found, np.where(np.isin(codes, ignored), 0, codes))
+    assert not {row.code for row in report.table.transitions} & set(ignored)
+    assert report.options["ignored"] == ("*:building", "water:ground")
+
+
+def test_merged_classes_change_into_each_other_no_more(tmp_path, first):
+    options = RedecideOptions(merged=("ground+vegetation=land",))
+    report = redecide_map(first, tmp_path / "new.tif", options)
+    codes, found = read(first), read(tmp_path / "new.tif")
+    place = [0, 1, 2, 2, 3]  # water, land, land, building
+    for code in range(1, 17):
+        before, after = place[(code - 1) // 4 + 1], place[(code - 1) % 4 + 1]
+        expected = 0 if before == after and (code - 1) // 4 != (code - 1) % 4 else 3 * (before - 1) + after
+        assert set(np.unique(found[codes == code]).tolist()) <= {expected}
+    assert {row.from_class for row in report.table.transitions} <= {"water", "land", "building"}
+    with rasterio.open(tmp_path / "new.tif") as dataset:
+        assert '"land"' in dataset.tags()["LSAFNET_LEGEND"]
+        assert "map.tif" in dataset.tags()["LSAFNET_OPTIONS"]
+
+
+@pytest.mark.parametrize(
+    ("merge", "message"),
+    [
+        ("low veg", "write FIRST"), ("low_veg+tree", "write FIRST"), ("low_veg+sea=x", "no class sea"),
+        ("low_veg+tree=ice", "must differ"), ("low_veg+tree+ice=all", "one class alone"),
+    ],
+)  # fmt: skip
+def test_a_merge_that_means_nothing_is_rejected(merge, message):
+    with pytest.raises(OptionError, match=message):
+        regroup(LEGEND, [merge], [])
+
+
+def test_merging_and_ignoring_go_by_the_old_codes():
+    found = regroup(LEGEND, ["low_veg+tree=green"], wanted_codes(LEGEND, ("ice:*",)))
+    assert found.legend.names == ("unchanged", "green", "ice")
+    assert found.new_code[:10].tolist() == [0, 1, 0, 2, 0, 1, 2, 0, 0, 0]
+    assert found.new_code[255] == 255
+
+
+def test_nothing_to_decide_is_rejected():
+    with pytest.raises(OptionError, match="nothing to decide"):
+        RedecideOptions()
+
+
+def smallest_component(codes: np.ndarray) -> int:
+    from lsafnet_cli.geometry.runs import find_runs
+
+    runs = find_runs(codes, 0)
+    pieces = label_runs(runs, runs.code != 255)
+    return int(np.bincount(pieces[pieces >= 0], runs.length[pieces >= 0]).min())
+
+
+def test_a_sieve_leaves_no_smaller_component_in_predict_and_in_decide(tmp_path, first, tiny_checkpoint):
+    assert smallest_component(read(first)) < 12
+    redecide_map(first, tmp_path / "new.tif", RedecideOptions(sieve_px=12))
+    found = read(tmp_path / "new.tif")
+    assert smallest_component(found) >= 12
+    path = predicted(tmp_path / "again", tiny_checkpoint, "map", ("from", "to"), threshold=0.5, sieve_px=12)
+    np.testing.assert_array_equal(found, read(path))
+    changed = (found > 0) & (found < 255)
+    source, target = read(path.with_name("map.from.tif")), read(path.with_name("map.to.tif"))
+    np.testing.assert_array_equal(source[changed], (found[changed] - 1) // 4 + 1)
+    np.testing.assert_array_equal(target[changed], (found[changed] - 1) % 4 + 1)
+    assert (source[found == 0] == 0).all()
+    assert (target[found == 255] == 255).all()
+
+
+def test_polygons_follow_the_new_map_and_leave_specks_out_unless_asked(tmp_path, first):
+    import pyogrio
+
+    counts = {}
+    for pixels in (0, 16):
+        out = tmp_path / f"{pixels}.gpkg"
+        options = PolygonOptions(min_pixels=pixels)
+        report = redecide_map(first, tmp_path / f"{pixels}.tif", RedecideOptions(0.4), (out,), options)
+        table = pyogrio.read_dataframe(out)
+        counts[pixels] = len(table)
+        assert report.polygon_count == len(table)
+        assert table["confidence"].notna().all()
+        told = [text for text in report.notices if "`min_area_m2` 0 keeps them" in text]
+        assert len(told) == (pixels > 0)
+    assert 0 < counts[16] < counts[0]
+    assert (table["pixels"] >= 16).all()
+
+
+def test_decide_needs_no_torch():
+    import subprocess
+    import sys
+
+    code = "import sys, lsafnet_cli.prediction.redecide; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,84 @@
+"""The recipe of the shipped checkpoint: its data sets open as described, and its words are those of `train`."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+import train_shipped
+from lsafnet.checkpoint.files import load_checkpoint, save_checkpoint
+from lsafnet_cli.checkpoints.choose import shipped_checkpoint
+from lsafnet_cli.observer import Observer
+from lsafnet_cli.training.options import TrainOptions
+from lsafnet_cli.training.setup import prepare_training
+
+NAMES = {
+    "dubai": ("tile1_001", "tile4_002", "tile5_001", "tile5_009"),
+    "naip_california": ("chico_1_2016", "chico_1_2020", "chico_33_2016", "chico_33_2018"),
+    "banepa": ("OAM-386690-220241-19", "OAM-386695-220242-19"),
+    "kampala_ug": ("OAM-619213-523272-20", "OAM-619212-523272-20"),
+    "philippines": ("OAM-886233-483190-20", "OAM-886232-483190-20"),
+    "zanzibar_tz": ("OAM-638599-541920-20", "OAM-638584-541920-20"),
+}
+
+
+def write_data(data: Path, work: Path) -> None:
+    """Write a few tiny images of every data set, with labels 1 and 2."""
+    for folder in train_shipped.DATA_SETS:
+        name = Path(folder).name
+        for stem in NAMES.get(name, ()):
+            for kind, ending in (("images", "jpg"), ("labels", "png")):
+                path = data / folder / kind / f"{stem}.{ending}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                pixels = np.ones((64, 64, 3) if kind == "images" else (64, 64), np.uint8)
+                pixels[:32] = 2
+                Image.fromarray(pixels).save(path)
+    for split in ("train", "val"):
+        for kind in ("before", "after", "label_before", "label_after"):
+            path = work / train_shipped.SYNTHETIC / split / kind / "1.png"
+            path.parent.mkdir(parents=True)
+            shape = (64, 64) if kind.startswith("label") else (64, 64, 3)
+            Image.fromarray(np.ones(shape, np.uint8)).save(path)
+
+
+def test_the_recipes_data_sets_open_and_tile_5_is_never_trained_on(tmp_path):
+    write_data(tmp_path / "data", tmp_path)
+    files = train_shipped.describe(tmp_path / "data", tmp_path)
+    for stage in train_shipped.STAGES:
+        assert sum(stage.shares) == 20
+        options = TrainOptions(start=shipped_checkpoint(), shares=stage.shares, crop_px=256)
+        setup = prepare_training(files, options, Observer())
+        assert [len(source.items) for source in setup.train] == [2, 1, 1, 1, 1, 1, 1]
+        assert not any(item.name.startswith("tile5") for item in setup.train[0].items)
+        assert [item.name for item in setup.val[0].items] == ["tile5_001"]
+        assert setup.sets.sets == ((1, 2, 4), (1, 2, 3))
+        assert setup.info.trained_on == train_shipped.TRAINED_ON
+
+
+def test_a_stages_words_are_options_of_train(tmp_path):
+    from lsafnet_cli.commands.train import train
+
+    options = argparse.Namespace(precision="fp32", device="cpu", workers=0)
+    words = train_shipped.command_of(
+        train_shipped.STAGES[0], [tmp_path / "a.json"], tmp_path / "run", tmp_path / "start", options
+    )
+    named = {word.lstrip("-").replace("-", "_") for word in words if word.startswith("--")}
+    assert named <= set(train.__annotations__)
+
+
+def test_the_mean_of_two_checkpoints_lies_between_them(tmp_path):
+    start = shipped_checkpoint()
+    moved = load_checkpoint(start)
+    with torch.no_grad():
+        for parameter in moved.network.parameters():
+            parameter += 1
+    save_checkpoint(tmp_path / "moved.safetensors", moved.network, moved.info)
+    train_shipped.average(start, tmp_path / "moved.safetensors", 0.25, tmp_path / "mean.safetensors")
+    before, mean = (
+        dict(load_checkpoint(path).network.named_parameters())
+        for path in (start, tmp_path / "mean.safetensors")
+    )
+    for name, value in before.items():
+        torch.testing.assert_close(mean[name], value + 0.75, atol=2e-2, rtol=2e-3)

@@ -1,0 +1,138 @@
+"""The labelled pairs and images that checkpoints are scored on, one set after the other, from one folder of data.
+
+    dubai/                      as dubai_tiles.py says; tile 5 is held out of training
+    second_pragyan/, second_small/   as second_tiles.py says; never trained on
+    levir/                      A, B and label (0, 255: a new or lost building)
+    eval/naip_california/       images/CITY_PLACE_YEAR.jpg: real pairs in which hardly anything has changed
+    eval/NAME/                  images and labels (0 unknown, 1 building, 2 none): Austin, SpaceNet, RAMP, Dhaka
+
+What is not there is left out. The sample pair is always there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from PIL import Image
+
+from dubai_tiles import held_out_pairs
+from lsafnet.training.examples import Example
+from second_tiles import read_second_pairs
+
+DUBAI_PX = 256
+FALSE_ALARM_YEARS = ("2016", "2020")
+BUILDING_SETS = ("inria_austin", "spacenet", "ramp", "dhaka")
+SEMANTIC, BINARY, UNCHANGED, BUILDING = "semantic", "binary", "unchanged", "building"
+SAMPLE = Path(__file__).parent.parent / "sample_data"
+
+Labels = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardPair:
+    """Two files, and what is known of them: labels (rows, cols), 1 water .. 4 building, 0 unknown; where it counts.
+
+    One image given twice has land cover alone.
+    """
+
+    name: str
+    before: Path
+    after: Path
+    label_before: Labels
+    label_after: Labels
+    changed: Bools
+    valid: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSet:
+    """Pairs that are scored in one way: `kind` is SEMANTIC, BINARY, UNCHANGED or BUILDING."""
+
+    name: str
+    kind: str
+    pairs: tuple[BoardPair, ...]
+
+
+def read_board(data: Path, cache: Path) -> Iterator[BoardSet]:
+    """Yield the sets of a folder; images that are no files yet are written into `cache`."""
+    for name, folder in (("SECOND full", "second_pragyan"), ("SECOND small", "second_small")):
+        if (data / folder).is_dir():
+            pairs = _written(name, read_second_pairs(data / folder), cache)
+            yield BoardSet(name, SEMANTIC, pairs)
+    if (data / "dubai").is_dir():
+        yield BoardSet(
+            "Dubai tile 5", SEMANTIC, _written("dubai", held_out_pairs(data / "dubai", DUBAI_PX), cache)
+        )
+    yield BoardSet("sample pair", SEMANTIC, (_sample_pair(),))
+    if (data / "levir").is_dir():
+        yield BoardSet("LEVIR", BINARY, tuple(_levir_pairs(data / "levir")))
+    if (data / "eval" / "naip_california").is_dir():
+        places = tuple(_unchanged_pairs(data / "eval" / "naip_california" / "images"))
+        yield BoardSet("NAIP California", UNCHANGED, places)
+    for name in BUILDING_SETS:
+        if (data / "eval" / name).is_dir():
+            yield BoardSet(name, BUILDING, tuple(_single_images(data / "eval" / name)))
+
+
+def _written(name: str, examples: list[Example], cache: Path) -> tuple[BoardPair, ...]:
+    """Return pairs that are arrays as pairs of files."""
+    found = []
+    for number, example in enumerate(examples):
+        stem = f"{name.lower().replace(' ', '_')}_{number:02d}"
+        files = [cache / f"{stem}_{date}.png" for date in ("before", "after")]
+        for file, image in zip(files, (example.before, example.after), strict=True):
+            Image.fromarray(np.rint(image).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)).save(file)
+        found.append(BoardPair(stem, *files, *example[2:]))
+    return tuple(found)
+
+
+def _sample_pair() -> BoardPair:
+    labels = []
+    for date in ("before", "after"):
+        with rasterio.open(SAMPLE / f"label_{date}.tif") as dataset:
+            labels.append(dataset.read(1))
+    first, second = labels
+    valid = (first > 0) & (second > 0)
+    return BoardPair(
+        "sample", SAMPLE / "before.tif", SAMPLE / "after.tif", first, second, first != second, valid
+    )
+
+
+def _levir_pairs(folder: Path) -> Iterator[BoardPair]:
+    for file in sorted((folder / "label").glob("*.png")):
+        before, after = folder / "A" / file.name, folder / "B" / file.name
+        if not (before.exists() and after.exists()):
+            continue
+        changed = _numbers(file) > 127
+        none = np.zeros(changed.shape, np.uint8)
+        yield BoardPair(file.stem, before, after, none, none, changed, np.ones(changed.shape, bool))
+
+
+def _unchanged_pairs(images: Path) -> Iterator[BoardPair]:
+    first, last = FALSE_ALARM_YEARS
+    for file in sorted(images.glob(f"*_{first}.jpg")):
+        place = file.stem.removesuffix(f"_{first}")
+        after = images / f"{place}_{last}.jpg"
+        if after.exists():
+            with Image.open(file) as image:
+                shape = image.height, image.width
+            none, nothing = np.zeros(shape, np.uint8), np.zeros(shape, bool)
+            yield BoardPair(place, file, after, none, none, nothing, ~nothing)
+
+
+def _single_images(folder: Path) -> Iterator[BoardPair]:
+    for file in sorted((folder / "images").iterdir()):
+        label = _numbers(folder / "labels" / f"{file.stem}.png")
+        building = np.where(label == 1, 4, 0).astype(np.uint8)
+        yield BoardPair(file.stem, file, file, building, building, np.zeros(label.shape, bool), label > 0)
+
+
+def _numbers(file: Path) -> Labels:
+    with Image.open(file) as image:
+        return np.asarray(image.convert("L") if image.mode not in ("L", "P", "1") else image).astype(np.uint8)

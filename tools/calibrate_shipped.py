@@ -1,0 +1,104 @@
+"""Fit the decision of a checkpoint on half of the SECOND tiles and of the Dubai pairs, and report on the other half.
+
+    python tools/calibrate_shipped.py CHECKPOINT -o OUTPUT [--data FOLDER] [--cache FOLDER]
+
+Nothing is trained: temperature and bias of the probability of change, and its threshold. Both halves are fitted, each
+is judged by the other; the first is what OUTPUT holds. The full SECOND tile is cut into its left and right half; of
+the small ones and the Dubai pairs every other one goes to either side. SECOND and Dubai count as much.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from board_sets import BoardSet, Bools, read_board
+from lsafnet.checkpoint.decision import ChangeDecision
+from lsafnet.checkpoint.files import replace_info
+from lsafnet.scores.calibration import calibrated_curve, fit_decision, logit_counts
+from lsafnet.scores.change_curve import ChangeCounts
+from lsafnet_cli.checkpoints.choose import NamedCheckpoint, load_named_checkpoint
+from lsafnet_cli.options import PredictOptions
+from score_checkpoints import DATA, cached_scores
+
+SOURCES = ("SECOND", "Dubai")
+SMALLEST_PROBABILITY = 1e-7
+Halves = tuple[ChangeCounts, ChangeCounts]
+
+
+def count_halves(sets: Sequence[BoardSet], checkpoint: NamedCheckpoint, cache: Path) -> dict[str, Halves]:
+    """Return, for each source, the counts of logits of both halves."""
+    found = {source: (logit_counts(), logit_counts()) for source in SOURCES}
+    for one in sets:
+        source = next(source for source in SOURCES if one.name.startswith(source))
+        for number, pair in enumerate(one.pairs):
+            probability = cached_scores(one, pair, checkpoint, PredictOptions(), cache)[0]
+            logits = _logits(probability, checkpoint.info.decision)
+            cut = [slice(0, logits.shape[1] // 2), slice(logits.shape[1] // 2, None)]
+            sides = enumerate(cut) if len(one.pairs) == 1 else [(number % 2, slice(None))]
+            for half, cols in sides:
+                _add(found[source][half], logits[:, cols], pair.changed[:, cols], pair.valid[:, cols])
+    return found
+
+
+def _add(counts: ChangeCounts, logits: NDArray[np.float64], changed: Bools, valid: Bools) -> None:
+    counts.add(logits[valid], changed[valid])
+
+
+def _logits(probability: NDArray[np.float32], decision: ChangeDecision) -> NDArray[np.float64]:
+    """Return the logits before a decision was applied."""
+    clipped = probability.astype(np.float64).clip(SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    return np.asarray((np.log(clipped) - np.log1p(-clipped) - decision.bias) * decision.temperature)
+
+
+def together(found: dict[str, Halves], half: int) -> ChangeCounts:
+    """Return the counts of a half of all sources, each of which weighs the same."""
+    counts = logit_counts()
+    for halves in found.values():
+        counts.counts += halves[half].counts / max(halves[half].counts.sum(), 1.0)
+    return counts
+
+
+def report(found: dict[str, Halves], own: ChangeDecision) -> Iterator[str]:
+    """Yield lines: what each half fits, and what that does on the other one, beside the checkpoint's own decision."""
+    fits = [fit_decision(together(found, half), f"half {half + 1}") for half in (0, 1)]
+    for half, fitted in enumerate(fits):
+        yield f"fitted on half {half + 1}: {fitted}"
+        for source, halves in found.items():
+            for name, decision in (("as it was", own), ("fitted", fitted)):
+                curve = calibrated_curve(halves[1 - half], decision)
+                yield (
+                    f"  on the other half of {source}, {name}: ECE {curve.calibration_error():.3f}, "
+                    f"F1 {curve.f1_at(decision.threshold):.3f} (best {curve.best_f1()[1]:.3f})"
+                )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the checkpoint to write")
+    parser.add_argument("--data", type=Path, default=DATA, help=f"folder of labelled data, {DATA} by default")
+    parser.add_argument("--cache", type=Path, help="as in score_checkpoints.py")
+    given = parser.parse_args()
+    checkpoint = load_named_checkpoint(given.checkpoint)
+    with TemporaryDirectory(prefix="lsafnet-board-") as folder:
+        sets = [one for one in read_board(given.data, Path(folder)) if one.name.startswith(SOURCES)]
+        found = count_halves(sets, checkpoint, given.cache or Path(folder))
+    for line in report(found, checkpoint.info.decision):
+        print(line)
+    text = "half of five SECOND tiles and of 48 pairs made of Dubai tile 5; judged by the other half"
+    fitted = fit_decision(together(found, 0), text)
+    replace_info(given.checkpoint, given.output, replace(checkpoint.info, decision=fitted))
+    print(f"{given.output}: changed above {fitted.threshold}")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    main()
