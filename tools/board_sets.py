@@ -88,7 +88,8 @@ def _written(name: str, examples: list[Example], cache: Path) -> tuple[BoardPair
         files = [cache / f"{stem}_{date}.png" for date in ("before", "after")]
         for file, image in zip(files, (example.before, example.after), strict=True):
             Image.fromarray(np.rint(image).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)).save(file)
-        found.append(BoardPair(stem, *files, *example[2:]))
+        labels = (example.label_before, example.label_after)
+        found.append(BoardPair(stem, *files, *labels, example.changed, example.valid))
     return tuple(found)
 
 
