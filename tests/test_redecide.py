@@ -169,7 +169,7 @@ def test_polygons_follow_the_new_map_and_leave_specks_out_unless_asked(tmp_path,
         out = tmp_path / f"{pixels}.gpkg"
         options = PolygonOptions(min_pixels=pixels)
         report = redecide_map(first, tmp_path / f"{pixels}.tif", RedecideOptions(0.4), (out,), options)
-        table = pyogrio.read_dataframe(out)
+        table = pyogrio.read_dataframe(out, layer="changes")
         counts[pixels] = len(table)
         assert report.polygon_count == len(table)
         assert table["confidence"].notna().all()
