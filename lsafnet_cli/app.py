@@ -1,9 +1,9 @@
 """The command line: sub-commands, and one place that turns errors into one line and an exit code."""
 
-import io
 import os
 import sys
 import threading
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Annotated
 
@@ -28,7 +28,15 @@ from lsafnet_cli.commands.train import train
 from lsafnet_cli.commands.vectorize import vectorize
 from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, InputError, LsafnetError
 from lsafnet_cli.observer import LOG
+from lsafnet_cli.system.background import anything_at_work, do_what_was_put_off
+from lsafnet_cli.terminal.streams import (
+    ended_as_by_ctrl_c,
+    open_closed_streams,
+    write_any_text,
+    written_results,
+)
 
+INTERRUPTED = "interrupted; the same command resumes"
 BROKEN_PROJ = "PROJ finds no database of its version; unset PROJ_DATA and PROJ_LIB, then see lsafnet doctor"
 
 app = typer.Typer(
@@ -73,9 +81,12 @@ def _lsafnet(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code. A traceback means a bug."""
-    _write_any_letter()
+    os.environ.setdefault("CPL_LOG", os.devnull)  # what GDAL has to say comes as errors, in one line
+    open_closed_streams()
+    write_any_text()
     try:
-        code = app(arguments, standalone_mode=False)
+        with ended_as_by_ctrl_c(), written_results():
+            code = app(arguments, standalone_mode=False)
     except LsafnetError as error:
         LOG.debug("", exc_info=True)  # shown with -vv
         code = _fail(str(error), error.exit_code)
@@ -87,23 +98,21 @@ def main(arguments: list[str] | None = None) -> None:
         if "proj.db" not in str(error):
             raise
         code = _fail(BROKEN_PROJ, InputError.exit_code)
+    code = code if isinstance(code, int) else 0
     if code == INTERRUPTED_EXIT_CODE:
-        _leave_at_once(_fail("interrupted", code))
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _write_any_letter() -> None:
-    """Let stdout and stderr replace the letters that a terminal's or pipe's encoding lacks, in place of failing."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+        _leave_at_once(_fail(INTERRUPTED, code))
+    if anything_at_work():
+        _leave_at_once(code)
+    sys.exit(code)
 
 
 def _leave_at_once(code: int) -> None:
     """Leave without waiting for threads that are still in C code, where there are any."""
     if threading.active_count() > 1:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        do_what_was_put_off()
+        with suppress(OSError, AttributeError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
 
 
@@ -115,7 +124,8 @@ def one_line_of(error: TyperException) -> str:
 def _fail(text: str, code: int) -> int:
     from lsafnet_cli.terminal.console import show_error
 
-    show_error(text)
+    with suppress(OSError):  # nobody listens
+        show_error(text)
     return code
 
 

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from lsafnet.texts import is_hidden
+
 
 class LsafnetError(Exception):
     """A failure the user can act on. Its text is one line: which file, what was found, what to do."""
@@ -70,7 +72,7 @@ def printable(text: str) -> str:
 
     Names of files may hold any of them; shown as they are they would break a line or command the terminal.
     """
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+    return "".join(_escaped(char) if is_hidden(char) else char for char in text)
 
 
 def _escaped(char: str) -> str:

@@ -56,6 +56,8 @@ class StretchRule:
             raise OptionError(
                 f"`stretch` {text}: write auto, none, percentile:LO,HI or range:LO,HI"
             ) from None
+        if not (math.isfinite(rule.low) and math.isfinite(rule.high)):
+            raise OptionError(f"`stretch` {text}: LO and HI must be finite numbers")
         if not rule.low < rule.high or (kind == "percentile" and not 0 <= rule.low < rule.high <= 100):
             raise OptionError(f"`stretch` {text}: LO must be below HI (percentiles from 0 to 100)")
         return rule
@@ -274,9 +276,8 @@ POLYGON_FORMATS = {  # how each is called by GDAL
     PARQUET: "Parquet",
 }  # fmt: skip
 POLYGON_ENDINGS = tuple(POLYGON_FORMATS)
-UNWRITABLE_SIGNS = (
-    "\n\r\t!"  # pyogrio takes names for URLs: it drops the first three, and ! leads into an archive
-)
+# pyogrio takes names for URLs: it drops the first three, and ! leads into an archive; SQLite's end at ;
+UNWRITABLE_SIGNS = "\n\r\t!;"
 
 
 def check_polygon_name(option: str, path: Path) -> None:
@@ -284,13 +285,18 @@ def check_polygon_name(option: str, path: Path) -> None:
     ending = path.suffix.lower()
     if ending not in POLYGON_ENDINGS:
         raise OptionError(f"`{option}` {path}: the ending must be one of {', '.join(POLYGON_ENDINGS)}")
-    if any(sign in str(path.absolute()) for sign in UNWRITABLE_SIGNS):
-        raise OptionError(
-            f"`{option}` {path}: polygon files cannot lie under a name with line breaks, tabs or !"
-        )
+    refuse_unwritable(option, path)
     if ending == PARQUET and find_spec("pyarrow") is None:
         raise OptionError(
             f'`{option}` {path}: GeoParquet needs pyarrow; install it with pip install "lsafnet[parquet]"'
+        )
+
+
+def refuse_unwritable(option: str, path: Path) -> None:
+    """Raise OptionError for a name under which no polygon file can be written."""
+    if any(sign in str(path.absolute()) for sign in UNWRITABLE_SIGNS):
+        raise OptionError(
+            f"`{option}` {path}: polygon files cannot lie under a name with line breaks, tabs, ; or !"
         )
 
 

@@ -76,6 +76,15 @@ def fill_folder() -> None:
     write_images()
     write_liars()
     write_links_and_devices()
+    for name, transform in (
+        ("nan", "nan, 0.5, 0, 5335000, 0, -0.5"),
+        ("inf", "600000, inf, 0, 5335000, 0, -0.5"),
+        ("flat", "600000, 0.5, 0, 5335000, 0, 0"),
+    ):
+        text = vrt(80, 70, source="a.tif").replace(
+            "<VRTR", f"<GeoTransform>{transform}</GeoTransform><VRTR", 1
+        )
+        Path(f"{name}.vrt").write_text(text)
     Path("text.tif").write_text("not an image")
     Path("empty.tif").touch()
     Path("folder.tif").mkdir()

@@ -23,6 +23,8 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tests import kills
+
 MOST_FILES = 64
 MOST_BYTES = 1 << 20
 
@@ -136,6 +138,8 @@ def _become(job: dict[str, Any], files: list[int]) -> None:
     sys.executable = job["executable"]
     added = [folder for folder in job["environment"].get("PYTHONPATH", "").split(os.pathsep) if folder]
     sys.path[:] = [str(Path.cwd()), *added, *sys.path]
+    if kills.VARIABLE in os.environ:
+        kills.arm()
 
 
 def _above(files: list[int], numbers: list[int]) -> list[int]:

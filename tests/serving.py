@@ -26,6 +26,7 @@ class RangeServer(ThreadingHTTPServer):
         self.requests: Counter[str] = Counter()
         self.dies_after_bytes: float = math.inf
         self.silent = False
+        self.silent_of_others = False  # of files that are not there
         self.ended = threading.Event()
 
     @property
@@ -56,9 +57,10 @@ class RangeHandler(BaseHTTPRequestHandler):
         name = self.path.split("?")[0].lstrip("/")
         self.server.requests[name] += 1
         path = self.server.folder / name
-        if self.server.silent:
+        silent = self.server.silent or (self.server.silent_of_others and not path.is_file())
+        if silent:
             self.server.ended.wait()
-        if self.server.silent or self.server.sent.total() > self.server.dies_after_bytes:
+        if silent or self.server.sent.total() > self.server.dies_after_bytes:
             self.close_connection = True
             return
         if not path.is_file():

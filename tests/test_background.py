@@ -1,3 +1,4 @@
+import errno
 import os
 import threading
 import time
@@ -5,7 +6,10 @@ from contextlib import closing
 
 import pytest
 
-from lsafnet_cli.system.background import Background, apart, beside, run_ahead, run_in_lanes
+from lsafnet_cli.errors import OutputError
+from lsafnet_cli.system import locks
+from lsafnet_cli.system.background import Background, apart, beside, run_ahead, run_in_lanes, within
+from lsafnet_cli.system.locks import NoLocksError, lock_of, locked_outputs
 
 
 def threads() -> int:
@@ -168,3 +172,42 @@ def test_the_thread_ends_though_a_wake_up_was_lost():
             time.sleep(0.01)
         waiters.appendleft(gone)
     assert not background._thread.is_alive()
+
+
+def test_what_takes_too_long_is_left_behind():
+    assert within(5, lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        within(5, lambda: 1 / 0)
+    go = threading.Event()
+    with pytest.raises(TimeoutError):
+        within(0.1, go.wait)
+    go.set()
+
+
+def test_what_a_thread_still_writes_after_an_interruption_stays_locked_until_it_ends(tmp_path):
+    go, output = threading.Event(), tmp_path / "c.tif"
+    with pytest.raises(KeyboardInterrupt), locked_outputs([output]), beside(go.wait):
+        raise KeyboardInterrupt
+    with pytest.raises(OutputError, match="another run is writing this output"), locked_outputs([output]):
+        pass
+    go.set()
+    deadline = time.monotonic() + 20
+    while lock_of(output).exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    with locked_outputs([output]):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_files_cannot_be_locked_a_run_that_may_goes_on_and_says_so(tmp_path, monkeypatch):
+    def none(*_, **__):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(locks.FileLock, "acquire", none)
+    told = []
+    with locked_outputs([tmp_path / "c.tif"], told.append):
+        pass
+    assert len(told) == 1
+    assert "has no locks" in told[0]
+    with pytest.raises(NoLocksError), locked_outputs([tmp_path / "c.tif"]):
+        pass

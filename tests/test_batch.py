@@ -29,7 +29,7 @@ from lsafnet_cli.batch.options import BatchOptions
 from lsafnet_cli.batch.pairing import pair_folders, read_pairs
 from lsafnet_cli.batch.worker_devices import threads_each, worker_devices
 from lsafnet_cli.checkpoints.choose import sha256_of
-from lsafnet_cli.errors import OptionError
+from lsafnet_cli.errors import OptionError, OutputError
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import OutputOptions
 
@@ -142,8 +142,13 @@ def test_run_again_it_does_only_what_is_missing_failed_or_changed_and_says_why(s
     assert "the after image changed" in told["s002"]
     assert "s003.tif is gone" in told["s003"]
     assert batch(six, tiny_checkpoint).done_now == 0
+    with pytest.raises(
+        OutputError, match=r"6 of its scenes are done, and an option changed since: add `overwr"
+    ):
+        batch(six, tiny_checkpoint, predict={"threshold": 0.4})
     observer = Observer()
-    assert batch(six, tiny_checkpoint, observer, predict={"threshold": 0.4}).done_now == 6
+    others = {"threshold": 0.4, "output": OutputOptions(overwrite=True)}
+    assert batch(six, tiny_checkpoint, observer, predict=others).done_now == 6
     assert "an option changed" in observer.notices[0]
 
 
@@ -322,7 +327,7 @@ def test_a_ctrl_c_keeps_the_state_and_says_so_in_one_line(tmp_path, tiny_checkpo
     os.killpg(process.pid, signal.SIGINT)
     printed, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert errors.strip().splitlines()[-1] == "lsafnet: interrupted"
+    assert errors.strip().splitlines()[-1] == "lsafnet: interrupted; the same command resumes"
     assert "Traceback" not in errors
     assert printed == ""
     assert rows_of(tmp_path / "out")

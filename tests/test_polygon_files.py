@@ -15,6 +15,7 @@ from affine import Affine
 from lsafnet_cli import PolygonOptions, options as polygon_names, vectorize_changes
 from lsafnet_cli.app import main
 from lsafnet_cli.errors import OutputError
+from lsafnet_cli.files.publishing import WorkFolder
 from lsafnet_cli.polygons import files as polygon_files
 
 from .change_maps import LAND, blobs, read_polygons, write_map, write_probability
@@ -193,8 +194,9 @@ def test_a_shapefile_replaces_all_of_its_files_or_none(tmp_path):
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_what_a_broken_run_left_of_a_file_is_in_nobody_s_way(files, tmp_path, ending):
     folder, _ = files
-    work = tmp_path / f".changes{ending}.partial"
-    work.mkdir()
+    store = WorkFolder(tmp_path / f"changes{ending}")
+    store.create()
+    work = store.folder
     for left in folder.glob("changes.*"):
         shutil.copy(left, work)
     shutil.copy(folder / "changes.gpkg", work / "changes.gathered.gpkg")

@@ -19,7 +19,7 @@ from lsafnet_cli.files.fingerprints import differences
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import OutputOptions, TileOptions
 from lsafnet_cli.scenes.stamps import file_stamp
-from lsafnet_cli.system.locks import locked
+from lsafnet_cli.system.locks import locked_outputs
 
 from .conftest import noise, write_raster
 
@@ -185,16 +185,19 @@ def test_a_ctrl_c_ends_the_run_and_leaves_what_can_be_gone_on_with(scene, tiny_c
     assert len(parts(scene)) >= 4
 
 
-def test_a_ctrl_c_at_the_command_line_says_so_in_one_line(scene, tiny_checkpoint):
-    command = command_line(tiny_checkpoint, "--batch-size", "1", "--tile", "32", "--overlap", "30")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_ctrl_c_or_sigterm_at_the_command_line_says_so_in_one_line(scene, tiny_checkpoint, sent):
+    write_raster(scene / "a.tif", noise(0, 2000, 2000))
+    write_raster(scene / "b.tif", noise(1, 2000, 2000))
+    command = command_line(tiny_checkpoint, "--batch-size", "1", "--tile", "32", "--overlap", "16")
     process = subprocess.Popen(command, cwd=scene, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (scene / ".changes.tif.partial").exists() and process.poll() is None:
         time.sleep(0.01)
     time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    printed, errors = process.communicate(timeout=20)
+    process.send_signal(sent)
+    printed, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert errors.strip().splitlines()[-1] == "lsafnet: interrupted"
+    assert errors.strip().splitlines()[-1] == "lsafnet: interrupted; the same command resumes"
     assert "Traceback" not in errors
     assert printed == ""
     assert not (scene / "changes.tif").exists()
@@ -232,10 +235,10 @@ def test_a_full_disk_gives_exit_6_and_keeps_what_can_be_gone_on_with(scene, tiny
 
 
 def test_two_runs_never_share_an_output(scene, tiny_checkpoint):
-    folder = scene / ".changes.tif.partial"
-    folder.mkdir()
-    with locked(folder), pytest.raises(OutputError, match="another run"):
-        in_peace(scene, tiny_checkpoint, scene / "changes.tif")
+    for taken in ("changes.tif", "changes.probability.tif", "changes.gpkg"):
+        with locked_outputs([scene / taken]), pytest.raises(OutputError, match=f"{taken}: another run"):
+            in_peace(scene, tiny_checkpoint, scene / "changes.tif")
+    assert not list(scene.glob(".*"))
 
 
 def test_a_stamp_changes_with_the_file(tmp_path):

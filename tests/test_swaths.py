@@ -7,12 +7,14 @@ import pytest
 import rasterio
 
 from lsafnet_cli.checkpoints.choose import load_named_checkpoint
+from lsafnet_cli.files.fingerprints import write_fingerprint
 from lsafnet_cli.files.layers import CODES
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import OutputOptions, PredictOptions, ReadOptions, TileOptions
 from lsafnet_cli.prediction.compute import compute_parts
 from lsafnet_cli.prediction.memory import MemoryPlan, plan_memory
 from lsafnet_cli.prediction.plan import prepare_run
+from lsafnet_cli.prediction.resuming import cut_as_before
 from lsafnet_cli.prediction.stitch import Decision
 from lsafnet_cli.prediction.tile import plan_tiles
 from lsafnet_cli.prediction.write import MapWriter, PartStore
@@ -53,6 +55,18 @@ def test_a_scene_cut_into_swaths_gives_the_same_map(tmp_path, tiny_checkpoint, b
         assert (cut[CODES] == whole[CODES]).mean() >= 0.9999
         assert np.abs(cut["probability"] - whole["probability"]).max() <= 1
         assert (cut["before"] == whole["before"]).mean() >= 0.9999
+
+
+def test_parts_of_narrower_swaths_are_used_where_more_memory_is_free_by_now(tmp_path, tiny_checkpoint):
+    images = [write_raster(tmp_path / f"{n}.tif", noise(n, 70, 700)) for n in range(2)]
+    checkpoint = load_named_checkpoint(tiny_checkpoint, Observer())
+    run = prepare_run(read_pair(*images, ReadOptions(), 3), checkpoint, PredictOptions(), Observer())
+    narrow, wide = (replace(run, memory=MemoryPlan(1, widest, 1 << 25)) for widest in (200, 400))
+    store = PartStore(tmp_path / "c.tif")
+    store.create()
+    for known, now, expected in ((narrow, run, narrow), (narrow, wide, narrow), (wide, narrow, narrow)):
+        write_fingerprint(store.folder, known.fingerprint())
+        assert cut_as_before(now, store.output).layout == expected.layout
 
 
 def planned(tmp_path, width, budget, device_bytes=None, **profile):

@@ -18,10 +18,11 @@ from safetensors.torch import load_file
 from lsafnet import load_checkpoint
 from lsafnet.checkpoint.info import read_checkpoint_info
 from lsafnet_cli.app import main
-from lsafnet_cli.errors import OptionError
+from lsafnet_cli.errors import OptionError, OutputError
+from lsafnet_cli.observer import Observer
 from lsafnet_cli.training import processes
 from lsafnet_cli.training.options import TrainOptions
-from lsafnet_cli.training.run import train_network
+from lsafnet_cli.training.run import Training, train_network
 from lsafnet_cli.training.state import random_states, restore_random_states
 
 from .training_sets import CLASSES, write_pairs, write_singles
@@ -251,3 +252,41 @@ def test_random_numbers_go_on_where_they_were_on_the_host_and_on_the_device(monk
     assert kept == {1: torch.tensor([1])}
     restore_random_states(states["cpu"], device)  # as older runs kept it
     assert torch.equal(torch.rand(3), drawn)
+
+
+def test_a_script_without_a_main_guard_can_train(pairs, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from lsafnet_cli.training.options import TrainOptions\n"
+        "from lsafnet_cli.training.run import train_network\n"
+        "options = TrainOptions('lsafnet-tiny', epochs=1, batch_size=2, crop_px=32, workers=1, device='cpu')\n"
+        f"train_network({str(pairs)!r}, 'run', options)\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "best.safetensors").exists()
+
+
+def test_a_run_killed_at_its_start_and_one_that_overwrites_are_resumed(pairs, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("training.json", "state.pt"):
+        (run / f".{name}.coming").touch()  # left by a run that was killed
+    assert train_network(pairs, run, options_of(epochs=1)).epochs == 1
+    anew = options_of(epochs=2, overwrite=True)
+    monkeypatch.setattr(Training, "_report", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_network(pairs, run, anew)
+    monkeypatch.undo()
+    watching = Observer()
+    assert train_network(pairs, run, anew, watching).epochs == 2
+    assert any("is complete already" in note for note in watching.notices)
+    with pytest.raises(OutputError, match="holds a training; add `overwrite`"):
+        train_network(pairs, run, options_of(epochs=2, resume=False))
+    assert not list(run.glob(".*"))

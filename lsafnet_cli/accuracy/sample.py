@@ -15,7 +15,7 @@ from lsafnet_cli.accuracy.points import SQUARE_METRES_PER_HECTARE, write_points
 from lsafnet_cli.accuracy.strata import StrataOptions, Stratum, make_strata
 from lsafnet_cli.errors import OptionError, OutputError, reason_of
 from lsafnet_cli.files.outputs import check_path
-from lsafnet_cli.files.publishing import WorkFolder, output_errors, publish
+from lsafnet_cli.files.publishing import WorkFolder, finish_naming, output_errors, publish
 from lsafnet_cli.maps.table import count_changes, open_legend
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.scenes.on_grid import images_on_grid
@@ -73,6 +73,7 @@ def sample_map(
     path, target = str(change_map), Path(output)
     if target.suffix.lower() != ".gpkg":
         raise OptionError(f"`outputs` {target}: a sample is a GeoPackage; end its name in .gpkg")
+    finish_naming(target)
     check_path(target, (path, *(options.images or ())), overwrite)
     legend, grid = open_legend(path)
     images = images_on_grid(grid, *options.images, path) if options.images else None
@@ -80,7 +81,7 @@ def sample_map(
     strata = make_strata(count_changes(path, legend, observer), options.strata)
     wanted = allocate(strata, options.size)
     draw = draw_points(path, legend, strata, wanted, options.seed, observer)
-    with _writing(target) as store:
+    with _writing(target, overwrite) as store:
         pictures = None
         if images is not None and folder is not None:
             pictures = {number: f"{folder.name}/{number}.png" for number in range(1, len(draw.row) + 1)}
@@ -100,17 +101,15 @@ def _chip_folder(target: Path, overwrite: bool) -> Path:
 
 
 @contextmanager
-def _writing(target: Path) -> Iterator[WorkFolder]:
+def _writing(target: Path, overwrite: bool) -> Iterator[WorkFolder]:
     """Give a folder for a file, and the file its name where all goes well. Raises OutputError."""
     store = WorkFolder(target)
-    store.create()
-    try:
-        yield store
-        publish(store, [target])
-    except (FionaError, OSError, RuntimeError) as error:
-        raise OutputError(f"{target}: cannot be written ({reason_of(error)})") from error
-    finally:
-        store.remove()
+    with store.used():
+        try:
+            yield store
+        except (FionaError, OSError, RuntimeError) as error:
+            raise OutputError(f"{target}: cannot be written ({reason_of(error)})") from error
+        publish(store, [target], overwrite)
 
 
 def _row(stratum: Stratum, points: int) -> SampledStratum:

@@ -7,11 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lsafnet.texts import is_legible
 from lsafnet_cli.batch.driver import BatchReport
-from lsafnet_cli.batch.folder import TABLES, BatchFolder
+from lsafnet_cli.batch.folder import MERGED_POLYGONS, MOSAIC, TABLES, BatchFolder
 from lsafnet_cli.batch.index import write_index
 from lsafnet_cli.batch.merge import merge_outputs
-from lsafnet_cli.batch.records import DONE, WAITING, RecordTables, SceneRecord
+from lsafnet_cli.batch.records import DONE, RECORD_ERRORS, WAITING, RecordTables, SceneRecord
 from lsafnet_cli.errors import InputError
 
 
@@ -32,11 +33,15 @@ def collect_batch(path: Path, mosaic: bool, tell: Callable[[str], None]) -> Batc
         )
     folder = BatchFolder(path)
     folder.create()
+    tables_of_all = [path / f"{TABLES}.{kind}" for kind in ("csv", "json")]
+    merged = [path / MERGED_POLYGONS, *([path / MOSAIC] if mosaic else [])]
+    folder.claim([*tables_of_all, *merged], overwrite=False)
     records = _records(folder, tables)
     about = {key: tables[-1].get(key) for key in ("version", "checkpoint", "checkpoint_sha256")}
     about["pages"] = any(table.get("pages") for table in tables)
     names = tuple(record.name for record in records)
-    RecordTables(path / TABLES, {**about, "shard": None, "all_scenes": names}).write(records)
+    about |= {"shard": None, "all_scenes": names}
+    RecordTables(path / TABLES, about, folder.write_table).write(records)
     outputs = {kind: str(path / f"{TABLES}.{kind}") for kind in ("csv", "json")}
     outputs |= merge_outputs(folder, records, mosaic, tell)
     if about["pages"]:
@@ -48,8 +53,13 @@ def collect_batch(path: Path, mosaic: bool, tell: Callable[[str], None]) -> Batc
 def _read(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return found | {"records": [SceneRecord.from_dict(one) for one in found["scenes"]]}
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        records = [SceneRecord.from_dict(one) for one in found["scenes"]]
+        names = [record.name for record in records] if records else []
+        names = list(dict.fromkeys([*map(str, found["all_scenes"]), *names]))
+        if not all(map(is_legible, names)):
+            raise ValueError("a scene's name cannot be shown")
+        return found | {"records": records, "all_scenes": names}
+    except RECORD_ERRORS as error:
         raise InputError(f"{path}: is no table of a batch ({type(error).__name__})") from error
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lsafnet_cli.batch.backlog import Backlog
-from lsafnet_cli.batch.folder import TABLES, BatchFolder
+from lsafnet_cli.batch.folder import INDEX, MERGED_POLYGONS, MOSAIC, TABLES, BatchFolder
 from lsafnet_cli.batch.index import write_index
 from lsafnet_cli.batch.merge import merge_outputs
 from lsafnet_cli.batch.messages import Advance, Message, Said, SceneOutcome, Task, WorkerSetup
@@ -21,7 +21,7 @@ from lsafnet_cli.batch.scenes import SceneSpec
 from lsafnet_cli.batch.worker_devices import worker_devices
 from lsafnet_cli.batch.workers import WorkerPool
 from lsafnet_cli.checkpoints.choose import chosen_checkpoint, default_notice
-from lsafnet_cli.errors import BATCH_EXIT_CODE, LsafnetError, one_line
+from lsafnet_cli.errors import BATCH_EXIT_CODE, LsafnetError, OutputError, one_line
 from lsafnet_cli.observer import Observer, watched
 
 
@@ -71,7 +71,9 @@ def run_batch(
     options, observer = options or BatchOptions(), observer or Observer()
     plan = plan or plan_batch(scenes, Path(folder), options)
     home = BatchFolder(Path(folder))
+    refuse_replacing(plan, home, options)
     home.create()
+    home.claim(own_tables(home, options), options.predict.output.overwrite)
     start = time.perf_counter()
     batch = RunningBatch(plan, home, options, observer)
     try:
@@ -81,7 +83,7 @@ def run_batch(
     outputs = batch.table_names()
     if options.shard is None:
         outputs |= merge_outputs(home, batch.ordered(), options.mosaic, observer.notice)
-    if options.shard is None and options.pages:
+    if options.shard is None and (options.pages or home.owns(INDEX)):
         outputs |= write_index(home, batch.ordered(), observer.notice)
     if batch.done_now and (notice := default_notice(options.predict.checkpoint)):
         observer.notice(notice)
@@ -89,6 +91,26 @@ def run_batch(
     return BatchReport(
         str(folder), tuple(batch.ordered()), batch.done_now, outputs, seconds, version("lsafnet")
     )
+
+
+def refuse_replacing(plan: BatchPlan, folder: BatchFolder, options: BatchOptions) -> None:
+    """Raise OutputError where maps that are done with other options would be replaced without `overwrite`."""
+    wishes = [scene.changed_wishes for scene in plan.scenes if scene.changed_wishes]
+    if wishes and not options.predict.output.overwrite:
+        changed = ", ".join(dict.fromkeys(name for names in wishes for name in names))
+        raise OutputError(
+            f"{folder.path}: {len(wishes):,} of its scenes are done, and {changed} changed since: add `overwrite` to "
+            "do them again, or name another folder"
+        )
+
+
+def own_tables(folder: BatchFolder, options: BatchOptions) -> list[Path]:
+    """Return the files of a batch as a whole that a run writes, but for the index, which is told by its own mark."""
+    stem = TABLES if options.shard is None else f"{TABLES}.{options.shard}"
+    names = [f"{stem}.csv", f"{stem}.json"]
+    if options.shard is None:
+        names += [MERGED_POLYGONS, *([MOSAIC] if options.mosaic else [])]
+    return [folder.path / name for name in names]
 
 
 class RunningBatch:
@@ -112,7 +134,7 @@ class RunningBatch:
             "checkpoint_sha256": plan.sha256, "shard": shard and str(shard), "all_scenes": plan.all_names,
             "pages": options.pages,
         }  # fmt: skip
-        self.tables = RecordTables(self._stem, about)
+        self.tables = RecordTables(self._stem, about, folder.write_table)
         self.done_now = 0
         self._said: set[str] = set()
         self._told: Counter[str] = Counter()  # pixels, by scene
@@ -130,7 +152,8 @@ class RunningBatch:
         todo, observer = self._plan.todo, self._observer
         for scene in todo:
             if scene.state is not None:
-                observer.notice(f"{scene.spec.name} is done again: {', '.join(scene.reasons)}")
+                again = "is completed" if scene.only_more else "is done again"
+                observer.notice(f"{scene.spec.name} {again}: {', '.join(scene.reasons)}")
         with watched(observer, "batch", self._plan.pixels, items=len(todo)):
             if todo:
                 backlog = Backlog(Task(scene.spec) for scene in todo)

@@ -2,18 +2,20 @@
 
 import json
 import os
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lsafnet_cli.batch.options import scene_files
-from lsafnet_cli.batch.records import DONE, FAILED, SceneRecord, write_whole
+from lsafnet_cli.batch.options import GIVEN, OUTPUTS, only, scene_files
+from lsafnet_cli.batch.records import DONE, FAILED, RECORD_ERRORS, SceneRecord, write_whole
 from lsafnet_cli.batch.scenes import STATE_FOLDER, SceneSpec
+from lsafnet_cli.errors import OutputError
 from lsafnet_cli.files.fingerprints import Fingerprint, differences
 from lsafnet_cli.files.outputs import check_path
-from lsafnet_cli.files.publishing import output_errors
+from lsafnet_cli.files.replacing import output_errors, replacing, taken
+from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.options import PredictOptions
 from lsafnet_cli.system.locks import lock_file
 
@@ -41,13 +43,52 @@ class BatchFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.hidden = path / STATE_FOLDER
-        self._scenes, self.logs = self.hidden / "scenes", self.hidden / "logs"
+        self._scenes, self.logs, self._own = (self.hidden / name for name in ("scenes", "logs", "own"))
 
     def create(self) -> None:
         """Make it, with what is hidden in it. Raises OutputError."""
         with output_errors(self.path):
-            for folder in (self._scenes, self.logs):
+            for folder in (self._scenes, self.logs, self._own):
                 folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.hidden, self._scenes, self.logs, self._own):
+            if folder.is_symlink():
+                raise OutputError(f"{folder}: is a link; a batch keeps its state in a folder of its own")
+
+    def claim(self, tables: Iterable[Path], overwrite: bool) -> None:
+        """Make files of the batch as a whole its own. Raises OutputError where one is there and somebody else's."""
+        for table in tables:
+            mark = self._own / table.name
+            if os.path.lexists(table) and not mark.exists():
+                if not overwrite:
+                    raise taken(table)
+                mark.touch()
+
+    def owns(self, name: str) -> bool:
+        """Return whether a file of the batch as a whole is its own."""
+        return (self._own / name).exists()
+
+    @contextmanager
+    def table(self, path: Path) -> Iterator[Path]:
+        """Give a name to write a file of the batch as a whole to; runs that share the folder take turns.
+
+        Raises OutputError where a file of that name has appeared that is not the batch's own.
+        """
+        mark = self._own / path.name
+        with lock_file(self.hidden / "tables.lock", wait=True):
+            first = not mark.exists()
+            mark.touch()
+            try:
+                with replacing(path, overwrite=not first) as temporary:
+                    yield temporary
+            except BaseException:
+                if first:
+                    mark.unlink(missing_ok=True)
+                raise
+
+    def write_table(self, path: Path, text: str) -> None:
+        """Write a file of the batch as a whole, complete under its name at any moment. Raises OutputError."""
+        with self.table(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
     def lock(self, spec: SceneSpec) -> AbstractContextManager[bool]:
         """Try to hold a scene for this process; the lock ends with the process."""
@@ -80,6 +121,20 @@ class BatchFolder:
         """Return the names of files below the folder, with their sizes."""
         return {os.path.relpath(path, self.path): path.stat().st_size for path in paths}
 
+    def added(self, state: SceneState | None, fingerprint: Fingerprint) -> set[Path]:
+        """Return the files that are asked for besides those of a finished scene, where that is all that is new."""
+        if state is None or state.record.status != DONE:
+            return set()
+        if differences(state.fingerprint, fingerprint) != [OUTPUTS] or self._faults(state):
+            return set()
+        return {self.path / name for name in set(fingerprint[OUTPUTS]) - set(state.fingerprint[OUTPUTS])}
+
+    def changed_wishes(self, state: SceneState | None, fingerprint: Fingerprint) -> list[str]:
+        """Return which options differ from those that a scene is done with."""
+        if state is None or state.record.status != DONE:
+            return []
+        return [name for name in differences(state.fingerprint, fingerprint) if name not in (*GIVEN, OUTPUTS)]
+
     def reasons(self, state: SceneState | None, fingerprint: Fingerprint) -> list[str]:
         """Return why a scene is to be done; nothing where it is done and all of its files are there."""
         if state is None:
@@ -88,10 +143,28 @@ class BatchFolder:
             return ["it failed"]
         if state.record.status != DONE:
             return ["it was broken off"]
-        changed = [f"{name} changed" for name in differences(state.fingerprint, fingerprint)]
-        return changed or [
+        changed = [name for name in differences(state.fingerprint, fingerprint) if name != OUTPUTS]
+        more = [path.name for path in sorted(self.added(state, fingerprint))]
+        return [
+            *(f"{name} changed" for name in changed),
+            *(f"{name} is asked for too" for name in more),
+            *([] if changed else self._faults(state)),
+        ]
+
+    def _faults(self, state: SceneState) -> list[str]:
+        return [
             f"{name} {fault}" for name, size in state.outputs.items() if (fault := self._fault(name, size))
         ]
+
+    def remove_old(self, state: SceneState, files: Iterable[Path]) -> None:
+        """Remove what an older run of a scene wrote besides these files: it would tell of a map that is gone."""
+        kept = {os.path.relpath(path, self.path) for path in files}
+        for name in state.outputs.keys() - kept:
+            path = self.path / name
+            if path.parent.resolve().is_relative_to(self.path.resolve()):
+                for old in (path, *side_files(path)):
+                    with output_errors(old):
+                        old.unlink(missing_ok=True)
 
     def _fault(self, name: str, size: int) -> str:
         path = self.path / name
@@ -106,20 +179,35 @@ def read_state(path: Path) -> SceneState | None:
     """Return the state in a file, None where there is none that can be read."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return SceneState(
-            SceneRecord.from_dict(found["record"]), found["fingerprint"], found["ours"], found["outputs"]
-        )
-    except (OSError, ValueError, TypeError, KeyError):
+        outputs = {str(name): int(size) for name, size in dict(found["outputs"]).items()}
+        fingerprint = dict(found["fingerprint"])
+        if fingerprint:
+            fingerprint[OUTPUTS] = [str(name) for name in fingerprint[OUTPUTS]]
+        return SceneState(SceneRecord.from_dict(found["record"]), fingerprint, found["ours"] is True, outputs)
+    except RECORD_ERRORS:
         return None
 
 
 def claim_files(
-    folder: BatchFolder, spec: SceneSpec, options: PredictOptions, state: SceneState | None
-) -> None:
-    """Raise OutputError where a scene's files are there already and are not the batch's own to replace."""
-    files = scene_files(spec, folder.path, options)
+    folder: BatchFolder, spec: SceneSpec, options: PredictOptions, state: SceneState | None,
+    fingerprint: Fingerprint,
+) -> PredictOptions:  # fmt: skip
+    """Return what a scene is to be told, for all of its files or for those that are new in a scene that is done.
+
+    Raises OutputError where a file is there already and is not the batch's own to replace, or would be replaced
+    with other options than it was made with, or would lie elsewhere.
+    """
+    added = folder.added(state, fingerprint)
+    files = sorted(added) or scene_files(spec, folder.path, options)
+    if not files[0].parent.resolve().is_relative_to(folder.path.resolve()):
+        raise OutputError(f"{files[0]}: a link leads out of the batch's folder; choose another output")
     with output_errors(files[0]):
         files[0].parent.mkdir(parents=True, exist_ok=True)
-    overwrite = options.output.overwrite or (state is not None and state.ours)
+    asked = options.output.overwrite
+    ours = state is not None and state.ours and not added
+    if (changed := folder.changed_wishes(state, fingerprint)) and not asked:
+        raise OutputError(f"{files[0]}: {', '.join(changed)} changed since; add `overwrite` to replace it")
     for path in files:
-        check_path(path, (spec.before, spec.after), overwrite)
+        check_path(path, (spec.before, spec.after), asked or ours)
+    options = replace(options, output=replace(options.output, overwrite=asked or ours))
+    return only(options, folder.path / spec.output, added) if added else options

@@ -13,7 +13,7 @@ from rasterio.enums import Resampling
 
 from lsafnet_cli.batch.folder import INDEX, BatchFolder
 from lsafnet_cli.batch.merge import Tell
-from lsafnet_cli.batch.records import DONE, SceneRecord, counts, write_whole
+from lsafnet_cli.batch.records import DONE, SceneRecord, counts
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.outputs import page_path
 from lsafnet_cli.files.rasters import open_raster
@@ -60,7 +60,8 @@ def write_index(folder: BatchFolder, records: Sequence[SceneRecord], tell: Tell)
         "HEADS": "".join(f'<th scope="col"><button type="button">{name}</button></th>' for name in COLUMNS),
         "ROWS": "\n".join(_rows(folder.path, records)),
     }
-    write_whole(target, "".join(fill_template(kept_text("report", "index.html"), parts)))
+    folder.claim([target], overwrite=True)
+    folder.write_table(target, "".join(fill_template(kept_text("report", "index.html"), parts)))
     return {"index": str(target)}
 
 

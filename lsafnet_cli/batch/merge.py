@@ -1,6 +1,5 @@
 """What all scenes of a batch give together: one GeoPackage of their polygons, and a mosaic of their maps."""
 
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -44,7 +43,7 @@ def merge_outputs(
     merge_polygons(folder, done, tell)
     written["polygons"] = str(folder.path / MERGED_POLYGONS)
     if mosaic and write_mosaic(
-        folder.path, [Path(record.output) for record in done], folder.path / MOSAIC, tell
+        folder.path, [Path(record.output) for record in done], folder.path / MOSAIC, tell, folder.write_table
     ):
         written["mosaic"] = str(folder.path / MOSAIC)
     return written
@@ -57,9 +56,10 @@ def merge_polygons(folder: BatchFolder, done: Sequence[SceneRecord], tell: Tell)
     them, `scene` is the scene's name. Scenes without a georeference are left out where others have one.
     """
     target = folder.path / MERGED_POLYGONS
-    coming = folder.hidden / f"{MERGED_POLYGONS}.{os.getpid()}.gpkg"
+    coming = folder.hidden / MERGED_POLYGONS
     sources = {record.name: _polygons_of(folder, record) for record in done}
-    with polygon_errors(str(target), "merged"):
+    with polygon_errors(str(target), "merged"), folder.table(target) as finished:
+        _remove_rest(coming)  # of a run that was killed
         try:
             crs_of = {name: _crs(path) for name, path in sources.items()}
             common = common_crs(list(crs_of.values()))
@@ -75,11 +75,16 @@ def merge_polygons(folder: BatchFolder, done: Sequence[SceneRecord], tell: Tell)
             _add_style(coming, folder.path / done[0].output)
             for side in side_files(target):
                 side.unlink(missing_ok=True)
-            coming.replace(target)
+            coming.chmod(finished.stat().st_mode & 0o777)  # SQLite asks for less than new files get here
+            coming.replace(finished)
         finally:
-            for path in (coming, *side_files(coming)):
-                path.unlink(missing_ok=True)
+            _remove_rest(coming)
     return count
+
+
+def _remove_rest(path: Path) -> None:
+    for rest in (path, *side_files(path)):
+        rest.unlink(missing_ok=True)
 
 
 def _polygons_of(folder: BatchFolder, record: SceneRecord) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 
-from lsafnet_cli.batch.records import write_whole
+from lsafnet_cli.batch.records import Write
 from lsafnet_cli.files.layers import CODES
 from lsafnet_cli.files.provenance import LEGEND
 from lsafnet_cli.files.raster_styles import layer_style
@@ -28,7 +28,9 @@ class PlacedMap:
     legend: str
 
 
-def write_mosaic(folder: Path, maps: Sequence[Path], target: Path, tell: Callable[[str], None]) -> bool:
+def write_mosaic(
+    folder: Path, maps: Sequence[Path], target: Path, tell: Callable[[str], None], write: Write
+) -> bool:
     """Write a VRT over maps below a folder, with paths relative to it; return whether that was possible.
 
     Where maps overlap, a later one lies on top where it has data. `tell` is told of maps that do not lie on the
@@ -45,7 +47,7 @@ def write_mosaic(folder: Path, maps: Sequence[Path], target: Path, tell: Callabl
         )
         tell(f"{target.name} is not written: {reason}")
         return False
-    write_whole(target, _vrt(folder, placed, target))
+    write(target, _vrt(folder, placed, target))
     return True
 
 

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from lsafnet_cli.batch.scenes import SceneSpec
 from lsafnet_cli.batch.shards import Shard
 from lsafnet_cli.batch.worker_devices import AUTO, worker_devices
 from lsafnet_cli.errors import OptionError
-from lsafnet_cli.files.fingerprints import Fingerprint
+from lsafnet_cli.files.fingerprints import Fingerprint, plain
 from lsafnet_cli.files.outputs import OutputPaths
 from lsafnet_cli.options import POLYGON_ENDINGS, PredictOptions
 from lsafnet_cli.scenes.stamps import file_stamp
@@ -23,7 +21,7 @@ UNDECIDING: Mapping[str, tuple[str, ...]] = {  # options that decide no file, by
     "read": ("threads", "aoi"),
     "tile": ("row_band_px",),
     "device": ("device", "batch_size", "memory_bytes", "compiled"),
-    "output": ("polygons", "overwrite", "resume", "scene"),
+    "output": ("polygons", "also", "overwrite", "resume", "scene"),
 }
 
 
@@ -95,6 +93,10 @@ def scene_files(spec: SceneSpec, folder: Path, options: PredictOptions) -> list[
     return [*(path for _, path in named), folder / spec.report]
 
 
+OUTPUTS = "the choice of outputs"
+GIVEN = ("the before image", "the after image", "the area of interest")  # what decides files besides options
+
+
 def scene_fingerprint(spec: SceneSpec, folder: Path, options: PredictOptions, sha256: str) -> Fingerprint:
     """Return what decides the files of a scene, under the names that a user knows, without opening an image."""
     asked = asdict(options)
@@ -109,16 +111,17 @@ def scene_fingerprint(spec: SceneSpec, folder: Path, options: PredictOptions, sh
         "the area of interest": options.read.aoi and file_stamp(options.read.aoi),
         "a mask": [file_stamp(name) for name in (options.read.exclude, *options.read.cloud_masks) if name],
         "the checkpoint": sha256,
-        "the choice of outputs": sorted(map(str, files)),
+        OUTPUTS: sorted(map(str, files)),
         "the scene's name": spec.name,
-        "an option": _plain(asked),
+        "an option": plain(asked),
     }
 
 
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(one) for one in value]
-    return str(value) if isinstance(value, date | Path) else value
+def only(options: PredictOptions, output: Path, wanted: set[Path]) -> PredictOptions:
+    """Return options of a scene for some of its files."""
+    also = tuple(
+        name for name, path in OutputPaths.of(output, options.output).named()
+        if path in wanted and name in options.output.also
+    )  # fmt: skip
+    polygons = tuple(path for path in options.output.polygons if path in wanted)
+    return replace(options, output=replace(options.output, also=also, polygons=polygons))

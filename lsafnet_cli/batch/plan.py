@@ -33,12 +33,17 @@ class SceneSize:
 
 @dataclass(frozen=True, slots=True)
 class PlannedScene:
-    """A scene with its size, what is known of it, and why it is to be done: `reasons` is empty where it is done."""
+    """A scene with its size, what is known of it, and why it is to be done: `reasons` is empty where it is done.
+
+    `changed_wishes` names options other than those that it is done with; `only_more` says that its map stays.
+    """
 
     spec: SceneSpec
     size: SceneSize
     state: SceneState | None
     reasons: tuple[str, ...]
+    changed_wishes: tuple[str, ...] = ()
+    only_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +103,10 @@ def plan_batch(specs: Sequence[SceneSpec], path: Path, options: BatchOptions) ->
     def planned(spec: SceneSpec) -> PlannedScene:
         state = folder.state(spec)
         asked = scene_options(spec, path, options)
-        reasons = folder.reasons(state, scene_fingerprint(spec, path, asked, sha256))
-        return PlannedScene(spec, sizes[spec.name], state, tuple(reasons))
+        fingerprint = scene_fingerprint(spec, path, asked, sha256)
+        reasons, changed = folder.reasons(state, fingerprint), folder.changed_wishes(state, fingerprint)
+        more = folder.added(state, fingerprint)
+        return PlannedScene(spec, sizes[spec.name], state, tuple(reasons), tuple(changed), bool(more))
 
     return BatchPlan(tuple(map(planned, specs)), names, sha256)
 

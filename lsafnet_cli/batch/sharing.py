@@ -9,6 +9,7 @@ from lsafnet_cli.batch.folder import BatchFolder, SceneState, claim_files
 from lsafnet_cli.batch.messages import SceneOutcome, Task, WorkerSetup
 from lsafnet_cli.batch.options import scene_fingerprint, scene_options
 from lsafnet_cli.batch.records import FAILED, RUNNING, SceneRecord
+from lsafnet_cli.batch.scenes import SceneSpec
 from lsafnet_cli.errors import DeviceError, LsafnetError, one_line
 
 BEYOND = 1 << 40  # the last band goes on to the end, however long the map turns out to be
@@ -40,7 +41,7 @@ class SharedScenes:
     def share_out(self, task: Task) -> list[Task | SceneOutcome]:
         """Return the tasks of a scene: its bands where it is large enough, else itself; or its outcome."""
         rows = self._setup.options.split_rows
-        if rows is None or self._heights[task.spec.name] <= rows:
+        if rows is None or self._heights[task.spec.name] <= rows or self._is_mapped(task.spec):
             return [task]
         with ExitStack() as lock:
             try:
@@ -54,6 +55,12 @@ class SharedScenes:
             bands = self._bands(self._heights[task.spec.name], rows)
             self._scenes[task.spec.name] = SharedScene(task, lock.pop_all(), len(bands))
         return [replace(task, parts=band, split=True, token=token) for band in bands]
+
+    def _is_mapped(self, spec: SceneSpec) -> bool:
+        """Return whether a scene's map is there and only further files are to be made of it."""
+        options = scene_options(spec, self._folder.path, self._setup.options)
+        fingerprint = scene_fingerprint(spec, self._folder.path, options, self._setup.sha256)
+        return bool(self._folder.added(self._folder.state(spec), fingerprint))
 
     def _bands(self, height: int, rows: int) -> list[tuple[int, int]]:
         part_px = self._setup.options.predict.tile.row_band_px
@@ -71,8 +78,9 @@ class SharedScenes:
         state = folder.state(spec)
         if state is not None and not folder.reasons(state, fingerprint):
             return SceneOutcome(task, state.record, fresh=True)
-        claim_files(folder, spec, options, state)
-        folder.write_state(spec, SceneState(SceneRecord.of(spec, RUNNING), fingerprint, ours=True))
+        claim_files(folder, spec, options, state, fingerprint)
+        outputs = state.outputs if state is not None else {}
+        folder.write_state(spec, SceneState(SceneRecord.of(spec, RUNNING), fingerprint, True, outputs))
         return None
 
     def follow(self, outcome: SceneOutcome) -> Task | SceneOutcome | None:

@@ -65,5 +65,5 @@ def _agree(run: RunPlan, store: PartStore, token: str) -> None:
 def _token(store: PartStore) -> str | None:
     try:
         return str(json.loads(store.path(TOKEN).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None

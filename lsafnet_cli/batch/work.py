@@ -3,15 +3,16 @@
 import json
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Self
 
 from lsafnet_cli.batch.folder import BatchFolder, SceneState, claim_files
 from lsafnet_cli.batch.messages import Advance, Message, Said, SceneOutcome, Task, WorkerSetup
-from lsafnet_cli.batch.options import scene_files, scene_fingerprint, scene_options
+from lsafnet_cli.batch.options import OUTPUTS, scene_files, scene_fingerprint, scene_options
 from lsafnet_cli.batch.records import DONE, FAILED, RUNNING, SceneRecord, write_whole
 from lsafnet_cli.batch.scenes import SceneSpec
 from lsafnet_cli.batch.split_rows import agreed_store, band_rows, same_cut
@@ -23,6 +24,7 @@ from lsafnet_cli.options import PredictOptions
 from lsafnet_cli.prediction.compute import MAP_STAGE
 from lsafnet_cli.prediction.pipeline import Prediction, open_prediction
 from lsafnet_cli.prediction.report import RunReport
+from lsafnet_cli.prediction.resuming import parts_of_map
 from lsafnet_cli.prediction.write import PartStore
 from lsafnet_cli.system.background import Background
 from lsafnet_cli.system.devices import is_out_of_memory
@@ -39,7 +41,8 @@ class Job:
     lock: ExitStack
     options: PredictOptions
     fingerprint: Fingerprint
-    ours: bool
+    known: SceneState | None
+    added: set[Path]
     parts: ExitStack = field(default_factory=ExitStack)
     seconds: float = 0.0
 
@@ -106,17 +109,18 @@ class SceneRunner:
         if not task.split and not lock.enter_context(folder.lock(spec)):
             return SceneOutcome(task)
         options = scene_options(spec, folder.path, self._setup.options)
-        job = Job(
-            task, lock, options, scene_fingerprint(spec, folder.path, options, self._setup.sha256), True
-        )
+        fingerprint = scene_fingerprint(spec, folder.path, options, self._setup.sha256)
         state = folder.state(spec)
-        if state is not None and not folder.reasons(state, job.fingerprint):
+        if state is not None and not folder.reasons(state, fingerprint):
             return SceneOutcome(task, state.record, fresh=True)
-        if not task.split:
-            claim_files(folder, spec, options, state)
-            record = SceneRecord.of(spec, RUNNING)
-            folder.write_state(spec, SceneState(record, job.fingerprint, ours=True))
-        job.options = replace(options, output=replace(options.output, overwrite=True))
+        job = Job(task, lock, options, fingerprint, state, folder.added(state, fingerprint))
+        if task.split and not job.added:  # claimed by whoever shared it out
+            job.options = replace(options, output=replace(options.output, overwrite=True))
+            return job
+        job.options = claim_files(folder, spec, options, state, fingerprint)
+        if not job.added:
+            outputs = state.outputs if state is not None else {}
+            folder.write_state(spec, SceneState(SceneRecord.of(spec, RUNNING), fingerprint, True, outputs))
         return job
 
     def _refuse(self, task: Task, record: SceneRecord) -> None:
@@ -130,8 +134,10 @@ class SceneRunner:
         start = time.perf_counter()
         try:
             with ExitStack() as parts:
-                prediction = self._open(job.task, job.options)
+                prediction = self._open(job.task, job.options, job.added)
                 store = parts.enter_context(prediction.work_folder())
+                if job.added:
+                    parts_of_map(prediction.run, store, prediction.paths.map)
                 prediction.compute(store)
                 job.parts = parts.pop_all()
         except Exception as error:
@@ -140,11 +146,11 @@ class SceneRunner:
         job.seconds = time.perf_counter() - start
         return prediction, store
 
-    def _open(self, task: Task, options: PredictOptions) -> Prediction:
+    def _open(self, task: Task, options: PredictOptions, only: Collection[Path] = ()) -> Prediction:
         spec, options = task.spec, on_device(options, self._setup.device)
         pair, output = (spec.before, spec.after), self._folder.path / spec.output
         observer = SceneObserver(spec.name, self._tell)
-        prediction = open_prediction(pair, output, options, observer, self._checkpoint)
+        prediction = open_prediction(pair, output, options, observer, self._checkpoint, only)
         return replace(prediction, run=same_cut(prediction.run)) if task.split else prediction
 
     def _write_next(self, job: tuple[Job, Prediction, PartStore]) -> None:
@@ -156,21 +162,35 @@ class SceneRunner:
             try:
                 with job.parts:
                     report = prediction.write(store)
-                seconds = job.seconds + time.perf_counter() - start
-                text = json.dumps(report.as_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-                write_whole(self._folder.path / job.spec.report, text)
-                record = success(job.spec, report, seconds)
+                record = self._written(job, report, job.seconds + time.perf_counter() - start)
             except Exception as error:
                 record = self._failure(job.task, error)
             self._end(job, record)
 
+    def _written(self, job: Job, report: RunReport, seconds: float) -> SceneRecord:
+        """Return the record of a scene whose files are there, once its report is, and none of an older map."""
+        if job.added and job.known is not None:
+            return job.known.record
+        folder, spec = self._folder, job.spec
+        text = json.dumps(report.as_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+        write_whole(folder.path / spec.report, text, job.options.output.overwrite)
+        if job.known is not None:
+            folder.remove_old(job.known, scene_files(spec, folder.path, job.options))
+        return success(spec, report, seconds)
+
     def _end(self, job: Job, record: SceneRecord) -> None:
         """Keep the record of a scene that this process holds, and tell it."""
-        folder = self._folder
+        folder, fingerprint = self._folder, dict(job.fingerprint)
+        sizes: dict[str, int] = {}
         try:
-            files = scene_files(job.spec, folder.path, job.options) if record.status == DONE else []
-            state = SceneState(record, job.fingerprint, job.ours, folder.sizes(files))
-            folder.write_state(job.spec, state)
+            if job.added and job.known is not None:
+                fingerprint[OUTPUTS] = sorted({*fingerprint[OUTPUTS], *job.known.fingerprint[OUTPUTS]})
+                sizes |= job.known.outputs
+            if record.status == DONE:
+                files = job.added or set(scene_files(job.spec, folder.path, job.options))
+                sizes |= folder.sizes(sorted(files))
+            if not job.added or record.status == DONE:  # else what is done stays so
+                folder.write_state(job.spec, SceneState(record, fingerprint, True, sizes))
         except (OutputError, OSError) as error:
             record = replace(record, error=record.error or f"its record cannot be kept: {one_line(error)}")
         self._tell(SceneOutcome(job.task, record))

@@ -56,7 +56,8 @@ def _listen(
 
 def main() -> None:
     """Serve the connection whose number is the only argument."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C goes to all; the parent decides what it means
+    for number in (signal.SIGINT, signal.SIGTERM):  # a Ctrl-C goes to all; the parent decides what it means
+        signal.signal(number, signal.SIG_IGN)
     faulthandler.enable()
     serve(connect(int(sys.argv[1])))
     os._exit(0)  # without waiting for threads that read ahead

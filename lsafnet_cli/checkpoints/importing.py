@@ -9,8 +9,10 @@ from typing import Any
 from lsafnet.checkpoint.info import CheckpointError
 from lsafnet.checkpoint.published import DATA_SETS, describe_checkpoint
 from lsafnet.registry import ALIASES, NETWORKS
-from lsafnet_cli.errors import CheckpointFileError, InputError, OptionError, OutputError, one_line
+from lsafnet_cli.errors import CheckpointFileError, InputError, OptionError, one_line
 from lsafnet_cli.files.outputs import check_path
+from lsafnet_cli.files.replacing import replacing
+from lsafnet_cli.system.locks import locked_outputs
 
 ENDING = ".safetensors"
 
@@ -44,7 +46,7 @@ def import_checkpoint(
         raise OptionError(f"`network` {network}: choose from {', '.join(NETWORKS)}")
     if output.suffix.lower() != ENDING:
         raise OptionError(f"{output}: a checkpoint's name ends in {ENDING}")
-    check_path(output, (str(path),), overwrite)
+    check_path(output, (str(path), data_set), overwrite)
     described = read_data_set(data_set)
     if license_text:
         described = {**described, "license": license_text}
@@ -56,10 +58,8 @@ def import_checkpoint(
         checkpoint, reason = import_state_dict(path, described, network)
     except CheckpointError as error:
         raise CheckpointFileError(one_line(error)) from error
-    try:
-        save_checkpoint(output, checkpoint.network, checkpoint.info)
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be written ({error.strerror})") from error
+    with locked_outputs([output], tell=lambda _: None), replacing(output, overwrite) as written:
+        save_checkpoint(written, checkpoint.network, checkpoint.info)
     names = tuple(entry.name for entry in checkpoint.info.classes)
     return ImportReport(str(output), checkpoint.info.network, reason, names, sha256_of(output))
 

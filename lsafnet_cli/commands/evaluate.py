@@ -166,7 +166,7 @@ def evaluate(
         device = predict_options.device.device
         report = evaluate_map(changes or "", references or (), labels, options, device, observer, mapping)
     if plot is not None:
-        plot_confusion(report, plot)
+        plot_confusion(report, plot, overwrite)
     show_evaluation(report, as_json)
 
 

@@ -72,7 +72,7 @@ def summarize(
         check_zone_file(output, (change_map, zones), overwrite)
     summary = summarize_map(change_map, request)
     if output is not None and request is not None:
-        write_zone_file(summary, request, output)
+        write_zone_file(summary, request, output, overwrite)
     if plot is not None:
-        plot_summary(summary, plot)
+        plot_summary(summary, plot, overwrite)
     show_summary(summary, SummaryFormat.JSON if as_json else form)

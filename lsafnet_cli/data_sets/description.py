@@ -8,7 +8,7 @@ from typing import Any
 
 from lsafnet.checkpoint.info import CheckpointError, ClassEntry
 from lsafnet.label_sets import LabelSets
-from lsafnet_cli.errors import InputError
+from lsafnet_cli.errors import InputError, reason_of
 from lsafnet_cli.options import KINDS_OF_TWO, KindOfLabels
 
 DESCRIPTION = "classes.json"
@@ -38,8 +38,8 @@ def read_description(path: Path) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({reason_of(error)})") from error
     if not isinstance(found, dict):
         raise InputError(f"{path}: must be an object with the key classes")
     labels = found.get("labels", KindOfLabels.LAND_COVER)
@@ -104,7 +104,7 @@ def classes_of(description: Mapping[str, Any], path: Path) -> tuple[ClassEntry, 
         )
     try:
         classes = tuple(ClassEntry(entry["name"], entry["color"]) for entry in description["classes"])
-    except (CheckpointError, KeyError, TypeError) as error:
+    except (CheckpointError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path}: classes must each have a name and a color like #00ff00 ({error})"
         ) from error

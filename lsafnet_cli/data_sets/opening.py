@@ -133,7 +133,13 @@ def open_data_set(path: Path, usual: tuple[ClassEntry, ...] | None = None) -> Da
         description["classes"] = [{"name": entry.name, "color": entry.color} for entry in usual]
     classes = classes_of(description, file)
     meanings = meanings_of_labels(description, classes, file)
-    opener = _Opener(layout, classes, kind == KindOfLabels.CHANGES, rules_of(description), meanings)
+    try:
+        rules = rules_of(description)
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        raise InputError(
+            f"{file}: value_range, bands, use_bands or normalization is not laid out as it must be"
+        ) from error
+    opener = _Opener(layout, classes, kind == KindOfLabels.CHANGES, rules, meanings)
     if split_folders:
         splits = {name: opener.open_all(root) for name, root in split_folders.items()}
     else:

@@ -20,7 +20,7 @@ from lsafnet_cli.data_sets.opening import DataSet, open_data_set
 from lsafnet_cli.data_sets.pair_labels import PairLabels
 from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.files.outputs import check_path
-from lsafnet_cli.files.publishing import output_errors
+from lsafnet_cli.files.replacing import replacing
 from lsafnet_cli.files.sources import patience
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import DeviceOptions, GridOptions, PredictOptions, ReadOptions
@@ -28,6 +28,7 @@ from lsafnet_cli.prediction.pipeline import open_prediction
 from lsafnet_cli.prediction.plan import RunPlan
 from lsafnet_cli.prediction.scene_scores import scored_tiles
 from lsafnet_cli.system.heap import memory_errors
+from lsafnet_cli.system.locks import locked_outputs
 
 ENDING = ".safetensors"
 SMALLEST_PROBABILITY = 1e-7  # below it, and above 1 less it, float32 knows no logit
@@ -88,8 +89,8 @@ def calibrate_checkpoint(
         for one, some in zip(sets, pairs, strict=True)
     )
     report = _fit(named, counts, names, output, sum(map(len, pairs)))
-    with output_errors(output):
-        replace_info(path, output, replace(named.info, decision=report.after.decision))
+    with locked_outputs([output], notes.notice), replacing(output, overwrite) as written:
+        replace_info(path, written, replace(named.info, decision=report.after.decision))
     return report
 
 

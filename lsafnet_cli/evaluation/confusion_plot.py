@@ -14,12 +14,12 @@ INCHES_PER_CODE, INCHES_AROUND, INCHES_BETWEEN = 0.5, 3.2, 0.6
 REST = "others"
 
 
-def plot_confusion(report: Evaluation, target: Path) -> None:
+def plot_confusion(report: Evaluation, target: Path, overwrite: bool = False) -> None:
     """Draw a matrix for each thing that was scored: a row for each transition of the reference, in percent of it.
 
     Raises OutputError where the picture cannot be written.
     """
-    write_figure(lambda: _draw(report), target)
+    write_figure(lambda: _draw(report), target, overwrite)
 
 
 def shown_matrix(scores: ChangeScores) -> tuple[list[str], NDArray[np.int64]]:

@@ -1,7 +1,7 @@
 """Where the files of a run go, and whether they may be written there."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from lsafnet_cli.errors import OptionError, OutputError, reason_of
 from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.files.sources import local_path
 from lsafnet_cli.files.windows_names import why_windows_refuses
-from lsafnet_cli.options import OutputOptions
+from lsafnet_cli.options import OutputOptions, refuse_unwritable
+from lsafnet_cli.system.locks import remove_idle_lock
 
 MAP_ENDINGS = (".tif", ".tiff")
 
@@ -55,13 +56,15 @@ class OutputPaths:
         if self.stac:
             yield "stac", self.stac
 
-    def check(self, inputs: tuple[str, ...], overwrite: bool) -> None:
-        """Raise OutputError, before anything is computed, where a file may not be written."""
+    def check(self, inputs: tuple[str, ...], overwrite: bool, only: Collection[Path] = ()) -> None:
+        """Raise OutputError, before anything is computed, where a file, or `only` some, may not be written."""
         paths = [path for _, path in self.named()]
         if len({path.name for path in paths}) < len(paths):
             raise OptionError(f"{self.map}: two outputs have one name")
+        if self.polygons:
+            refuse_unwritable("outputs", self.map)  # they are made in a folder of its name
         for path in paths:
-            check_path(path, inputs, overwrite)
+            check_path(path, inputs, overwrite or (bool(only) and path not in only))
 
     def keep_off(self, inputs: Iterable[str]) -> None:
         """Raise OutputError where an output would take the place of an input, by whatever name or link."""
@@ -80,7 +83,8 @@ def page_path(output: Path) -> Path:
 
 
 def check_path(path: Path, inputs: Iterable[str], overwrite: bool) -> None:
-    """Raise OutputError where a file may not be written."""
+    """Raise OutputError where a file may not be written. A lock that a killed run left there is removed."""
+    remove_idle_lock(path)
     try:
         _check_place(path, overwrite)
     except OSError as error:  # a name too long, say

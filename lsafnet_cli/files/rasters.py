@@ -1,12 +1,14 @@
 """Opening rasters, so that whatever is wrong with one is one line."""
 
+import math
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError, RPCError
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError, RPCError, TransformError
 
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.gdal_errors import GdalError
@@ -15,6 +17,23 @@ from lsafnet_cli.geometry.grid import Grid
 
 # `ScenePair` speaks of a missing georeference itself. For good, since catch_warnings is not safe in threads.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+
+
+def _print_nothing_of_bytes(usual: Callable[[Any], object]) -> Callable[[Any], object]:
+    """Return a hook that prints nothing where GDAL quotes a damaged file in a message that is not UTF-8.
+
+    Messages reach rasterio through a callback, whose errors Python can only print; the call that caused the
+    message raises its own error all the same.
+    """
+
+    def hook(error: Any) -> None:
+        if error.exc_type is not UnicodeDecodeError or "rasterio" not in f"{error.object} {error.err_msg}":
+            usual(error)
+
+    return hook
+
+
+sys.unraisablehook = _print_nothing_of_bytes(sys.unraisablehook)
 
 
 # rasterio lets some of GDAL's own errors through, and has some that are no RasterioError
@@ -46,6 +65,12 @@ def rasterio_open(path: str | Path) -> Any:
 
 
 def grid_of(dataset: Any) -> Grid:
-    """Return the grid of an open raster. A CRS without a transform says nothing of a place, and is left out."""
-    crs = None if dataset.transform.is_identity else dataset.crs
-    return Grid(crs, dataset.transform, dataset.width, dataset.height)
+    """Return the grid of an open raster. A CRS without a transform says nothing of a place, and is left out.
+
+    Raises TransformError where its pixels have no place.
+    """
+    transform = dataset.transform
+    if not all(map(math.isfinite, transform)) or transform.determinant == 0:
+        raise TransformError("its transform does not lead from pixels to the ground")
+    crs = None if transform.is_identity else dataset.crs
+    return Grid(crs, transform, dataset.width, dataset.height)

@@ -8,6 +8,7 @@ import math
 import os
 import re
 import stat
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import rasterio
 
 from lsafnet_cli.errors import InputError, reason_of
+from lsafnet_cli.system.background import within
 
 REMOTE = re.compile(
     r"^(?:\w+\+)*(?:https?|ftp|s3|gs|az|oss)://"
@@ -35,9 +37,11 @@ KINDS = {
     stat.S_ISBLK: "a device",
 }
 # A server that falls silent ends a run instead of holding it; slow but steady ones go on.
+SILENCE = "GDAL_HTTP_LOW_SPEED_TIME"
+PROBES_IN_PATIENCE = 3  # an image is opened, with its side files, in three times what one silence may last
 PATIENCE = {
     "GDAL_HTTP_CONNECTTIMEOUT": "10",
-    "GDAL_HTTP_LOW_SPEED_TIME": "20",
+    SILENCE: "20",
     "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
     "GDAL_HTTP_MAX_RETRY": "2",
     "GDAL_HTTP_RETRY_DELAY": "0.5",
@@ -91,7 +95,18 @@ def open_source(name: str) -> Any:
     refuse_what_is_no_file(name)
     if not is_remote(name):
         return rasterio.open(name)
-    with rasterio.Env(**{key: value for key, value in NO_LISTING.items() if key not in os.environ}):
+    seconds = PROBES_IN_PATIENCE * float(os.environ.get(SILENCE, PATIENCE[SILENCE]))
+    try:
+        return within(seconds, lambda: _open_remote(name))
+    except TimeoutError:
+        raise InputError(
+            f"{name}: cannot be read as an image (not open after {seconds:g} s); try the same command again"
+        ) from None
+
+
+def _open_remote(name: str) -> Any:
+    settings = patience() | {key: value for key, value in NO_LISTING.items() if key not in os.environ}
+    with rasterio.Env(**settings):
         return rasterio.open(name)
 
 
@@ -110,6 +125,15 @@ def refuse_what_is_no_file(name: str) -> None:
     for is_kind, kind in KINDS.items():
         if is_kind(mode):
             raise InputError(f"{name}: is {kind}; name a file")
+    if path is not None and path.exists() and path.stat().st_dev in _systems_own():
+        raise InputError(f"{name}: is no file but the system's own; name a file")
+
+
+@cache
+def _systems_own() -> frozenset[int]:
+    """Return the file systems in which the system shows itself: reading there may never end."""
+    found = (Path(name) for name in ("/proc", "/sys"))
+    return frozenset(path.stat().st_dev for path in found if path.is_dir())
 
 
 def files_of(dataset: Any, name: str) -> tuple[str, ...]:

@@ -6,9 +6,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import fiona
+import shapely
+from fiona._err import CPLE_BaseError
 from fiona.errors import FionaError
 from rasterio.errors import CRSError, RasterioError
 from shapely.errors import ShapelyError
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.sources import patience, refuse_what_is_no_file, unreadable
@@ -19,8 +23,12 @@ VECTOR_ERRORS = (
     RasterioError,
     CRSError,
     ShapelyError,
+    CPLE_BaseError,
     OSError,
     RuntimeError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
     ValueError,
     TypeError,
 )
@@ -35,6 +43,29 @@ def reading_vectors(path: str, kind: str) -> Iterator[None]:
             yield
     except VECTOR_ERRORS as error:
         raise InputError(unreadable(path, error, kind)) from error
+
+
+def shape_of(geometry: Any) -> BaseGeometry:
+    """Return a feature's geometry without its empty parts, which shapely does not take; empty for None."""
+    found = _without_empty_parts(dict(geometry.__geo_interface__)) if geometry is not None else None
+    return shapely.GeometryCollection() if found is None else shape(found)
+
+
+def _without_empty_parts(geometry: dict[str, Any]) -> dict[str, Any] | None:
+    if geometry["type"] == "GeometryCollection":
+        parts = [_without_empty_parts(dict(part)) for part in geometry["geometries"]]
+        return {**geometry, "geometries": [part for part in parts if part is not None]}
+    coordinates = geometry["coordinates"]
+    if geometry["type"] == "Polygon":
+        coordinates = _rings(coordinates)
+    elif geometry["type"] == "MultiPolygon":
+        coordinates = [rings for polygon in coordinates if (rings := _rings(polygon))]
+    return {**geometry, "coordinates": coordinates} if coordinates else None
+
+
+def _rings(polygon: Any) -> list[Any]:
+    """Return the rings of a polygon that have points, none where its outer one has none."""
+    return [ring for ring in polygon if ring] if polygon and polygon[0] else []
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """The legend of a change map: land-cover classes, transitions between them, their codes and colours."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lsafnet.texts import LONGEST_NAME, is_legible
 from lsafnet_cli.legend.palettes import (
     UNCHANGED_COLOR,
     Color as Color,  # one of a legend's words
@@ -47,6 +49,8 @@ class Legend:
     def __post_init__(self) -> None:
         if len(self.names) != len(self.colors) or len(self.names) < 2:
             raise ValueError(f"a legend needs two or more classes with one colour each, not {self.names}")
+        if not all(map(is_legible, self.names)):
+            raise ValueError(f"class names have 1 to {LONGEST_NAME} characters that can all be shown")
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"class names must differ from each other: {', '.join(self.names)}")
         if self.class_count > MOST_CLASSES:
@@ -113,14 +117,14 @@ class Legend:
             content = json.loads(text)
             classes = content["classes"]
             colors = tuple(parse_color(entry["color"]) for entry in classes)
-            return cls(tuple(entry["name"] for entry in classes), colors, content["semantic"])
-        except (KeyError, TypeError) as error:
+            return cls(tuple(entry["name"] for entry in classes), colors, content["semantic"] is True)
+        except (KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"not a legend: {text[:80]}") from error
 
 
 def parse_color(text: str) -> Color:
     """Read "#rrggbb". Raises ValueError for anything else."""
-    if len(text) != 7 or text[0] != "#":
+    if not isinstance(text, str) or re.fullmatch("#[0-9a-fA-F]{6}", text) is None:
         raise ValueError(f"a colour is written #rrggbb, not {text!r}")
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 

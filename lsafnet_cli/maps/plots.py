@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from lsafnet_cli.errors import InputError, OptionError, OutputError, reason_of
+from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.files.outputs import check_path
+from lsafnet_cli.files.replacing import replacing
 from lsafnet_cli.maps.summarize import MapSummary
+from lsafnet_cli.system.locks import locked_outputs
 
 PLOT_ENDINGS = (".png", ".svg")
 INCHES_PER_CLASS, INCHES_AROUND = 1.05, 2.6
@@ -32,17 +34,17 @@ def check_plot(target: Path, inputs: Iterable[str], overwrite: bool) -> None:
     check_path(target, inputs, overwrite)
 
 
-def plot_summary(summary: MapSummary, target: Path) -> None:
+def plot_summary(summary: MapSummary, target: Path, overwrite: bool = False) -> None:
     """Draw the from-to table of the whole map as a heat map.
 
     Raises InputError for a map without land cover, OutputError where the picture cannot be written.
     """
     if not summary.whole.classes:
         raise InputError(f"{summary.map}: knows no land cover, so there is no from-to table to draw")
-    write_figure(lambda: _draw(summary), target)
+    write_figure(lambda: _draw(summary), target, overwrite)
 
 
-def write_figure(draw: Callable[[], Any], target: Path) -> None:
+def write_figure(draw: Callable[[], Any], target: Path, overwrite: bool = False) -> None:
     """Draw a figure, with letters of every script, and write it. Raises OutputError where that cannot be done."""
     import matplotlib
     from matplotlib import font_manager
@@ -61,18 +63,8 @@ def write_figure(draw: Callable[[], Any], target: Path) -> None:
         )  # no font here has it: a box is drawn
         metadata = {"Date": None} if kind == "svg" else {}
         draw().savefig(content, format=kind, dpi=PIXELS_PER_INCH, metadata=metadata)
-    _write(target, content.getvalue())
-
-
-def _write(target: Path, content: bytes) -> None:
-    coming = target.with_name(f".{target.name}.coming")
-    try:
-        coming.write_bytes(content)
-        coming.replace(target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({reason_of(error)})") from error
-    finally:
-        coming.unlink(missing_ok=True)
+    with locked_outputs([target], tell=lambda _: None), replacing(target, overwrite) as path:
+        path.write_bytes(content.getvalue())
 
 
 def _draw(summary: MapSummary) -> Any:

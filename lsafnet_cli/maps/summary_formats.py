@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lsafnet_cli.errors import printable
+from lsafnet_cli.files.spreadsheets import spreadsheet_cell
 from lsafnet_cli.maps.summarize import AreaSummary, MapSummary
 
 CSV_COLUMNS = ("area", "zone", "kind", "from", "to", "pixels", "ha", "percent")
@@ -116,7 +118,7 @@ def _plain(text: str) -> str:
     """Return a text in which Markdown sees no marks, on one line."""
     for mark in "\\`*_[]<>|#":
         text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
 
 
 def csv_text(summary: MapSummary) -> str:
@@ -126,7 +128,8 @@ def csv_text(summary: MapSummary) -> str:
     writer.writeheader()
     for part in summary.parts:
         for row in _csv_rows(part):
-            writer.writerow({"area": part.area, "zone": part.zone, **row})
+            cells = {"area": part.area, "zone": part.zone, **row}
+            writer.writerow({column: spreadsheet_cell(value) for column, value in cells.items()})
     return sink.getvalue()
 
 

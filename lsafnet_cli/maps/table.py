@@ -1,12 +1,13 @@
 """Report: what a run did and found, as one value that is printed, returned and written as JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from lsafnet_cli.errors import InputError
+from lsafnet_cli.errors import InputError, reason_of
 from lsafnet_cli.files.provenance import LEGEND
 from lsafnet_cli.files.raster_styles import layer_style
 from lsafnet_cli.files.rasters import grid_of, open_raster
@@ -44,6 +45,11 @@ class ChangeTable:
     nodata_ha: float | None
     changed_ha: float | None
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "ChangeTable":
+        """Return the table whose fields JSON holds."""
+        return cls(**{**values, "transitions": tuple(TransitionRow(**row) for row in values["transitions"])})
+
 
 def change_table(path: Path, legend: Legend | None = None) -> ChangeTable:
     """Count a map's transitions and their true ground areas, row band by row band.
@@ -79,8 +85,10 @@ def read_legend(path: Path, tags: dict[str, str]) -> Legend:
     """Return the legend in a map's tags. Raises InputError where there is none."""
     try:
         return Legend.from_json(tags[LEGEND])
-    except (KeyError, ValueError) as error:
+    except KeyError as error:
         raise InputError(f"{path}: is no change map of lsafnet (its tags name no classes)") from error
+    except ValueError as error:
+        raise InputError(f"{path}: its tags name classes that cannot be used ({reason_of(error)})") from error
 
 
 def table_of(counts: CodeCounts) -> ChangeTable:

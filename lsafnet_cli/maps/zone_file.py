@@ -14,7 +14,7 @@ from fiona.errors import FionaError
 from lsafnet_cli.errors import InputError, OptionError, OutputError, reason_of
 from lsafnet_cli.files.layer_style import LayerStyle, add_layer_style, add_symbol, qml_text, rgba, style_root
 from lsafnet_cli.files.outputs import check_path
-from lsafnet_cli.files.publishing import WorkFolder, publish
+from lsafnet_cli.files.publishing import WorkFolder, finish_naming, publish
 from lsafnet_cli.maps.summarize import AreaSummary, MapSummary
 from lsafnet_cli.maps.zone_features import features_by_zone
 from lsafnet_cli.maps.zones import ZoneRequest
@@ -28,11 +28,12 @@ LEAD = ("zone", "valid", "nodata", "changed", "changed_percent")
 def check_zone_file(target: Path, inputs: Sequence[str], overwrite: bool) -> None:
     """Raise OptionError or OutputError, before anything is counted, where the file may not be written."""
     if target.suffix.lower() != ".gpkg":
-        raise OptionError(f"--output {target}: zones are written as a GeoPackage; end its name in .gpkg")
+        raise OptionError(f"`outputs` {target}: zones are written as a GeoPackage; end its name in .gpkg")
+    finish_naming(target)
     check_path(target, inputs, overwrite)
 
 
-def write_zone_file(summary: MapSummary, request: ZoneRequest, target: Path) -> None:
+def write_zone_file(summary: MapSummary, request: ZoneRequest, target: Path, overwrite: bool = False) -> None:
     """Write the zones of a summary with their numbers, styled by the share that changed.
 
     Hectares, or pixels where the map has no CRS; zones without a pixel of the map have no numbers. Raises InputError
@@ -41,18 +42,16 @@ def write_zone_file(summary: MapSummary, request: ZoneRequest, target: Path) -> 
     table = zone_table(summary)
     columns = list(next(iter(table.values())))
     store = WorkFolder(target)
-    store.create()
-    try:
-        crs, features = features_by_zone(request)
-        _write(store.path(target.name), crs, features, table, columns)
-        shares = [row["changed_percent"] for row in table.values() if row["changed_percent"] is not None]
-        style = LayerStyle(_qml(shares), "zones", "share of the ground that changed")
-        add_layer_style(store.path(target.name), LAYER, GEOMETRY, style)
-        publish(store, [target])
-    except (FionaError, OSError) as error:
-        raise OutputError(f"{target}: cannot be written ({reason_of(error)})") from error
-    finally:
-        store.remove()
+    with store.used():
+        try:
+            crs, features = features_by_zone(request)
+            _write(store.path(target.name), crs, features, table, columns)
+            shares = [row["changed_percent"] for row in table.values() if row["changed_percent"] is not None]
+            style = LayerStyle(_qml(shares), "zones", "share of the ground that changed")
+            add_layer_style(store.path(target.name), LAYER, GEOMETRY, style)
+        except (FionaError, OSError) as error:
+            raise OutputError(f"{target}: cannot be written ({reason_of(error)})") from error
+        publish(store, [target], overwrite)
 
 
 def _write(path: Path, crs: str, features: Any, table: Any, columns: Sequence[str]) -> None:

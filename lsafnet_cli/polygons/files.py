@@ -11,6 +11,7 @@ from typing import Any
 
 import nanoarrow as na
 import pyogrio
+from pyogrio._err import CPLE_BaseError
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyogrio.raw import open_arrow
 
@@ -24,6 +25,7 @@ from lsafnet_cli.polygons.geoparquet import count_rows, write_geoparquet
 from lsafnet_cli.polygons.table import FIELDS, GEOMETRY, Layer, PolygonBatch, arrow_table, empty_batch
 
 LAYER_NAME = "changes"
+POLYGON_ERRORS = (DataSourceError, DataLayerError, CPLE_BaseError, OSError, RuntimeError)
 SHORT_NAMES = {"before_date": "before_dat"}  # a shapefile's names have up to 10 characters
 GEOJSON_OPTIONS = {"RFC7946": "YES"}
 GPKG_VERSION = "1.3"  # what QGIS 3.22 and GDAL 3.6 still read without a warning
@@ -131,5 +133,5 @@ def polygon_errors(name: str, doing: str = "written") -> Iterator[None]:
     """Turn what goes wrong with a polygon file into an OutputError that names it."""
     try:
         yield
-    except (DataSourceError, DataLayerError, OSError, RuntimeError) as error:
+    except POLYGON_ERRORS as error:
         raise OutputError(f"{name}: polygons cannot be {doing} ({reason_of(error)})") from error

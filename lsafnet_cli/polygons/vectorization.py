@@ -1,18 +1,19 @@
 """Polygons from a map that exists: what `lsafnet vectorize` does."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from lsafnet_cli.errors import InputError, OptionError
+from lsafnet_cli.files.fingerprints import plain
 from lsafnet_cli.files.outputs import check_path, layer_path
 from lsafnet_cli.files.provenance import AFTER_DATE, BEFORE_DATE
-from lsafnet_cli.files.publishing import WorkFolder, output_errors, publish
+from lsafnet_cli.files.publishing import WorkFolder, finish_naming, publish
 from lsafnet_cli.files.rasters import grid_of, open_raster
-from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.maps.table import read_legend
 from lsafnet_cli.observer import Observer, watched
@@ -20,8 +21,8 @@ from lsafnet_cli.options import PolygonOptions, check_polygon_name
 from lsafnet_cli.polygons.files import refuse_without_place
 from lsafnet_cli.polygons.vectorize import ChangeMap, vectorize_map
 from lsafnet_cli.polygons.wishes import wanted_codes
+from lsafnet_cli.scenes.stamps import Stamps, file_stamp
 from lsafnet_cli.system.background import apart, beside
-from lsafnet_cli.system.locks import locked
 
 APART_PX = 1 << 25  # from here on polygonizing may take seconds in which no Ctrl-C would be heard
 
@@ -33,6 +34,11 @@ class PolygonReport:
     map: str
     outputs: tuple[str, ...]
     polygon_count: int
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "PolygonReport":
+        """Return the report that `as_dict` wrote, from JSON."""
+        return cls(values["map"], tuple(values["outputs"]), values["polygon_count"])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready values."""
@@ -56,10 +62,17 @@ def vectorize_changes(
     inputs = (str(changes), *([str(probability)] if probability else []))
     for path in paths:
         check_polygon_name("outputs", path)
-        check_path(path, inputs, overwrite)
     if len({path.name for path in paths}) < len(paths):
         raise OptionError("`outputs`: two outputs have one name")
     options, observer = options or PolygonOptions(), observer or Observer()
+    asked = _asked_of(inputs, paths, options)
+    naming = finish_naming(paths[0], paths[1:], overwrite)
+    if naming is not None and (finished := naming.report_to(asked, PolygonReport.from_dict)) is not None:
+        observer.notice("an earlier run was killed while its files were being named: that is finished now")
+        return finished
+    for path in paths:
+        check_path(path, inputs, overwrite)
+    stamps = Stamps.of(inputs)
     change_map, grid = open_change_map(changes, probability, options)
     refuse_without_place(paths, grid)
     if change_map.probability is None:
@@ -69,18 +82,25 @@ def vectorize_changes(
     for text in sieve_notices(options):
         observer.notice(text)
     store = WorkFolder(paths[0])
-    store.create()
-    with locked(store.folder):
-        try:
-            targets = [store.path(path.name) for path in paths]
-            with watched(observer, "vectorize", grid.pixel_count), open_raster(changes):
-                with vectorizing(change_map, targets, options, grid.pixel_count) as wait:
-                    count = wait()
-                observer.advance(grid.pixel_count)
-            publish_polygons(store, paths)
-        finally:
-            store.remove()
-    return PolygonReport(str(changes), tuple(map(str, outputs)), count)
+    with store.used(paths[1:], observer.notice):
+        targets = [store.path(path.name) for path in paths]
+        with watched(observer, "vectorize", grid.pixel_count), open_raster(changes):
+            with vectorizing(change_map, targets, options, grid.pixel_count) as wait:
+                report = PolygonReport(str(changes), tuple(map(str, paths)), wait())
+            observer.advance(grid.pixel_count)
+        stamps.check()
+        publish(store, paths, overwrite, asked, report.as_dict())
+    return report
+
+
+def _asked_of(inputs: Sequence[str], outputs: Sequence[Path], options: PolygonOptions) -> dict[str, Any]:
+    """Return what a run is asked for, as JSON has it."""
+    return {
+        "version": version("lsafnet"),
+        "files": [file_stamp(name) for name in inputs],
+        "outputs": [str(path.absolute()) for path in outputs],
+        "options": plain(asdict(options)),
+    }
 
 
 def sieve_notices(options: PolygonOptions) -> Iterator[str]:
@@ -140,14 +160,3 @@ def vectorizing(
     It goes on where an interruption is heard: large maps in a process of their own.
     """
     return (apart if pixel_count >= APART_PX else beside)(vectorize_map, change_map, targets, options)
-
-
-def publish_polygons(store: WorkFolder, paths: Sequence[Path]) -> None:
-    """Give finished polygon files their final names, the files beside them first. Raises OutputError."""
-    for path in paths:
-        sides = side_files(path)
-        for side in sides:
-            if not store.path(side.name).exists():  # it would belong to the file that is replaced
-                with output_errors(side):
-                    side.unlink(missing_ok=True)
-        publish(store, [*(side for side in sides if store.path(side.name).exists()), path])

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from lsafnet_cli.files.layers import CODES
 from lsafnet_cli.files.outputs import OutputPaths
-from lsafnet_cli.files.publishing import output_errors, publish
+from lsafnet_cli.files.publishing import output_errors
 from lsafnet_cli.geometry.ground import pixel_size_m
 from lsafnet_cli.maps.quicklook import draw_quicklook
 from lsafnet_cli.maps.table import ChangeTable, change_table
-from lsafnet_cli.polygons.vectorization import publish_polygons, vectorizing
+from lsafnet_cli.polygons.vectorization import vectorizing
 from lsafnet_cli.polygons.vectorize import ChangeMap
 from lsafnet_cli.prediction.plan import RunPlan
 from lsafnet_cli.prediction.report import DomainVerdict, RunReport
@@ -22,15 +22,19 @@ from lsafnet_cli.system.background import run_beside
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What the finished files hold; `unanswered` counts measured pixels without a finite answer of the network."""
+    """The final names of the finished files, in order, and what these hold.
 
+    `unanswered` counts measured pixels without a finite answer of the network.
+    """
+
+    finished: tuple[Path, ...]
     table: ChangeTable
     polygon_count: int | None
     unanswered: int
 
 
 def write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> Delivered:
-    """Make the finished files, then give them their names; return what they hold.
+    """Make the finished files in the work folder; return what they hold.
 
     The table is counted from the finished map, which so has been read to its last pixel before it is named.
     Raises OutputError.
@@ -70,9 +74,7 @@ def _write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> Delive
         text = stac_text(paths, run.pair.grid, run.provenance, table)
         store.path(paths.stac.name).write_text(text, encoding="utf-8")
         finished.append(paths.stac)  # after the files that it names
-    publish_polygons(store, paths.polygons)
-    publish(store, finished)
-    return Delivered(table, polygon_count, unanswered)
+    return Delivered(tuple(finished), table, polygon_count, unanswered)
 
 
 def write_page(run: RunPlan, store: PartStore, paths: OutputPaths, page: Path, table: ChangeTable) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lsafnet_cli.checkpoints.choose import shipped_checkpoint
 from lsafnet_cli.files.outputs import OutputPaths, check_path
-from lsafnet_cli.files.publishing import output_errors
+from lsafnet_cli.files.replacing import output_errors, replacing
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import LAYERS, OutputOptions, PredictOptions
 from lsafnet_cli.prediction.pipeline import predict_change
@@ -27,7 +27,7 @@ def run_demonstration(folder: Path, overwrite: bool, observer: Observer) -> RunR
     for path in pair:
         check_path(path, (), overwrite)
     for path in pair:
-        with output_errors(path):
-            shutil.copyfile(str(files("lsafnet_cli") / "data" / "sample" / path.name), path)
+        with replacing(path, overwrite) as copy:
+            shutil.copyfile(str(files("lsafnet_cli") / "data" / "sample" / path.name), copy)
     options = PredictOptions(checkpoint=shipped_checkpoint(), output=output)
     return predict_change(pair[0], pair[1], change_map, options, observer)

@@ -1,16 +1,17 @@
 """The main job on one page: two images in, a change map, polygons and a report out."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import rasterio
 
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint, default_notice, load_ensemble
-from lsafnet_cli.files.fingerprints import differences, read_fingerprint, write_fingerprint
 from lsafnet_cli.files.outputs import OutputPaths
-from lsafnet_cli.files.publishing import output_errors
+from lsafnet_cli.files.publishing import publish
+from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.files.sources import patience
 from lsafnet_cli.maps.table import uniform_notices
 from lsafnet_cli.observer import Observer, watched
@@ -20,11 +21,12 @@ from lsafnet_cli.prediction.compute import compute_parts
 from lsafnet_cli.prediction.deliver import make_report, write_outputs
 from lsafnet_cli.prediction.plan import RunPlan, prepare_run
 from lsafnet_cli.prediction.report import RunReport
+from lsafnet_cli.prediction.resuming import asked_of, cut_as_before, finished_run, work_folder
 from lsafnet_cli.prediction.write import PartStore
 from lsafnet_cli.scenes.notices import answer_notices, registration_notices
 from lsafnet_cli.scenes.read import read_pair
+from lsafnet_cli.scenes.stamps import Stamps
 from lsafnet_cli.system.heap import memory_errors
-from lsafnet_cli.system.locks import locked
 
 
 def predict_change(
@@ -41,6 +43,10 @@ def predict_change(
     there; where there are none, nothing is left behind.
     """
     options, observer = options or PredictOptions(), observer or Observer()
+    finished = finished_run((before, after), OutputPaths.of(Path(output), options.output), options)
+    if finished is not None:
+        observer.notice("an earlier run was killed while its files were being named: that is finished now")
+        return finished
     prediction = open_prediction((before, after), Path(output), options, observer)
     with prediction.work_folder() as store:
         prediction.compute(store)
@@ -49,16 +55,22 @@ def predict_change(
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A run in steps: it has been opened, and is to be computed and then written."""
+    """A run in steps: it has been opened, and is to be computed and then written.
+
+    `only` some of its files are written where a map of the same run is there already; else all.
+    """
 
     run: RunPlan
     paths: OutputPaths
     notes: Observer
+    asked: Mapping[str, Any]
+    stamps: Stamps
+    only: Collection[Path] = ()
     last_words: tuple[str, ...] = ()
 
     def work_folder(self) -> AbstractContextManager[PartStore]:
         """Give the folder for its parts; see `work_folder`."""
-        return work_folder(self.paths.map, self.run, self.notes)
+        return work_folder(self.paths, self.run, self.notes)
 
     @contextmanager
     def _surroundings(self) -> Iterator[None]:
@@ -72,7 +84,10 @@ class Prediction:
                 self.notes.notice(text)
 
     def write(self, store: PartStore) -> RunReport:
-        """Make the files from the parts."""
+        """Make the files from the parts, and name them.
+
+        Raises InputError where an input has changed since the run began.
+        """
         pixel_count = self.run.mapped.grid.pixel_count
         with self._surroundings(), watched(self.notes, "write", pixel_count):
             made = write_outputs(self.run, store, self.paths)
@@ -80,7 +95,14 @@ class Prediction:
         answers = answer_notices(made.table.valid_pixels, made.unanswered)
         for text in (*answers, *uniform_notices(made.table), *self._polygon_notices(), *self.last_words):
             self.notes.notice(text)
-        return make_report(self.run, self.paths, self.notes.notices, made.table, made.polygon_count)
+        report = make_report(self.run, self.paths, self.notes.notices, made.table, made.polygon_count)
+        self.stamps.check()
+        finals = [*self.paths.polygons, *made.finished]
+        if self.only:
+            wanted = {*self.only, *(side for path in self.only for side in side_files(path))}
+            finals = [path for path in finals if path in wanted]
+        publish(store, finals, self.run.options.output.overwrite, self.asked, report.as_dict())
+        return report
 
     def _polygon_notices(self) -> Iterator[str]:
         if self.paths.polygons:
@@ -93,56 +115,26 @@ def open_prediction(
     options: PredictOptions,
     observer: Observer,
     checkpoint: NamedCheckpoint | None = None,
+    only: Collection[Path] = (),
 ) -> Prediction:
-    """Open two images and decide everything else; a checkpoint that is loaded already takes the options' place."""
+    """Open two images and decide everything else; a checkpoint that is loaded already takes the options' place.
+
+    `only` is as in `Prediction`.
+    """
     notes = Observer(observer)
     paths = OutputPaths.of(output, options.output)
-    others = (
-        options.read.aoi,
-        options.read.exclude,
-        *options.read.cloud_masks,
-        options.checkpoint,
-        *options.ensemble,
-    )
-    paths.check(tuple(str(name) for name in (*pair, *others) if name), options.output.overwrite)
+    asked = asked_of(pair, paths, options)
+    read = options.read
+    given = [str(name) for name in (*pair, read.aoi, read.exclude, *read.cloud_masks) if name]
+    stamps = Stamps.of(given)
+    networks = [str(name) for name in (options.checkpoint, *options.ensemble) if name]
+    paths.check((*given, *networks), options.output.overwrite, only)
     last_words = [] if checkpoint else filter(None, [default_notice(options.checkpoint)])
     checkpoint = checkpoint or load_ensemble(options.checkpoint, options.ensemble)
     with rasterio.Env(**patience()), memory_errors():
         scenes = read_pair(*pair, options.read, checkpoint.info.bands)
         scenes.refuse_one_image()
-        paths.keep_off(scenes.before.files + scenes.after.files)
-        return Prediction(prepare_run(scenes, checkpoint, options, notes), paths, notes, tuple(last_words))
-
-
-@contextmanager
-def work_folder(output: Path, run: RunPlan, observer: Observer) -> Iterator[PartStore]:
-    """Give the work folder beside the output, with the parts of a run like this one that was broken off.
-
-    It is gone at the end, unless the run breaks off with parts that are worth keeping.
-    """
-    store = PartStore(output)
-    store.create()
-    with locked(store.folder):
-        keep_what_fits(store, output, run, observer)
-        try:
-            yield store
-        except BaseException:
-            if run.options.output.resume and store.holds_parts():
-                observer.notice(f"finished rows stay in {store.folder}: the same command goes on from there")
-            else:
-                store.remove()
-            raise
-        store.remove()
-
-
-def keep_what_fits(store: PartStore, output: Path, run: RunPlan, observer: Observer) -> None:
-    """Empty the folder of parts that this run cannot go on with, and say why."""
-    fingerprint, found = run.fingerprint(), read_fingerprint(store.folder)
-    if run.options.output.resume and found is not None:
-        changed = differences(found, fingerprint)
-        if not changed:
-            return
-        observer.notice(f"starting afresh: {', '.join(changed)} changed since the run that was broken off")
-    with output_errors(output):
-        store.empty()
-        write_fingerprint(store.folder, fingerprint)
+        files = scenes.before.files + scenes.after.files
+        paths.keep_off(files)
+        run = cut_as_before(prepare_run(scenes, checkpoint, options, notes), paths.map)
+        return Prediction(run, paths, notes, asked, stamps.with_files(files), only, tuple(last_words))

@@ -15,7 +15,7 @@ from lsafnet_cli.errors import OptionError
 from lsafnet_cli.files.provenance import Provenance
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.observer import LOG, Observer
-from lsafnet_cli.options import LAYERS, GridOptions, PredictOptions, ReadOptions
+from lsafnet_cli.options import LAYERS, GridOptions, PredictOptions, ReadOptions, TileOptions
 from lsafnet_cli.polygons.files import refuse_without_place
 from lsafnet_cli.polygons.wishes import wanted_codes
 from lsafnet_cli.prediction.decide import Decision
@@ -48,6 +48,7 @@ from lsafnet_cli.scenes.stretch import Stretch, sample_scene, scene_stretch
 from lsafnet_cli.system.devices import Device, choose_device, free_device_bytes
 
 WINDOWS_TO_MOVE_BY = 3  # where nobody asked for it: patterns that repeat look shifted in a single window
+CUT = "the way the scene is cut"
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class RunPlan:
             "the checkpoint": self.provenance.checkpoint_sha256,
             "an option": self.provenance.options,
             "the choice of outputs": self.decision.layers,
-            "the way the scene is cut": [self.layout.rows_px, self.layout.swath_cols],
+            CUT: [self.layout.rows_px, self.layout.swath_cols],
         }
 
 
@@ -189,6 +190,7 @@ def prepare_run(
     for text in chain(*notices):
         observer.notice(text)
     area = find_area(options.read.aoi, aligned.grid, observer)
+    check_overlap(options.tile.size_px or checkpoint.tile_px, options.tile)
     region = Region.of(aligned, plan_tiles(aligned.grid, checkpoint.tile_px, options.tile), area)
     threshold = checkpoint.threshold if options.threshold is None else options.threshold
     decision = Decision(checkpoint.legend, threshold, layers_to_compute(options), options.same_class)
@@ -215,6 +217,14 @@ def prepare_run(
             aligned, checkpoint, options, decision, device, (before, after), moved, outside
         ),
     )
+
+
+def check_overlap(size: int, options: TileOptions) -> None:
+    """Raise OptionError for an overlap with which tiles would hardly move on."""
+    if overlap_of(size, options) > size // 2:
+        raise OptionError(
+            f"`overlap_px` {options.overlap_px}: tiles of {size} pixels share at most half, {size // 2} pixels"
+        )
 
 
 def check_layers(checkpoint: NamedCheckpoint, also: tuple[str, ...]) -> None:

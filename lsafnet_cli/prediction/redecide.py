@@ -19,7 +19,7 @@ from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.files.layers import CODES, PERCENT_NODATA, TRANSITION
 from lsafnet_cli.files.outputs import OutputPaths, layer_path
 from lsafnet_cli.files.provenance import AFTER_DATE, BEFORE_DATE, DOMAIN, OPTIONS, Provenance
-from lsafnet_cli.files.publishing import output_errors, publish
+from lsafnet_cli.files.publishing import finish_naming, output_errors, publish
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.row_bands import row_windows
@@ -32,7 +32,6 @@ from lsafnet_cli.polygons.vectorization import vectorize_changes
 from lsafnet_cli.polygons.wishes import wanted_codes
 from lsafnet_cli.prediction.sieved import sieve_layers
 from lsafnet_cli.prediction.write import MapWriter, PartLayout, PartStore
-from lsafnet_cli.system.locks import locked
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +135,16 @@ def redecide_map(
     notes = Observer(observer)
     found = DecidedMap.open(change_map)
     paths = OutputPaths.of(output, OutputOptions(polygons))
+    finish_naming(output, polygons)
     paths.check((str(change_map),), overwrite)
     ignored = wanted_codes(found.legend, options.ignored, "ignored") if options.ignored else []
     regrouping = regroup(found.legend, options.merged, ignored)
     provenance = _provenance(found, regrouping.legend, options)
     store = PartStore(output)
-    store.create()
-    with locked(store.folder), watched(notes, "decide", found.grid.pixel_count):
-        try:
-            with output_errors(output):
-                table = _write(found, store, output, options, regrouping, provenance)
-        finally:
-            store.remove()
+    with store.used(polygons, notes.notice):
+        with watched(notes, "decide", found.grid.pixel_count), output_errors(output):
+            table, finished = _write(found, store, output, options, regrouping, provenance)
+        publish(store, finished, overwrite)
     for text in uniform_notices(table):
         notes.notice(text)
     count = None
@@ -166,7 +163,7 @@ def _write(
     options: RedecideOptions,
     regrouping: Regrouping,
     provenance: Provenance,
-) -> ChangeTable:
+) -> tuple[ChangeTable, list[Path]]:
     layout = PartLayout(found.grid, found.grid.height, ((0, found.grid.width),))
     writer = MapWriter(store, layout, provenance)
     whole = store.path(f"{CODES}.decided.tif")
@@ -176,8 +173,7 @@ def _write(
         sieve_layers(store, writer, regrouping.legend, options.sieve_px, ())
     finished = writer.write_layer(CODES, output)
     table = change_table(store.path(output.name), regrouping.legend)
-    publish(store, finished)
-    return table
+    return table, finished
 
 
 def _write_codes(found: DecidedMap, target: Path, threshold: float | None, regrouping: Regrouping) -> None:

@@ -1,5 +1,6 @@
 """What a run did and found, as one value that is printed, returned and written as JSON."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,6 +36,12 @@ class RunReport:
     polygon_count: int | None
     seconds: dict[str, float]
     version: str
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "RunReport":
+        """Return the report that `as_dict` wrote, from JSON."""
+        table = ChangeTable.from_dict(values["table"])
+        return cls(**{**values, "notices": tuple(values["notices"]), "table": table})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready values."""

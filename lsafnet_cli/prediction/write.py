@@ -4,11 +4,10 @@ A part holds full-width rows of the scene. Parts lie in a work folder beside the
 final name only when complete; the output gets its name when all of it is there.
 """
 
-import os
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import rasterio
@@ -20,11 +19,12 @@ from lsafnet_cli.files.provenance import Provenance
 from lsafnet_cli.files.publishing import WorkFolder, output_errors
 from lsafnet_cli.files.raster_styles import RasterStyle, layer_style, srs_in, with_srs
 from lsafnet_cli.files.rasters import rasterio_open
+from lsafnet_cli.files.replacing import replacing
 from lsafnet_cli.files.vrt import BLOCK_PX, Part, RasterMeta, vrt_xml
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.prediction.parts import is_whole, write_part as write_part
 from lsafnet_cli.scenes.aoi import AreaOfInterest
 from lsafnet_cli.scenes.validity import BoolArray
-from lsafnet_cli.system.locks import LOCK
 
 if TYPE_CHECKING:  # commands that write without a network do not wait for torch
     from lsafnet_cli.prediction.decide import Decision
@@ -40,12 +40,6 @@ SMALLEST_CHUNK, LARGEST_CHUNK = (
 
 class PartStore(WorkFolder):
     """The work folder of a map: parts of each layer, and files on their way to their final names."""
-
-    def empty(self) -> None:
-        """Remove what the folder holds, but for the lock that this process has on it."""
-        for path in self.folder.iterdir():
-            if path.name != LOCK:
-                path.unlink()
 
     def holds_parts(self) -> bool:
         """Return whether any part is finished."""
@@ -95,12 +89,15 @@ class PartLayout:
     def finished_rows(
         self, store: PartStore, layers: tuple[str, ...], cols: tuple[int, int], top: int = 0
     ) -> int:
-        """Return down to which row a swath lies finished in a store from row `top` on; `top` where nothing does."""
+        """Return the end row of a swath's finished parts, each read to its last pixel, from row `top` on.
+
+        `top` where none is finished.
+        """
         done = top
         for rows in self.row_spans:
             if rows[0] < top:
                 continue
-            if not all(store.part(layer, rows, cols).path.exists() for layer in layers):
+            if not all(is_whole(store.part(layer, rows, cols)) for layer in layers):
                 break
             done = rows[1]
         return done
@@ -176,39 +173,6 @@ def _shared(span: tuple[int, int], within: tuple[int, int]) -> tuple[slice, slic
     return slice(first - span[0], end - span[0]), slice(first - within[0], end - within[0])
 
 
-def write_part(
-    part: Part, pixels: np.ndarray[Any, Any], nodata: int, tags: dict[str, str] | None = None
-) -> None:
-    """Write (rows, cols) and tags to a part, under its name only when complete. Raises OutputError."""
-    temporary = part.path.with_suffix(".tmp")
-    profile = {
-        "driver": "GTiff",
-        "height": pixels.shape[0],
-        "width": pixels.shape[1],
-        "count": 1,
-        "dtype": pixels.dtype,
-        "nodata": nodata,
-        "tiled": True,
-        "blockxsize": BLOCK_PX,
-        "blockysize": BLOCK_PX,
-        "compress": "zstd",
-        "zstd_level": 1,
-        "sparse_ok": True,
-    }
-    with output_errors(part.path):
-        with rasterio.Env(), rasterio.open(temporary, "w", **profile) as dataset:
-            dataset.write(pixels, 1)
-            dataset.update_tags(**(tags or {}))
-        _to_disk(temporary)
-        temporary.replace(part.path)
-
-
-def _to_disk(path: Path) -> None:
-    """Wait until a file is safe from a loss of power."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
 class MapWriter:
     """Turns the parts of each layer into finished files beside each other."""
 
@@ -223,11 +187,11 @@ class MapWriter:
     def mosaic(self, layer: str) -> Path:
         """Return a virtual raster over the layer's parts."""
         path = self._store.path(f"{layer}.vrt")
-        temporary = path.with_suffix(".tmp")  # another thread may be reading the last one
         grid, whole = self._layout.grid, self._whole.get(layer)
         parts = [Part(whole, 0, grid.height, 0, grid.width)] if whole is not None else self._parts(layer)
-        temporary.write_text(vrt_xml(self._meta(layer), parts), encoding="utf-8")
-        return temporary.replace(path)
+        with replacing(path) as temporary:  # another thread may be reading the last one
+            temporary.write_text(vrt_xml(self._meta(layer), parts), encoding="utf-8")
+        return path
 
     def unanswered_pixels(self) -> int:
         """Return for how many measured pixels the network gave no finite number, by what the parts say."""

@@ -14,7 +14,7 @@ import rasterio
 
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.files.outputs import check_path
-from lsafnet_cli.files.publishing import WorkFolder, output_errors, publish
+from lsafnet_cli.files.publishing import WorkFolder, finish_naming, output_errors, publish
 from lsafnet_cli.maps.summarize import summarize_map
 from lsafnet_cli.maps.table import ChangeTable
 from lsafnet_cli.observer import Observer, watched
@@ -26,6 +26,7 @@ from lsafnet_cli.report_page.painted_rows import CACHE_BYTES, PaintedRows, read_
 from lsafnet_cli.report_page.pyramid import TilePyramid, build_pyramid
 from lsafnet_cli.report_page.template import fill_template, kept_text
 from lsafnet_cli.scenes.on_grid import images_on_grid
+from lsafnet_cli.scenes.stamps import Stamps
 from lsafnet_cli.system.background import run_ahead
 
 MAX_MB, CARDS = 15.0, 6
@@ -48,7 +49,7 @@ class PageOptions:
     polygons: str | Path | None = None
 
     def __post_init__(self) -> None:
-        if not self.max_mb > 0:
+        if not 0 < self.max_mb < float("inf"):
             raise OptionError(f"`max_mb` {self.max_mb}: give megabytes above 0")
         if self.cards < 0:
             raise OptionError(f"`cards` {self.cards}: give 0 or more")
@@ -82,8 +83,11 @@ def write_report_page(
     map_path, target, options = str(change_map), Path(output), options or PageOptions()
     if (before is None) != (after is None):
         raise OptionError("`before` and `after` belong together: give both or neither")
-    inputs = [map_path, before, after, options.probability, options.polygons]
-    check_path(target, [str(path) for path in inputs if path is not None], overwrite)
+    given = (map_path, before, after, options.probability, options.polygons)
+    inputs = [str(path) for path in given if path is not None]
+    finish_naming(target)
+    check_path(target, inputs, overwrite)
+    stamps = Stamps.of(inputs)
     known, _ = open_change_map(map_path, options.probability, PolygonOptions())
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
         content = PageContent.of_map(map_path, summarize_map(map_path).whole.table)
@@ -91,12 +95,10 @@ def write_report_page(
     if before is not None and after is not None:
         content = replace(content, pair=images_on_grid(content.grid, str(before), str(after), map_path))
     store = WorkFolder(target)
-    store.create()
-    try:
+    with store.used():
         made = write_page(store.path(target.name), content, Path(map_path).name, options, observer)
-        publish(store, [target])
-    finally:
-        store.remove()
+        stamps.check()
+        publish(store, [target], overwrite)
     return replace(made, path=str(target))
 
 

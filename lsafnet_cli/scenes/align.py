@@ -19,7 +19,7 @@ from lsafnet_cli.scenes.masks import PlacedMask
 from lsafnet_cli.scenes.read import Scene, ScenePair
 
 WHOLE_PIXEL_TOLERANCE_PX = 0.01  # below what any resampling could mend
-LARGEST_SIDE_PX = 1 << 31  # of a common grid; GDAL counts no further
+LARGEST_SIDE_PX = 1_000_000  # of a grid that --resolution makes
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,11 @@ def common_grid(pair: ScenePair, options: GridOptions) -> Grid:
     width_m, height_m = sides
     scale = options.resolution_m / width_m, options.resolution_m / height_m
     cols, rows = max(1, round(grid.width / scale[0])), max(1, round(grid.height / scale[1]))
-    if max(rows, cols) >= LARGEST_SIDE_PX:
-        raise OptionError(f"`resolution_m` {options.resolution_m}: would make {cols:,} x {rows:,} pixels")
+    if max(rows, cols) > max(LARGEST_SIDE_PX, *grid.shape):
+        raise OptionError(
+            f"`resolution_m` {options.resolution_m}: would make {cols:,} x {rows:,} pixels; "
+            f"a side has at most {LARGEST_SIDE_PX:,}"
+        )
     return Grid(grid.crs, grid.transform @ Affine.scale(*scale), cols, rows)
 
 

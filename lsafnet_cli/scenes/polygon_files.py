@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import shapely
 from pyproj import CRS
-from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from lsafnet_cli.files.vectors import shape_of
 from lsafnet_cli.geometry.arrays import FloatArray
 from lsafnet_cli.geometry.crs import horizontal
 from lsafnet_cli.geometry.footprints import Extent, is_polygon, simple_parts, to_pixels
@@ -26,12 +26,7 @@ def crs_of_layer(source: Any) -> CRS | None:
 
 def polygons_of(feature: Any) -> list[BaseGeometry]:
     """Return the polygons of a feature, mended where their rings cross. Raises ValueError for absurd places."""
-    if feature.geometry is None:
-        return []
-    try:
-        flat = shapely.force_2d(shape(feature.geometry))
-    except IndexError as error:  # of an empty part
-        raise ValueError(f"feature {feature.id} has a part without points") from error
+    flat = shapely.force_2d(shape_of(feature.geometry))
     if not (np.abs(shapely.get_coordinates(flat)) < FARTHEST).all():  # those that are no numbers, too
         raise ValueError(f"feature {feature.id} has coordinates that are no place in any CRS")
     return [part for part in simple_parts(shapely.make_valid(flat)) if is_polygon(part)]

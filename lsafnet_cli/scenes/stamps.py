@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,34 @@ from urllib.request import Request, urlopen
 
 from rasterio.windows import Window
 
+from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.files.sources import is_remote, local_path
 from lsafnet_cli.scenes.read import Scene
 
 WEB_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """The stamps that files had when a run began; those of servers are not asked for again."""
+
+    known: Mapping[str, list[Any]]
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> "Stamps":
+        """Take the stamps of files as they are now."""
+        return cls({name: file_stamp(name) for name in names})
+
+    def with_files(self, names: Iterable[str]) -> "Stamps":
+        """Return these stamps and those of further files as they are now."""
+        return Stamps({**Stamps.of(names).known, **self.known})
+
+    def check(self) -> None:
+        """Raise InputError where a file is not the one that it was."""
+        for name, stamp in self.known.items():
+            if file_stamp(name) != stamp:
+                raise InputError(f"{name}: has changed since the run began; run the same command again")
 
 
 def scene_stamp(scene: Scene) -> list[Any]:

@@ -5,17 +5,22 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
+from types import ModuleType
 from typing import Any, Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _POLL_SECONDS = 0.1  # how soon a waiting thread sees that the other side has gone
 _FAREWELL_SECONDS = 0.5  # of an interruption, for work that is nearly done
+_strays: set[threading.Thread] = set()  # still at work for a block that an interruption has left
+_left_behind: set[threading.Thread] = set()  # that took too long
+_put_off: deque[Callable[[], None]] = deque()  # until they have ended
 
 
 class _End:
@@ -191,13 +196,84 @@ def beside(function: Callable[..., Item], *arguments: Any) -> Iterator[Callable[
         yield wait
     except BaseException as error:
         thread.join(None if isinstance(error, Exception) else _FAREWELL_SECONDS)
+        if thread.is_alive():
+            _strays.add(thread)
         raise
+
+
+def within(seconds: float, function: Callable[[], Item]) -> Item:
+    """Return what a function returns, worked out in a thread. Raises TimeoutError, and leaves it, after `seconds`."""
+    results: list[Item] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            results.append(function())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work, name="within", daemon=True)
+    thread.start()
+    deadline = time.monotonic() + seconds
+    while thread.is_alive() and time.monotonic() < deadline:
+        thread.join(_POLL_SECONDS)
+    if errors:
+        raise errors[0]
+    if not results:
+        _left_behind.add(thread)
+        raise TimeoutError
+    return results[0]
+
+
+def anything_at_work() -> bool:
+    """Return whether threads are still at work that nobody waits for."""
+    return any(thread.is_alive() for thread in (*_strays, *_left_behind))
+
+
+def when_quiet(action: Callable[[], None]) -> None:
+    """Do something at once or, where an interruption left threads at work, when these have ended, in order.
+
+    A notebook lives on after a Ctrl-C; what such a thread still writes must stay locked until it is done.
+    """
+    if not _strays:
+        action()
+        return
+    _put_off.append(action)
+
+    def wait() -> None:
+        for thread in list(_strays):
+            thread.join()
+        _strays.clear()
+        do_what_was_put_off()
+
+    threading.Thread(target=wait, name="when-quiet", daemon=True).start()
+
+
+def do_what_was_put_off() -> None:
+    """Do at once what waits for threads to end: they have, or will with the process, in a moment."""
+    while _put_off:
+        with suppress(IndexError):  # two threads may look at once
+            _put_off.popleft()()
 
 
 def run_beside(function: Callable[..., Item], *arguments: Any) -> Item:
     """Return `function(*arguments)`, run in a thread, so that a Ctrl-C is heard while C code is at work there."""
     with beside(function, *arguments) as wait:
         return wait()
+
+
+@contextmanager
+def without_main_module() -> Iterator[None]:
+    """Let processes that are spawned meanwhile not run the main script again: it may have no __main__ guard.
+
+    What they are handed must come from modules.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def choose_device(options: DeviceOptions) -> Device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.empty(1, device=device).item()  # the meta device has no numbers
     except (RuntimeError, AssertionError) as error:
         raise DeviceError(f"`device` {name}: there is no such device here; try cpu") from error
     return Device(device, _precision(device, options.precision), options.compiled)

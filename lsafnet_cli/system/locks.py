@@ -1,22 +1,80 @@
-"""Locks on folders and files; they end with the process, however that ends."""
+"""Locks on folders and outputs; they end with the process, however that ends."""
 
-import fcntl
+import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from lsafnet_cli.errors import OutputError
+from filelock import FileLock, Timeout
+
+from lsafnet_cli.errors import OutputError, reason_of
+from lsafnet_cli.system.background import when_quiet
 
 LOCK = "lock"
+WITHOUT_LOCKS = {
+    getattr(errno, name, None) for name in ("ENOSYS", "ENOLCK", "ENOTSUP", "EOPNOTSUPP", "EINVAL")
+}
+Tell = Callable[[str], None]
+
+
+class NoLocksError(OutputError):
+    """The file system has no locks."""
+
+
+@contextmanager
+def lock_file(path: Path, wait: bool = False, keep: bool = True) -> Iterator[bool]:
+    """Try to lock a file, made where it is not there; yield whether that worked, or wait until it does.
+
+    A link in its place is not followed. The file stays behind unless `keep` is False. Raises NoLocksError on a
+    file system without locks, OutputError where the file cannot be made.
+    """
+    lock = FileLock(path, thread_local=False, fallback_to_soft=False)
+    try:
+        held = _acquire(lock, wait)
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, NotImplementedError) or error.errno in WITHOUT_LOCKS:
+            raise NoLocksError(f"{path}: this file system has no locks ({reason_of(error)})") from error
+        raise OutputError(f"{path}: cannot be made ({error.strerror})") from error
+    try:
+        yield held
+    finally:
+        if held:  # not before threads that an interruption left behind have ended, for these still write
+            when_quiet(lambda: _release(lock, path, keep))
+
+
+def _acquire(lock: FileLock, wait: bool) -> bool:
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
+        return False
+    return True
+
+
+def _release(lock: FileLock, path: Path, keep: bool) -> None:
+    if not keep and os.name == "posix":  # a process that waits for it sees that the name is gone
+        path.unlink(missing_ok=True)
+    lock.release()
+    if not keep and os.name != "posix":
+        with suppress(OSError):  # somebody else holds it by now
+            path.unlink(missing_ok=True)
+
+
+def lock_of(output: Path) -> Path:
+    """Return the lock of an output, beside it."""
+    return output.with_name(f".{output.name}.lock")
+
+
+def remove_idle_lock(output: Path) -> None:
+    """Remove the lock of an output where it is there and nobody holds it."""
+    if os.path.lexists(lock_of(output)):
+        with suppress(OutputError), lock_file(lock_of(output), keep=False):
+            pass
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process alone; the lock ends with the process, however that ends.
-
-    Raises OutputError where another run holds it.
-    """
+    """Hold a folder for this process alone. Raises OutputError where another run holds it."""
     with lock_file(folder / LOCK) as held:
         if not held:
             raise OutputError(f"{folder}: another run is writing this output; wait for it")
@@ -24,26 +82,23 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def lock_file(path: Path, wait: bool = False) -> Iterator[bool]:
-    """Try to lock a file, made where it is not there; yield whether that worked, or wait until it does.
+def locked_outputs(outputs: Iterable[Path], tell: Tell | None = None) -> Iterator[None]:
+    """Hold outputs for this process alone, each by a file beside it that is gone at the end, the first one's last.
 
-    The lock ends with the process, however that ends. Raises OutputError where files cannot be locked.
+    Raises OutputError where another run writes one of them. On a file system without locks `tell` is told, and
+    the run goes on without; where it is None, NoLocksError is raised.
     """
-    try:
-        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be made ({error.strerror})") from error
-    try:
-        yield _lock(handle, path, wait)
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, path: Path, wait: bool) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        raise OutputError(f"{path}: this file system has no locks ({error.strerror})") from error
-    return True
+    with ExitStack() as stack:
+        for output in dict.fromkeys(outputs):
+            try:
+                held = stack.enter_context(lock_file(lock_of(output), keep=False))
+            except NoLocksError as error:
+                if tell is None:
+                    raise
+                tell(f"{error}: let no other run write {output.name} at the same time")
+                continue
+            except OutputError as error:
+                raise OutputError(f"{output}: cannot be written ({reason_of(error)})") from error
+            if not held:
+                raise OutputError(f"{output}: another run is writing this output; wait for it")
+        yield

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lsafnet.texts import is_hidden
 from lsafnet_cli.errors import printable
 from lsafnet_cli.terminal.flags import in_flags
 
@@ -28,7 +29,8 @@ def show_error(text: str) -> None:
 
 def show_json(values: dict[str, Any]) -> None:
     """Print a result for another program, its notices in the words of the command line."""
-    print(in_flags(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)))
+    text = in_flags(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False))
+    print("".join(json.dumps(char)[1:-1] if is_hidden(char) and char != "\n" else char for char in text))
 
 
 def show_report(report: RunReport, as_json: bool, verbose: bool = False) -> None:
@@ -63,9 +65,9 @@ def show_polygon_report(report: PolygonReport, as_json: bool) -> None:
     if as_json:
         show_json(report.as_dict())
         return
-    print(f"{report.polygon_count:,} polygons of {report.map}")
+    print(f"{report.polygon_count:,} polygons of {printable(report.map)}")
     for path in report.outputs:
-        print(f"polygons: {path}")
+        print(f"polygons: {printable(path)}")
 
 
 def show_page(report: PageReport, as_json: bool) -> None:

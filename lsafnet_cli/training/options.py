@@ -88,7 +88,8 @@ class TrainOptions:
             raise OptionError(f"`shares` {','.join(map(str, self.shares))}: must be whole numbers, 1 or more")
         if self.class_weights is not None and not min(self.class_weights) > 0:
             raise OptionError("`class_weights`: must be positive numbers")
-        if self.workers < 0 or self.seed < 0 or self.warmup_steps < 0 or self.weight_decay < 0:
+        decays = 0 <= self.weight_decay < float("inf")
+        if self.workers < 0 or self.seed < 0 or self.warmup_steps < 0 or not decays:
             raise OptionError("`workers`, `seed`, `warmup_steps` and `weight_decay` must not be negative")
         if self.batch_size % self.accumulate:
             raise OptionError(

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from lsafnet.checkpoint.files import save_checkpoint
 from lsafnet.training.examples import stack_examples
 from lsafnet.training.trainer import LabelledBatch, LossError, Trainer, TrainingOptions, learning_rate
 from lsafnet_cli.errors import DeviceError, OptionError, OutputError
-from lsafnet_cli.files.publishing import output_errors
+from lsafnet_cli.files.replacing import output_errors, replacing
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import DeviceOptions
+from lsafnet_cli.system.background import without_main_module
 from lsafnet_cli.system.devices import choose_device, is_out_of_memory
-from lsafnet_cli.system.locks import locked
 from lsafnet_cli.training.boards import open_board
 from lsafnet_cli.training.curves import draw_curves
 from lsafnet_cli.training.draws import Schedule
@@ -83,9 +84,8 @@ def train_network(
     with joined_processes(device, options.batch_size, options.accumulate) as processes, ExitStack() as stack:
         run = RunFolder(Path(run_folder), device)
         if processes.leads:
-            run.create(options.overwrite)
-            stack.enter_context(locked(run.path))
-            run.write_facts({"options": setup.fingerprint(), "complete": False})
+            stack.enter_context(run.held(observer.notice))
+            run.begin(setup.fingerprint(), options.resume, options.overwrite)
         with memory_advice():
             training = Training(setup, run, device, precision, processes, observer)
             training.resume()
@@ -159,8 +159,7 @@ class Training:
 
     def resume(self) -> None:
         """Go on from the folder's state, where there is one and it is wanted. Raises OutputError, InputError."""
-        options = self.setup.options
-        if options.overwrite or not options.resume:
+        if not self.setup.options.resume:
             return
         found = self.run.load(self.setup.fingerprint())
         if found is not None:
@@ -182,7 +181,8 @@ class Training:
         ):
             if self.setup.options.start is not None and self.trainer.step == 0:
                 self.progress.start = self._scores()
-            batches = iter(self._loader())
+            with without_main_module():  # its processes are started here
+                batches = iter(self._loader())
             while self.trainer.step < total and not self.progress.complete:
                 self._step(batches)
                 if self.trainer.step % schedule.steps_per_epoch == 0:
@@ -256,8 +256,9 @@ class Training:
             with output_errors(self.run.path / name):
                 save_checkpoint(self.run.path / name, self.trainer.averaged, info)
         self.run.write_history(self.progress.history)
-        with output_errors(self.run.path / CURVES):
-            draw_curves(self.progress.history, self.run.path / CURVES)
+        if find_spec("matplotlib") is not None:
+            with replacing(self.run.path / CURVES) as path:
+                draw_curves(self.progress.history, path)
 
     def _save(self) -> None:
         self.saved = time.monotonic()

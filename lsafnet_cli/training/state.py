@@ -3,7 +3,8 @@
 import csv
 import json
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ import torch
 
 from lsafnet_cli.errors import InputError, OutputError, reason_of
 from lsafnet_cli.files.fingerprints import differences
-from lsafnet_cli.files.publishing import output_errors
-from lsafnet_cli.system.locks import LOCK
+from lsafnet_cli.files.replacing import coming, output_errors, replacing
+from lsafnet_cli.system.locks import LOCK, locked_outputs
 from lsafnet_cli.training.watching import EpochRow
 
 STATE, BEST, LAST = "state.pt", "best.safetensors", "last.safetensors"
 METRICS, CURVES, FACTS = "metrics.csv", "curves.png", "training.json"
+FILES = (STATE, BEST, LAST, METRICS, CURVES, FACTS)
 
 
 def epoch_file(epoch: int) -> str:
@@ -74,15 +76,44 @@ class RunFolder:
     def __init__(self, path: Path, device: torch.device | None = None) -> None:
         self.path, self._device = path, device or torch.device("cpu")
 
-    def create(self, overwrite: bool) -> None:
-        """Make the folder; one that holds other things than a run is refused."""
+    @contextmanager
+    def held(self, tell: Callable[[str], None]) -> Iterator[None]:
+        """Make the folder and hold it for this process alone."""
+        path = self.path.resolve()
         with output_errors(self.path / STATE):
-            self.path.mkdir(parents=True, exist_ok=True)
-            strange = (
-                any(path.name != LOCK for path in self.path.iterdir()) and not (self.path / FACTS).exists()
-            )
-        if strange and not overwrite:
+            path.mkdir(parents=True, exist_ok=True)
+        with locked_outputs([path], tell):
+            yield
+
+    def begin(self, fingerprint: Mapping[str, Any], resume: bool, overwrite: bool) -> None:
+        """Note what is being trained. What a killed run left half written goes; so does what is overwritten.
+
+        Raises OutputError for a folder that holds other things than a training, or one that is not to be resumed.
+        """
+        half = {coming(self.path / name) for name in FILES}
+        with output_errors(self.path / STATE):
+            for path in half:
+                path.unlink(missing_ok=True)
+            strange = any(path.name != LOCK for path in self.path.iterdir())
+        known = (self.path / FACTS).exists()
+        if strange and not known and not overwrite:
             raise OutputError(f"{self.path}: holds other things than a training; name an empty folder")
+        if known and not resume and not overwrite:
+            raise OutputError(f"{self.path}: holds a training; add `overwrite` to replace it")
+        anew = overwrite and not (resume and self._unfinished(fingerprint))
+        self.write_facts({"options": fingerprint, "complete": False})
+        if anew:
+            with output_errors(self.path / STATE):
+                for name in FILES[:-1]:
+                    (self.path / name).unlink(missing_ok=True)
+
+    def _unfinished(self, fingerprint: Mapping[str, Any]) -> bool:
+        """Return whether the folder holds an unfinished training of the same options."""
+        try:
+            facts = json.loads((self.path / FACTS).read_text(encoding="utf-8"))
+            return not facts["complete"] and not differences(facts["options"], fingerprint)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return False
 
     def save(self, trainer: Mapping[str, Any], progress: Progress, fingerprint: Mapping[str, Any]) -> None:
         """Save all that the run goes on from."""
@@ -116,8 +147,10 @@ class RunFolder:
             KeyError,
             TypeError,
             ValueError,
+            AttributeError,
             EOFError,
             OSError,
+            RecursionError,
         ) as error:
             raise InputError(
                 f"{path}: cannot be gone on with ({reason_of(error)}); add `overwrite`"
@@ -148,13 +181,11 @@ class RunFolder:
         self._replace(FACTS, lambda path: path.write_text(text, encoding="utf-8"))
 
     def _replace(self, name: str, write: Callable[[Path], Any]) -> None:
-        coming = self.path / f".{name}.coming"
-        with output_errors(self.path / name):
+        with replacing(self.path / name) as path:
             try:
-                write(coming)
+                write(path)
             except RuntimeError as error:  # torch's word for a full disk
                 raise OSError(str(error)) from error
-            coming.replace(self.path / name)
 
 
 def random_states(device: torch.device) -> dict[str, torch.Tensor]:

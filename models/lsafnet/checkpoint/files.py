@@ -2,9 +2,10 @@
 
 import os
 import pickle
-import tempfile
+import warnings
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ class Checkpoint:
 def save_checkpoint(
     path: str | Path, network: nn.Module, info: CheckpointInfo, *, half: bool = False
 ) -> None:
-    """Write `network` and `info` to `path`, complete or not at all.
+    """Write `network` and `info` to `path`, complete or not at all. Raises OSError where that is not possible.
 
     `half` stores the convolutions as float16, at half the size; statistics and biases stay float32.
     """
@@ -60,14 +61,24 @@ def replace_info(path: str | Path, target: str | Path, info: CheckpointInfo) -> 
 
 
 def _write(path: Path, tensors: dict[str, Tensor], info: CheckpointInfo) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    os.close(handle)
+    temporary = path.with_name(f".{path.name}.coming")
+    temporary.unlink(missing_ok=True)  # left behind by a process that was killed, or a link
     try:
-        save_file(tensors, temporary, metadata={METADATA_KEY: info.to_json()})
-        Path(temporary).chmod(0o644)  # mkstemp's 0600 would lock other users out
-        Path(temporary).replace(path)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        _save(tensors, temporary, info)
+        temporary.replace(path)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _save(tensors: dict[str, Tensor], path: Path, info: CheckpointInfo) -> None:
+    try:
+        save_file(tensors, path, metadata={METADATA_KEY: info.to_json()})
+    except SafetensorError as error:  # its word for a full disk
+        raise OSError(one_line(error)) from error
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _storable(tensor: Tensor, half: bool) -> Tensor:
@@ -97,7 +108,7 @@ def _build_without_memory(path: Path, info: CheckpointInfo) -> nn.Module:
             raise ValueError(f"{info.network} tells 2 classes apart, not {info.num_classes}")
         with torch.device("meta"):
             return build_network(info.network, num_classes=info.num_classes, bands=info.bands, **info.options)
-    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+    except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
         raise CheckpointError(
             f"{path} asks for a network that cannot be built: {one_line(error)}; a newer version may know it"
         ) from error
@@ -179,7 +190,11 @@ def load_state_dict_file(path: str | Path) -> dict[str, Tensor]:
 def _load_pickle(path: Path) -> Any:
     try:
         _refuse_inflated(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # of TorchScript archives and old pickles: they are refused in words
+            return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist; check the path") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError,

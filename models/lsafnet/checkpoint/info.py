@@ -16,13 +16,14 @@ from lsafnet.checkpoint.checks import (
     CheckpointError as CheckpointError,  # which most find here
     is_count,
     is_number,
-    is_text,
     require,
 )
 from lsafnet.checkpoint.decision import ChangeDecision
 from lsafnet.checkpoint.domain import Domain
+from lsafnet.texts import LONGEST_NAME, LONGEST_NOTE, is_legible
 
 FORMAT = 1
+LEGIBLE = f"a text of 1 to {LONGEST_NAME} characters that can all be shown"
 METADATA_KEY = "lsafnet"
 TILE_MULTIPLE_PX = 8  # the networks' deepest maps are one eighth of the tile
 _LARGEST_NORMALISED = 1e9  # a value's distance from the mean in standard deviations
@@ -38,7 +39,7 @@ class ClassEntry:
     color: str
 
     def __post_init__(self) -> None:
-        require(isinstance(self.name, str) and bool(self.name.strip()), "a class needs a name")
+        require(is_legible(self.name), f"a class needs {LEGIBLE}, not {str(self.name)[:40]!r}")
         is_color = isinstance(self.color, str) and re.fullmatch("#[0-9a-fA-F]{6}", self.color) is not None
         require(is_color, f"class {self.name!r} has the colour {self.color!r}, not one like #00ff00")
 
@@ -96,8 +97,12 @@ class CheckpointInfo:
 
     def __post_init__(self) -> None:
         require(self.format == FORMAT, f"it has format {self.format!r}, this version reads format {FORMAT}")
-        for name in ("network", "trained_on", "license"):
-            require(is_text(getattr(self, name)), f"{name} must be a text")
+        require(is_legible(self.network), f"network must be {LEGIBLE}")
+        for name in ("trained_on", "license"):
+            legible = is_legible(getattr(self, name), LONGEST_NOTE)
+            require(
+                legible, f"{name} must be a text of 1 to {LONGEST_NOTE:,} characters that can all be shown"
+            )
         require(len(self.classes) >= 2, f"it lists {len(self.classes)} classes, two are the least")
         names = [entry.name for entry in self.classes]
         require(len(set(names)) == len(names), "two of its classes have the same name")

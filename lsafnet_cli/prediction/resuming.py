@@ -1,0 +1,121 @@
+"""What a run leaves for the next one: rows that fit it, files half named; and what a run was asked for."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from rasterio.windows import Window
+
+from lsafnet_cli.checkpoints.choose import chosen_checkpoint
+from lsafnet_cli.files.fingerprints import differences, plain, read_fingerprint, write_fingerprint
+from lsafnet_cli.files.layers import CODES
+from lsafnet_cli.files.outputs import OutputPaths
+from lsafnet_cli.files.publishing import finish_naming, output_errors
+from lsafnet_cli.files.rasters import grid_of, open_raster
+from lsafnet_cli.observer import Observer
+from lsafnet_cli.options import PredictOptions
+from lsafnet_cli.prediction.parts import write_part
+from lsafnet_cli.prediction.plan import CUT, RunPlan
+from lsafnet_cli.prediction.report import RunReport
+from lsafnet_cli.prediction.write import PartStore
+from lsafnet_cli.scenes.stamps import file_stamp
+from lsafnet_cli.system.background import when_quiet
+
+UNASKED = ("overwrite", "resume")  # of what a run writes
+Pair = tuple[str | Path, str | Path]
+
+
+def asked_of(pair: Pair, paths: OutputPaths, options: PredictOptions) -> Mapping[str, Any]:
+    """Return what a run is asked for, as JSON has it: the same again is the same command on the same files."""
+    output = {name: value for name, value in asdict(options.output).items() if name not in UNASKED}
+    read = options.read
+    masks = (read.aoi, read.exclude, *read.cloud_masks)
+    names = (*pair, *masks, chosen_checkpoint(options.checkpoint), *options.ensemble)
+    return {
+        "version": version("lsafnet"),
+        "files": [file_stamp(str(name)) for name in names if name],
+        "outputs": {name: str(path.absolute()) for name, path in paths.named()},
+        "options": plain({**asdict(options), "output": output}),
+    }
+
+
+def finished_run(pair: Pair, paths: OutputPaths, options: PredictOptions) -> RunReport | None:
+    """Finish what a killed run was naming; return its report where the same had been asked for, else None.
+
+    Raises OutputError where another run is at work.
+    """
+    others = [path for _, path in paths.named()]
+    naming = finish_naming(paths.map, others, options.output.overwrite)
+    if naming is None or not options.output.resume:
+        return None
+    return naming.report_to(asked_of(pair, paths, options), RunReport.from_dict)
+
+
+@contextmanager
+def work_folder(paths: OutputPaths, run: RunPlan, observer: Observer) -> Iterator[PartStore]:
+    """Give the work folder beside the output, with the parts of a run like this one that was broken off.
+
+    It is gone at the end, unless the run breaks off with parts that are worth keeping.
+    """
+    store = PartStore(paths.map)
+    with store.held((path for _, path in paths.named()), observer.notice):
+        keep_what_fits(store, paths.map, run, observer)
+        try:
+            yield store
+        except BaseException:
+            if store.being_named():
+                observer.notice("the files were being named: the same command finishes that")
+            elif run.options.output.resume and store.holds_parts():
+                observer.notice(f"finished rows stay in {store.folder}: the same command resumes from them")
+            else:
+                when_quiet(store.remove)
+            raise
+        store.remove()
+
+
+def cut_as_before(run: RunPlan, output: Path) -> RunPlan:
+    """Return a run cut into the swaths of the parts that lie there, where these are narrower than its own.
+
+    How wide swaths may be follows the device's free memory of the moment; that alone is no reason to start afresh.
+    """
+    found, wished = read_fingerprint(PartStore(output).folder), run.fingerprint()
+    if found is None or differences(found, wished) != [CUT]:
+        return run
+    try:
+        count = len(found[CUT][1])
+    except (TypeError, IndexError):
+        return run
+    if count < len(run.swaths):
+        return run
+    narrower = replace(run, memory=replace(run.memory, widest_px=-(-run.plan.width // count)))
+    return run if differences(found, narrower.fingerprint()) else narrower
+
+
+def keep_what_fits(store: PartStore, output: Path, run: RunPlan, observer: Observer) -> None:
+    """Empty the folder of parts that this run cannot use, and say why."""
+    fingerprint, found = run.fingerprint(), read_fingerprint(store.folder)
+    if run.options.output.resume and found is not None:
+        changed = differences(found, fingerprint)
+        if not changed:
+            return
+        observer.notice(f"starting afresh: {', '.join(changed)} changed since the run that was broken off")
+    with output_errors(output):
+        store.empty()
+        write_fingerprint(store.folder, fingerprint)
+
+
+def parts_of_map(run: RunPlan, store: PartStore, map_path: Path) -> None:
+    """Let the codes of a finished map of the same run be parts again, so that more can be made of it."""
+    layout = run.layout
+    with open_raster(map_path) as dataset:
+        if grid_of(dataset) != layout.grid or run.decision.layers:
+            return  # more than the codes is needed, which the network has to say again
+        for rows, cols in product(layout.row_spans, layout.swath_cols):
+            part = store.part(CODES, rows, cols)
+            place = layout.on_map(part)
+            window = Window(place.left, place.first, place.right - place.left, place.end - place.first)
+            write_part(part, dataset.read(1, window=window), run.decision.nodata(CODES))
