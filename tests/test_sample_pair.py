@@ -1,7 +1,5 @@
 """The shipped checkpoint on the committed pair, through the whole command, as `make demo` runs it."""
 
-from pathlib import Path
-
 import pytest
 
 import run_demo
@@ -9,7 +7,7 @@ from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.checkpoints.choose import shipped_checkpoint
 from lsafnet_cli.options import OutputOptions
 
-SAMPLE = Path(run_demo.__file__).parent
+SAMPLE = run_demo.SAMPLE
 
 
 @pytest.fixture(scope="module")

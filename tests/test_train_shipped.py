@@ -47,7 +47,7 @@ def test_the_recipes_data_sets_open_and_tile_5_is_never_trained_on(tmp_path):
     write_data(tmp_path / "data", tmp_path)
     files = train_shipped.describe(tmp_path / "data", tmp_path)
     for stage in train_shipped.STAGES:
-        assert sum(stage.shares) == 20
+        assert len(stage.shares) == len(files)
         options = TrainOptions(start=shipped_checkpoint(), shares=stage.shares, crop_px=256)
         setup = prepare_training(files, options, Observer())
         assert [len(source.items) for source in setup.train] == [2, 1, 1, 1, 1, 1, 1]

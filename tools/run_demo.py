@@ -8,8 +8,8 @@ from lsafnet_cli.prediction.demonstration import run_demonstration
 from lsafnet_cli.terminal.console import show_report
 from lsafnet_cli.terminal.progress import make_observer
 
-HERE = Path(__file__).parent
-DEMO = Path(os.path.relpath(HERE.parent / "demo"))
+ROOT = Path(__file__).parents[1]
+SAMPLE, DEMO = ROOT / "sample_data", Path(os.path.relpath(ROOT / "demo"))
 
 
 def run_demo() -> None:
@@ -22,7 +22,7 @@ def run_demo() -> None:
 
 def agreement(changes: Path) -> dict[str, float]:
     """Return the main scores of a map of the made pair against its labels."""
-    labels = [HERE / f"label_{date}.tif" for date in ("before", "after")]
+    labels = [SAMPLE / f"label_{date}.tif" for date in ("before", "after")]
     scores = evaluate_map(changes, labels, options=EvaluateOptions(resamples=0)).scores
     found = {"f_scd": scores.f_scd, "miou": scores.miou, "oa": scores.oa, "sek": scores.sek}
     return {name: round(score.value, 4) for name, score in found.items()}

@@ -6,6 +6,10 @@ FOLDER of --data holds one folder for each data set, with images/ and labels/, a
 synthetic scenes, a JSON file that describes each data set, and a run for each stage. The training itself is `lsafnet
 train`, whose commands are printed; the same command resumes a run that was interrupted. Last the weights are averaged
 with those of the start, which keeps what it knew and the new places do not teach.
+
+The three stages of the shipped one took 480, 495 and 200 steps, 37, 41 and 16 minutes on one core of a busy AMD EPYC
+(bf16). Its first two were planned for six and four epochs, so that their rates had fallen to a half and a quarter
+where they ended, and had stronger looks; a rerun gives a checkpoint like it, not the same.
 """
 
 from __future__ import annotations
@@ -78,15 +82,20 @@ DATA_SETS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One training: how many of 20 examples are of each data set, its epochs of `steps`, its highest rate."""
+    """One training: shares of the data sets, epochs of `steps`, the highest rate, and the decay of mean weights."""
 
     shares: tuple[int, ...]
     epochs: int
     steps: int
     rate: float
+    ema: float = 0.99
 
 
-STAGES = (Stage((6, 4, 5, 2, 1, 1, 1), 3, 160, 5e-4), Stage((7, 4, 4, 2, 1, 1, 1), 4, 165, 3.5e-4))
+STAGES = (
+    Stage((6, 4, 5, 2, 1, 1, 1), 3, 160, 5e-4),
+    Stage((7, 4, 4, 2, 1, 1, 1), 3, 165, 3.5e-4),
+    Stage((7, 6, 3, 2, 1, 1, 1), 2, 100, 3e-4, 0.98),
+)
 
 
 def write_scene(folder: Path, seed: int) -> None:
@@ -129,7 +138,18 @@ def command_of(
         *("--shares", ",".join(map(str, stage.shares)), "--batch-size", "8"),
         *("--epochs", str(stage.epochs), "--crops-per-epoch", str(8 * stage.steps)),
         *("--optimizer", "adamw", "--learning-rate", str(stage.rate), "--backbone-rate", "0.2"),
-        *("--weight-decay", "0.01", "--power", "0.9", "--warmup", "30", "--clip", "1", "--ema", "0.99"),
+        *(
+            "--weight-decay",
+            "0.01",
+            "--power",
+            "0.9",
+            "--warmup",
+            "30",
+            "--clip",
+            "1",
+            "--ema",
+            str(stage.ema),
+        ),
         *("--class-weights", "1.5,1,1,1.5", "--crop", "256", "--precision", options.precision),
         *("--device", options.device, "--workers", str(options.workers), "--keep-epochs"),
     ]

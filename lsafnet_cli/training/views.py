@@ -21,7 +21,7 @@ from lsafnet_cli.training.sources import Source
 MOST_ASIDE = 4  # images put side by side, each way, where one is smaller than what is to be seen
 FROM_ELSEWHERE = 0.3  # how often what is pasted in comes from another data set
 LABEL_TRIES = 4  # windows looked at for one that holds a label: polygons leave most of an image unknown
-PLAIN_SHARE = 0.35  # of pairs that are seen nearly as they are
+PLAIN_SHARE = 0.5  # of pairs that are seen nearly as they are
 STRENGTHS = (0.3, 1.0)  # of the strongest light and colour
 
 

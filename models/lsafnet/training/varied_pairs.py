@@ -28,14 +28,14 @@ VARIED = SingleDateOptions(
     pasted=0.5,
     unchanged=0.15,
     zoom=(0.5, 1.8),
-    shift_px=4,
+    shift_px=3,
     recolor=0.4,
-    displaced=0.7,
+    displaced=0.5,
     boxes=0.3,
-    look=LookOptions(2.2, haze=0.3, season=0.6, blur=0.3, noise=0.3, jpeg=0.4, coarse=0.4),
+    look=LookOptions(1.6, haze=0.3, season=0.15, blur=0.3, noise=0.3, jpeg=0.4, coarse=0.4),
 )
 """How places of one date, and scenes whose two dates are drawn, are varied."""
-PLAIN = replace(VARIED, recolor=0, displaced=0.3, look=LookOptions(0.8, season=0.3, noise=0.2, jpeg=0.3))
+PLAIN = replace(VARIED, recolor=0, displaced=0.3, look=LookOptions(0.8, season=0.15, noise=0.2, jpeg=0.3))
 """How a share of pairs is seen: nearly as it is."""
 MATCHED = 0.5  # how often what is pasted in takes the colours of the place around it
 REAL_STRENGTH = 0.55  # real dates differ in light and air already
