@@ -56,10 +56,12 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
         StretchRule as StretchRule,
         TileOptions as TileOptions,
     )
+    from lsafnet_cli.polygons.frames import polygons_frame as polygons_frame
     from lsafnet_cli.polygons.vectorization import (
         PolygonReport as PolygonReport,
         vectorize_changes as vectorize_changes,
     )
+    from lsafnet_cli.prediction.arrays import predict_arrays as predict_arrays
     from lsafnet_cli.prediction.check import PairCheck as PairCheck, check_pair as check_pair
     from lsafnet_cli.prediction.pipeline import predict_change as predict_change
     from lsafnet_cli.prediction.report import RunReport as RunReport
@@ -94,7 +96,9 @@ NAMES_OF_MODULES = {
     "observer": "Observer",
     "options": "DeviceOptions GridOptions OutputOptions PolygonOptions PredictOptions "
     "ReadOptions StretchRule TileOptions",
+    "polygons.frames": "polygons_frame",
     "polygons.vectorization": "PolygonReport vectorize_changes",
+    "prediction.arrays": "predict_arrays",
     "prediction.check": "PairCheck check_pair",
     "prediction.pipeline": "predict_change",
     "prediction.report": "RunReport",

@@ -130,7 +130,7 @@ class MapEvaluation:
 class CheckpointEvaluation:
     """The scores of one checkpoint, and how far they lie above those of the first checkpoint over the same images.
 
-    options: how its maps were made. decisions: the main scores by the ways to choose classes (--same-class), that
+    options: how its maps were made. decisions: the main scores by the ways to choose classes (`same_class`), that
     of `options` and the other one; one alone where the network knows no land cover. differences: None for the
     first checkpoint; their intervals come from the same resamples for both.
     """

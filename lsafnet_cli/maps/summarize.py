@@ -1,21 +1,25 @@
 """Summarize: how much ground of a map changed from what into what, as a whole and zone by zone."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lsafnet_cli.errors import OptionError
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.geometry.ground import pixel_areas
 from lsafnet_cli.geometry.row_bands import row_windows
 from lsafnet_cli.legend.classes import Legend, hex_color
 from lsafnet_cli.maps.count import CodeArray, CodeCounts
-from lsafnet_cli.maps.table import ChangeTable, hectares, read_legend, refuse_layer, table_of
+from lsafnet_cli.maps.table import ChangeTable, TransitionRow, hectares, read_legend, refuse_layer, table_of
 from lsafnet_cli.maps.zone_features import names_of_zones
 from lsafnet_cli.maps.zones import ZoneRequest, ZoneSet, read_zones
+
+if TYPE_CHECKING:
+    import pandas
 
 Matrix = tuple[tuple[float | None, ...], ...]
 MAP, ZONE, OUTSIDE = "map", "zone", "outside"
@@ -83,6 +87,24 @@ class MapSummary:
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as JSON-ready values."""
         return asdict(self)
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """Return a pandas.DataFrame with a row for each transition in each part of the map.
+
+        Needs pandas, the extra `lsafnet[frames]`.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise OptionError('to_frame needs pandas; pip install "lsafnet[frames]"') from None
+        parts = (self.whole, *self.zones, *((self.outside,) if self.outside is not None else ()))
+        rows = [
+            {"area": part.area, "zone": part.zone, **asdict(transition)}
+            for part in parts
+            for transition in part.table.transitions
+        ]
+        names = ("area", "zone", *(field.name for field in fields(TransitionRow)))
+        return pandas.DataFrame(rows, columns=names)
 
 
 def summarize_map(path: str | Path, zones: ZoneRequest | None = None) -> MapSummary:

@@ -19,7 +19,7 @@ def names_of_zones(request: ZoneRequest) -> tuple[str, ...]:
 def features_by_zone(request: ZoneRequest) -> tuple[str, list[tuple[str, Any]]]:
     """Return the CRS of a file of zones, as WKT, and the name and multipolygon of each feature that has an area."""
     with (
-        reading_vectors(request.path, "zones"),
+        reading_vectors(str(request.path), "zones"),
         fiona.open(request.path, layer=layer_of_zones(request)) as source,
     ):
         field = name_field_of(request, source.schema["properties"])

@@ -1,8 +1,10 @@
 """Which networks there are, and how each is built."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -166,15 +168,51 @@ _SPECS = (
 ALIASES: Mapping[str, str] = MappingProxyType({"rsiscd-tbff": "defo-mltscd"})
 """Further names of networks: the code released with LSAFNet holds DEFO-MLTSCD under another name."""
 
-_REGISTERED = {spec.name: spec for spec in _SPECS}
-NETWORKS: Mapping[str, NetworkSpec] = MappingProxyType(_REGISTERED)
+ENTRY_POINTS = "lsafnet.networks"  # the group in which an installed package names its networks
+
+
+class _Networks(Mapping[str, NetworkSpec]):
+    """Networks by name: those built in and registered, and those of installed packages, loaded when asked for."""
+
+    def __init__(self, specs: Iterable[NetworkSpec]) -> None:
+        self.specs = {spec.name: spec for spec in specs}
+
+    @cached_property
+    def _offered(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group=ENTRY_POINTS) if point.name not in ALIASES}
+
+    def __getitem__(self, name: str) -> NetworkSpec:
+        if name not in self.specs and name in self._offered:
+            self.specs[name] = _load_spec(self._offered[name])
+        return self.specs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*self.specs, *self._offered]))
+
+    def __len__(self) -> int:
+        return len({*self.specs, *self._offered})
+
+
+def _load_spec(point: EntryPoint) -> NetworkSpec:
+    """Return the spec that an entry point names. Raises ValueError where it cannot be loaded or is none."""
+    try:
+        spec = point.load()
+    except Exception as error:
+        raise ValueError(f"the network {point.name!r} of {point.value} cannot be loaded ({error})") from error
+    if not isinstance(spec, NetworkSpec) or spec.name != point.name:
+        raise ValueError(f"{point.value} is no NetworkSpec called {point.name!r}")
+    return spec
+
+
+_REGISTERED = _Networks(_SPECS)
+NETWORKS: Mapping[str, NetworkSpec] = _REGISTERED
 
 
 def register_network(spec: NetworkSpec) -> None:
     """Add a network of one's own to `NETWORKS`, so that its checkpoints load. ValueError where the name is taken."""
-    if spec.name in _REGISTERED or spec.name in ALIASES:
+    if spec.name in list(_REGISTERED) or spec.name in ALIASES:
         raise ValueError(f"a network called {spec.name!r} exists already")
-    _REGISTERED[spec.name] = spec
+    _REGISTERED.specs[spec.name] = spec
 
 
 def network_spec(name: str) -> NetworkSpec:
