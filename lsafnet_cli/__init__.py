@@ -70,6 +70,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
         PageReport as PageReport,
         write_report_page as write_report_page,
     )
+    from lsafnet_cli.review.correct import ReviewReport as ReviewReport, review_map as review_map
     from lsafnet_cli.training.options import TrainOptions as TrainOptions
     from lsafnet_cli.training.run import TrainingReport as TrainingReport, train_network as train_network
 
@@ -103,6 +104,7 @@ NAMES_OF_MODULES = {
     "prediction.pipeline": "predict_change",
     "prediction.report": "RunReport",
     "report_page.page": "PageOptions PageReport write_report_page",
+    "review.correct": "ReviewReport review_map",
     "training.options": "TrainOptions",
     "training.run": "TrainingReport train_network",
 }

@@ -21,6 +21,7 @@ from lsafnet_cli.commands.doctor import doctor
 from lsafnet_cli.commands.evaluate import evaluate
 from lsafnet_cli.commands.predict import predict
 from lsafnet_cli.commands.report import report
+from lsafnet_cli.commands.review import review
 from lsafnet_cli.commands.sample import sample
 from lsafnet_cli.commands.show import show
 from lsafnet_cli.commands.summarize import summarize
@@ -52,6 +53,7 @@ app.command()(check)
 app.command()(summarize)
 app.command()(sample)
 app.command()(assess)
+app.command()(review)
 app.command()(evaluate)
 app.command()(vectorize)
 app.command()(decide)

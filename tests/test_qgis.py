@@ -19,7 +19,9 @@ from lsafnet_cli.maps.summarize import summarize_map
 from lsafnet_cli.maps.table import change_table, read_legend
 from lsafnet_cli.maps.zone_file import write_zone_file
 from lsafnet_cli.maps.zones import ZoneRequest
-from lsafnet_cli.options import OutputOptions
+from lsafnet_cli.observer import Observer
+from lsafnet_cli.options import OutputOptions, PolygonOptions
+from lsafnet_cli.review.verdicts import write_review_layer
 
 from .maps import blobs, large_legend, write_map, write_zones
 from .qgis_run import qgis_home, qgis_python
@@ -171,3 +173,13 @@ def test_zones_open_shaded_by_the_share_that_changed(qgis, run, tmp_path):
     seen = qgis(tmp_path / "zones.gpkg")["zones.gpkg"]
     assert (seen["renderer"], seen["count"], seen["crs"]) == ("graduatedSymbol", 2, "EPSG:32632")
     assert {"zone", "valid", "changed_percent", "gain_water", "net_building"} <= set(seen["fields"])
+
+
+def test_polygons_to_look_at_open_with_a_form_for_the_verdict(qgis, run, tmp_path):
+    path, legend = run
+    write_review_layer(str(path), legend, tmp_path / "review.gpkg", PolygonOptions(), False, Observer())
+    seen = qgis(tmp_path / "review.gpkg")["review.gpkg"]
+    assert seen["attribute"] == "transition"
+    assert seen["form"]["status"]["choices"] == ["open", "accepted", "rejected", "corrected"]
+    assert seen["form"]["corrected_to"]["choices"] == list(legend.labels.values())
+    assert not seen["form"]["transition"]["editable"]

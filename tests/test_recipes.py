@@ -7,6 +7,7 @@ import fiona
 import numpy as np
 import pytest
 import rasterio
+from shapely.geometry import box, mapping
 
 from lsafnet_cli.app import main
 
@@ -112,3 +113,19 @@ def test_the_recipe_of_zones_writes_them_with_their_numbers(standing):
     assert run(line) == 0
     with fiona.open("zones.gpkg") as source:
         assert [row["properties"]["zone"] for row in source] == ["Mitte"]
+
+
+def test_the_recipe_of_a_review_works(standing):
+    first, second = lines("review.md")
+    assert run(first) == 0
+    with fiona.open("review.gpkg", layer="changes") as layer:
+        row = dict(next(iter(layer))["properties"]) | {"status": "rejected"}
+        whole = mapping(box(*layer.bounds))
+    with fiona.open("review.gpkg", "a", layer="changes") as layer:
+        layer.write({"type": "Feature", "geometry": whole, "properties": row})
+    images = "--before before.tif --after after.tif"
+    assert run(f"{second} {images}") == 0
+    with rasterio.open("changes.tif") as old, rasterio.open("corrected.tif") as new:
+        gone = (old.read(1) > 0) & (old.read(1) != 255) & (new.read(1) == 0)
+    assert gone.any()
+    assert (standing / "labels" / "classes.json").exists()

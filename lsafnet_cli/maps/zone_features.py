@@ -5,6 +5,7 @@ from typing import Any
 import fiona
 import shapely
 from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
 
 from lsafnet_cli.files.vectors import reading_vectors
 from lsafnet_cli.maps.zones import ZoneRequest, layer_of_zones, name_field_of, name_of_zone
@@ -23,5 +24,9 @@ def features_by_zone(request: ZoneRequest) -> tuple[str, list[tuple[str, Any]]]:
         fiona.open(request.path, layer=layer_of_zones(request)) as source,
     ):
         field = name_field_of(request, source.schema["properties"])
-        found = [(name_of_zone(one, field), shapely.MultiPolygon(polygons_of(one))) for one in source]
+        found = [(name_of_zone(one, field), _multipolygon(polygons_of(one))) for one in source]
         return str(source.crs_wkt), [(name, mapping(area)) for name, area in found if not area.is_empty]
+
+
+def _multipolygon(parts: list[BaseGeometry]) -> shapely.MultiPolygon:
+    return shapely.MultiPolygon([part for part in parts if isinstance(part, shapely.Polygon)])

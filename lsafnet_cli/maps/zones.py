@@ -113,7 +113,7 @@ def _features_about(source: Any, extent: Extent | None) -> Iterator[Any]:
 def layer_of_zones(request: ZoneRequest) -> str:
     """Return the layer that holds the zones. Raises InputError and OptionError."""
     _check_layer(request)
-    return request.layer or _polygon_layer(request.path)
+    return request.layer or _polygon_layer(str(request.path))
 
 
 def _polygon_layer(path: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lsafnet_cli.evaluation.report import Evaluation
     from lsafnet_cli.maps.summarize import MapSummary
     from lsafnet_cli.maps.summary_formats import FromTo
+    from lsafnet_cli.review.correct import ReviewReport
 
 MOST_COLUMNS = 1000  # letters in a line; no table is wider
 
@@ -64,6 +65,24 @@ def show_sample(report: SampleReport, as_json: bool) -> None:
         shown.add_row(Text(printable(row.name)), f"{row.points:,}", f"{row.pixels:,}", area)
     Console(soft_wrap=True).print(shown)
     print(f"points: {printable(report.output)} ({report.points:,}, seed {report.seed})")
+
+
+def show_review(report: ReviewReport, as_json: bool) -> None:
+    """Print what a review says of each transition: a table for a person, or JSON."""
+    if as_json:
+        show_json(report.as_dict())
+        return
+    shown = Table("transition", title="Reviewed polygons", title_justify="left")
+    for heading in ("accepted", "rejected", "corrected", "accepted share"):
+        shown.add_column(heading, justify="right")
+    for row in report.transitions:
+        counts = (f"{n:,}" for n in (row.accepted, row.rejected, row.corrected))
+        shown.add_row(Text(printable(row.name)), *counts, f"{row.accepted_share:.1%}")
+    Console(soft_wrap=True).print(shown)
+    print(f"{report.reviewed:,} polygons reviewed, {report.still_open:,} still open")
+    print(f"map: {printable(report.output)} ({report.changed_pixels:,} pixels corrected)")
+    if report.labels is not None:
+        print(f"labels: {printable(report.labels)} ({report.label_tiles:,} tiles)")
 
 
 def show_assessment(report: Assessment, form: str) -> None:

@@ -1,0 +1,94 @@
+"""`lsafnet review`: polygons to look at, and the map as somebody saw them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lsafnet_cli.commands.options import (
+    JsonOpt,
+    MapArg,
+    OverwriteOpt,
+    ProgressFormat,
+    ProgressOpt,
+    QuietOpt,
+    VerboseOpt,
+)
+
+VerdictsArg = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="VERDICTS",
+        help="Polygons with a status (accepted, rejected, corrected, open) and corrected_to. Without them the "
+        "polygons to look at are written.",
+    ),
+]
+OutputOpt = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FILE",
+        help="The corrected map (.tif); without verdicts the polygons to look at (.gpkg).",
+    ),
+]  # fmt: skip
+LabelsOpt = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Write what was reviewed as a data set for lsafnet train too."),
+]
+BeforeOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="IMAGE", help="Image of the earlier date, for the labels. Default: as the map says."
+    ),
+]
+AfterOpt = Annotated[str | None, typer.Option(metavar="IMAGE", help="Image of the later date.")]
+MinAreaOpt = Annotated[
+    float,
+    typer.Option(metavar="M2", help="Of polygons to look at: merge smaller ones into their neighbours."),
+]
+
+
+def review(
+    change_map: MapArg,
+    output: OutputOpt,
+    verdicts: VerdictsArg = None,
+    labels: LabelsOpt = None,
+    before: BeforeOpt = None,
+    after: AfterOpt = None,
+    min_area: MinAreaOpt = 0.0,
+    overwrite: OverwriteOpt = False,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    verbose: VerboseOpt = 0,
+    progress: ProgressOpt = ProgressFormat.AUTO,
+) -> None:
+    """Correct a map by polygons that were accepted, rejected or corrected in QGIS; first, write these polygons."""
+    from lsafnet_cli.errors import OptionError
+    from lsafnet_cli.terminal.progress import make_observer
+
+    if (before is None) != (after is None):
+        raise OptionError("--before and --after belong together: give both or neither")
+    observer = make_observer(quiet, progress, verbose)
+    if verdicts is None:
+        from lsafnet_cli.maps.table import open_legend
+        from lsafnet_cli.options import PolygonOptions
+        from lsafnet_cli.review.verdicts import write_review_layer
+        from lsafnet_cli.terminal.console import show_polygon_report
+
+        if output.suffix.lower() != ".gpkg":
+            raise OptionError(
+                f"--output {output}: polygons to look at are a GeoPackage; end its name in .gpkg"
+            )
+        legend, _ = open_legend(change_map)
+        options = PolygonOptions(min_area_m2=min_area)
+        made = write_review_layer(change_map, legend, output, options, overwrite, observer)
+        show_polygon_report(made, as_json)
+        return
+    from lsafnet_cli.review.correct import review_map
+    from lsafnet_cli.review.labels import write_labels
+    from lsafnet_cli.terminal.numbers import show_review
+
+    report = review_map(change_map, verdicts, output, overwrite, observer)
+    if labels is not None:
+        images = (before, after) if before is not None and after is not None else None
+        report = write_labels(report, labels, images)
+    show_review(report, as_json)
