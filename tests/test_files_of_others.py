@@ -181,6 +181,21 @@ def test_locks_and_a_bare_folder_that_a_killed_run_left_do_no_harm_and_go(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_run_killed_after_naming_left_beside_its_file_goes(tmp_path):
+    for path in (
+        tmp_path / "k.safetensors",
+        coming(tmp_path / "k.safetensors"),
+        lock_of(tmp_path / "k.safetensors"),
+    ):
+        path.touch()
+    with locked_outputs([tmp_path / "k.safetensors"]), pytest.raises(OutputError, match="exists already"):
+        check_path(tmp_path / "k.safetensors", (), overwrite=False)
+    coming(tmp_path / "k.safetensors").touch()
+    with pytest.raises(OutputError, match="exists already"):
+        check_path(tmp_path / "k.safetensors", (), overwrite=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["k.safetensors"]
+
+
 def test_an_input_that_changes_during_a_run_is_noticed(pair, tmp_path, tiny_checkpoint, monkeypatch):
     original = pipeline.compute_parts
 

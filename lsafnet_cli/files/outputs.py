@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lsafnet_cli.errors import OptionError, OutputError, reason_of
+from lsafnet_cli.files.replacing import coming
 from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.files.sources import local_path
 from lsafnet_cli.files.windows_names import why_windows_refuses
 from lsafnet_cli.options import OutputOptions, refuse_unwritable
-from lsafnet_cli.system.locks import remove_idle_lock
+from lsafnet_cli.system.locks import lock_file, lock_of
 
 MAP_ENDINGS = (".tif", ".tiff")
 
@@ -83,13 +85,21 @@ def page_path(output: Path) -> Path:
 
 
 def check_path(path: Path, inputs: Iterable[str], overwrite: bool) -> None:
-    """Raise OutputError where a file may not be written. A lock that a killed run left there is removed."""
-    remove_idle_lock(path)
+    """Raise OutputError where a file may not be written. What a killed run left beside it is removed."""
+    remove_rest(path)
     try:
         _check_place(path, overwrite)
     except OSError as error:  # a name too long, say
         raise OutputError(f"{path}: cannot be written ({reason_of(error)})") from error
     keep_off(path, inputs)
+
+
+def remove_rest(path: Path) -> None:
+    """Remove the lock of an output and the file that was to be it, where they are there and nobody holds the lock."""
+    if os.path.lexists(lock_of(path)) or os.path.lexists(coming(path)):
+        with suppress(OutputError, OSError), lock_file(lock_of(path), keep=False) as idle:
+            if idle:
+                coming(path).unlink(missing_ok=True)
 
 
 def keep_off(path: Path, inputs: Iterable[str]) -> None:
