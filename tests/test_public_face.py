@@ -133,5 +133,5 @@ def test_files_are_named_by_text_or_path(pair, tmp_path, tiny_checkpoint):
             PageOptions(polygons=form(tmp_path / "a.gpkg")),
         )
         assert Path(page.path).exists()
-        for name in ("changes.tif", "a.gpkg", "b.geojson", "c.html"):
+        for name in ("changes.tif", "changes.qml", "changes.tif.aux.xml", "a.gpkg", "b.geojson", "c.html"):
             (tmp_path / name).unlink()
