@@ -85,11 +85,11 @@ def _written(name: str, examples: list[Example], cache: Path) -> tuple[BoardPair
     found = []
     for number, example in enumerate(examples):
         stem = f"{name.lower().replace(' ', '_')}_{number:02d}"
-        files = [cache / f"{stem}_{date}.png" for date in ("before", "after")]
-        for file, image in zip(files, (example.before, example.after), strict=True):
+        before, after = (cache / f"{stem}_{date}.png" for date in ("before", "after"))
+        for file, image in ((before, example.before), (after, example.after)):
             Image.fromarray(np.rint(image).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)).save(file)
-        labels = (example.label_before, example.label_after)
-        found.append(BoardPair(stem, *files, *labels, example.changed, example.valid))
+        labels = example.label_before, example.label_after
+        found.append(BoardPair(stem, before, after, *labels, example.changed, example.valid))
     return tuple(found)
 
 

@@ -143,7 +143,8 @@ def cached_scores(
     looks = "-tta" if options.tta else ""
     kept = cache / f"{checkpoint.sha256[:16]}{looks}" / one.name.replace(" ", "_") / f"{pair.name}.npy"
     if kept.exists():
-        return np.load(kept)
+        found: NDArray[np.float32] = np.load(kept)
+        return found
     files = (pair.before, pair.after)
     run = open_prediction(files, cache / "map.tif", options, Observer(), checkpoint).run
     scores = scene_scores(run).scores.numpy()

@@ -115,9 +115,9 @@ def _count_sets(
                     count_logits(run, pair.labels, counts)
                 notes.advance(1)
         of_sets.append(counts)
-    together, largest = logit_counts(), max(one.counts.sum() for one in of_sets)
-    for one in of_sets:
-        together.counts += one.counts * (largest / max(one.counts.sum(), 1.0))
+    together, largest = logit_counts(), max(counted.counts.sum() for counted in of_sets)
+    for counted in of_sets:
+        together.counts += counted.counts * (largest / max(counted.counts.sum(), 1.0))
     return together
 
 

@@ -108,8 +108,8 @@ def _fitting(options: PredictOptions | None, data_set: DataSet) -> PredictOption
     options = options or PredictOptions()
     read = replace(options.read, bands=options.read.bands or data_set.rules.bands)
     output = OutputOptions(resume=False)
-    alone = {"checkpoint": None, "ensemble": (), "polygons": PolygonOptions()}
-    return replace(options, **alone, read=read, output=output, grid=GridOptions(coregister="off"))
+    alone = replace(options, checkpoint=None, ensemble=(), polygons=PolygonOptions())
+    return replace(alone, read=read, output=output, grid=GridOptions(coregister="off"))
 
 
 def _score_all(
@@ -198,11 +198,12 @@ class Maps:
             rasterio.open(kept, "w", **codes.profile) as target,
         ):
             for window in cut_blocks(MapPart.whole("", self.grid, 0).window):
-                found, *classes = (one.read(1, window=window) for one in (codes, before, after))
-                changed = (found > 0) & (found != self.legend.nodata)
-                pairs = transition_codes(
-                    *(one.astype(found.dtype) for one in classes), 1, self.legend.class_count
+                found = codes.read(1, window=window)
+                from_class, to_class = (
+                    date.read(1, window=window).astype(found.dtype) for date in (before, after)
                 )
+                changed = (found > 0) & (found != self.legend.nodata)
+                pairs = transition_codes(from_class, to_class, 1, self.legend.class_count)
                 target.write(np.where(changed, pairs, found), 1, window=window)
         return kept
 

@@ -1,6 +1,6 @@
 """An evaluation as the cells of tables for people."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from lsafnet_cli.evaluation.change_probability import ChangeProbability
@@ -135,7 +135,7 @@ def _decided(one: CheckpointEvaluation, way: str, score: str) -> str:
 def _probability_table(report: Evaluation, found: Sequence[ChangeProbability | None]) -> FromTo:
     scores = [one for _, one in report.columns]
     f1 = [2 * one.iou_changed / (1 + one.iou_changed) for one in scores]
-    words = {
+    words: dict[str, Callable[[ChangeProbability], str]] = {
         "changed above": lambda one: "-" if one.threshold is None else f"{one.threshold:.3g}",
         "best F1": lambda one: f"{one.best_f1:.4f}",
         "with changed above": lambda one: f"{one.best_threshold:.3g}",

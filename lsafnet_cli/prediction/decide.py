@@ -66,7 +66,8 @@ class Decision:
             return torch.ones(scores.shape[1:], dtype=number, device=scores.device)
         before, after = scores[1 : count + 1], scores[count + 1 :]
         if self.same_class == KEEP or count == 1:
-            return transition_codes(_best(before).to(number), _best(after).to(number), 1, count)
+            code: Tensor = transition_codes(_best(before).to(number), _best(after).to(number), 1, count)
+            return code
         codes = [_best_pair(*part, number) for part in _in_parts(before, after)]
         return codes[0] if len(codes) == 1 else torch.cat(codes)
 

@@ -237,7 +237,7 @@ def check_layers(checkpoint: NamedCheckpoint, also: tuple[str, ...]) -> None:
 
 
 def place_pair(
-    pair: ScenePair, options: GridOptions, aoi: str | None, observer: Observer
+    pair: ScenePair, options: GridOptions, aoi: str | Path | None, observer: Observer
 ) -> tuple[ScenePair, AlignedPair, Registration | None]:
     """Return the pair on one grid, after a shift between its dates is corrected where it is to be, and that shift.
 
@@ -250,7 +250,7 @@ def place_pair(
         return pair, aligned, None
     seen = aligned
     if aoi is not None:  # nothing else is read
-        seen = aligned.cut(place_outline(read_outline(aoi), aligned.grid).window)
+        seen = aligned.cut(place_outline(read_outline(str(aoi)), aligned.grid).window)
     found = register_pair(seen)
     sure = (found.distance_px or 0) > TOLERABLE_SHIFT_PX and found.windows >= WINDOWS_TO_MOVE_BY
     if not found.clear or (automatic and not sure):
