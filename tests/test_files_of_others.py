@@ -149,16 +149,19 @@ def test_a_link_in_the_place_of_a_lock_or_of_a_file_to_come_is_not_followed(tmp_
 
 
 @pytest.mark.parametrize(("umask", "rights"), [(0o077, 0o600), (0o002, 0o664)])
-def test_files_have_the_rights_that_new_files_have(tmp_path, umask, rights):
+def test_files_have_the_rights_that_new_files_have(tmp_path, tiny_checkpoint, umask, rights):
+    checkpoint = load_checkpoint(tiny_checkpoint)
     map_path = write_map(tmp_path / "map.tif", blobs(40, 40))
     before = os.umask(umask)
     try:
         vectorize_changes(map_path, [tmp_path / "v.gpkg"])
         with replacing(tmp_path / "text") as path:
             path.write_text("new", encoding="utf-8")
+        save_checkpoint(tmp_path / "k.safetensors", checkpoint.network, checkpoint.info)
     finally:
         os.umask(before)
-    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("v.gpkg", "text")} == {rights}
+    names = ("v.gpkg", "text", "k.safetensors")
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in names} == {rights}
 
 
 def test_what_a_killed_run_left_of_a_file_is_written_over(tmp_path):

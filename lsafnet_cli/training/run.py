@@ -161,7 +161,7 @@ class Training:
         """Go on from the folder's state, where there is one and it is wanted. Raises OutputError, InputError."""
         if not self.setup.options.resume:
             return
-        found = self.run.load(self.setup.fingerprint())
+        found = self.run.load(self.setup.fingerprint(), self.setup.options.overwrite)
         if found is not None:
             state, self.progress = found
             self.trainer.load_state_dict(state)

@@ -128,10 +128,12 @@ class RunFolder:
         }
         self._replace(STATE, lambda path: torch.save(kept, path))
 
-    def load(self, fingerprint: Mapping[str, Any]) -> tuple[dict[str, Any], Progress] | None:
+    def load(
+        self, fingerprint: Mapping[str, Any], overwrite: bool = False
+    ) -> tuple[dict[str, Any], Progress] | None:
         """Return the trainer's state and the progress, None where there is none.
 
-        Raises OutputError where the state is of a run with other options.
+        Raises OutputError where the state is of a run with other options and must not be overwritten.
         """
         path = self.path / STATE
         if not path.exists():
@@ -156,6 +158,8 @@ class RunFolder:
                 f"{path}: cannot be gone on with ({reason_of(error)}); add `overwrite`"
             ) from error
         if changed := differences(before, fingerprint):
+            if overwrite:  # killed before it was removed
+                return None
             raise OutputError(
                 f"{self.path}: holds a training with another {', '.join(changed)}; name another folder, "
                 "or add `overwrite` to begin anew"

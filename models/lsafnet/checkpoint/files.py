@@ -73,10 +73,12 @@ def _write(path: Path, tensors: dict[str, Tensor], info: CheckpointInfo) -> None
 
 
 def _save(tensors: dict[str, Tensor], path: Path, info: CheckpointInfo) -> None:
+    rights = path.stat().st_mode & 0o777
     try:
         save_file(tensors, path, metadata={METADATA_KEY: info.to_json()})
     except SafetensorError as error:  # its word for a full disk
         raise OSError(one_line(error)) from error
+    path.chmod(rights)  # it makes a file of its own, which others could not read
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
