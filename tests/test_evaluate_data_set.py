@@ -14,6 +14,7 @@ from lsafnet_cli.app import main
 from lsafnet_cli.errors import CheckpointFileError, InputError
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import DeviceOptions, TileOptions
+from lsafnet_cli.terminal.flags import in_flags
 
 from .conftest import noise, write_raster
 from .maps import blobs
@@ -147,7 +148,7 @@ def test_the_command_shows_checkpoints_side_by_side(tmp_path, tiny_checkpoint, o
     expected = evaluate_data_set(
         folder, [tiny_checkpoint], options=EvaluateOptions(resamples=0), predict_options=PLAIN
     )
-    assert found == json.loads(json.dumps(expected.as_dict()))
+    assert found == json.loads(in_flags(json.dumps(expected.as_dict())))
 
 
 def test_errors_of_the_command_are_one_line_with_their_exit_code(tmp_path, tiny_checkpoint, capsys):
