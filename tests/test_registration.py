@@ -17,12 +17,13 @@ from lsafnet_cli.scenes.registration import (
     Registration,
     Shift,
     coregistered,
+    looks_alike,
     measure_shift,
     register_pair,
     summarize_shifts,
 )
 
-from .conftest import PLACE, write_raster
+from .conftest import PLACE, noise, write_raster
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 ALL = np.ones((256, 256), bool)
@@ -171,6 +172,19 @@ def test_a_shift_below_a_pixel_is_corrected_on_request_alone(tiny_checkpoint, tm
         shifts[wish] = predict_change(before, after, tmp_path / f"{wish}.tif", options).options["shift_px"]
     assert shifts["auto"] is None
     assert shifts["on"] == pytest.approx([0, 0.6], abs=0.15)
+
+
+def test_a_pattern_that_repeats_moves_nothing_unasked(tiny_checkpoint, tmp_path):
+    paths = [write_raster(tmp_path / f"{n}.tif", noise(n, 96, 96)) for n in (1, 2)]  # blocks of 16 pixels
+    assert register_pair(align_pair(read_pair(*paths, ReadOptions()))).distance_px > 1
+    report = predict_change(*paths, tmp_path / "map.tif", PredictOptions(checkpoint=tiny_checkpoint))
+    assert report.options["shift_px"] is None
+
+
+def test_the_correlation_is_highest_where_the_shift_is_taken_back(shifted_pair):
+    pair = align_pair(read_pair(*shifted_pair, ReadOptions()))
+    found = {shift: looks_alike(pair, *shift) for shift in ((0, 0), (3, -2), (-3, 2))}
+    assert max(found, key=found.get) == (3, -2)
 
 
 def test_images_without_a_place_on_the_ground_are_never_moved(tiny_checkpoint, tmp_path):

@@ -42,12 +42,12 @@ from lsafnet_cli.scenes.notices import (
 )
 from lsafnet_cli.scenes.outline import place_outline, read_outline
 from lsafnet_cli.scenes.read import ScenePair
-from lsafnet_cli.scenes.registration import Registration, coregistered, register_pair
+from lsafnet_cli.scenes.registration import Registration, coregistered, looks_alike, register_pair
 from lsafnet_cli.scenes.stamps import file_stamp, scene_stamp
 from lsafnet_cli.scenes.stretch import Stretch, sample_scene, scene_stretch
 from lsafnet_cli.system.devices import Device, choose_device, free_device_bytes
 
-WINDOWS_TO_MOVE_BY = 3  # where nobody asked for it: patterns that repeat look shifted in a single window
+LEAST_GAIN = 0.05  # of the dates' correlation, for a shift that nobody asked to correct: patterns repeat
 CUT = "the way the scene is cut"
 
 
@@ -241,8 +241,8 @@ def place_pair(
 ) -> tuple[ScenePair, AlignedPair, Registration | None]:
     """Return the pair on one grid, after a shift between its dates is corrected where it is to be, and that shift.
 
-    "auto" corrects a shift that is clear, above TOLERABLE_SHIFT_PX and the same in several windows; images without a
-    place on the ground stay.
+    "auto" corrects a shift that is clear, above TOLERABLE_SHIFT_PX and makes the dates look more alike; images without
+    a place on the ground stay.
     """
     aligned = align_pair(pair, options)
     automatic = options.coregister == "auto"
@@ -252,8 +252,7 @@ def place_pair(
     if aoi is not None:  # nothing else is read
         seen = aligned.cut(place_outline(read_outline(str(aoi)), aligned.grid).window)
     found = register_pair(seen)
-    sure = (found.distance_px or 0) > TOLERABLE_SHIFT_PX and found.windows >= WINDOWS_TO_MOVE_BY
-    if not found.clear or (automatic and not sure):
+    if not found.clear or (automatic and not _is_sure(seen, found)):
         if not automatic:
             observer.notice(
                 "`coregister`: no shift between the dates can be told; the images stay where they are"
@@ -265,6 +264,14 @@ def place_pair(
     )
     pair = coregistered(pair, aligned, found, options.owner)
     return pair, align_pair(pair, options), found
+
+
+def _is_sure(pair: AlignedPair, found: Registration) -> bool:
+    """Return whether a shift that was found is large enough to matter, and real."""
+    if (found.distance_px or 0) <= TOLERABLE_SHIFT_PX or found.rows_px is None or found.cols_px is None:
+        return False
+    moved = looks_alike(pair, round(found.rows_px), round(found.cols_px))
+    return moved - looks_alike(pair, 0, 0) > LEAST_GAIN
 
 
 def find_area(aoi: str | Path | None, grid: Grid, observer: Observer) -> AreaOfInterest | None:

@@ -141,6 +141,26 @@ def measure_shift(before: NumberArray, after: NumberArray, valid: BoolArray) -> 
     return Shift(*_refine(cross, int(coarse[0]), int(coarse[1])), peak)
 
 
+def looks_alike(pair: AlignedPair, rows: int, cols: int) -> float:
+    """Return the mean correlation, -1..1, of the dates' brightness where the after image is moved back by a shift."""
+    found = []
+    for before, after, valid in read_windows(pair):
+        height, width = valid.shape[0] - abs(rows), valid.shape[1] - abs(cols)
+        if min(height, width) < SMALLEST_PX // 2:
+            continue
+        top, left = max(-rows, 0), max(-cols, 0)
+        here = np.s_[top : top + height, left : left + width]
+        there = np.s_[top + rows : top + rows + height, left + cols : left + cols + width]
+        known = valid[here] & valid[there]
+        one, other = (
+            numbers[:, *place].astype(np.float64).mean(axis=0)[known]
+            for numbers, place in ((before, here), (after, there))
+        )
+        if one.size and one.std() > 0 and other.std() > 0:
+            found.append(float(np.corrcoef(one, other)[0, 1]))
+    return float(np.mean(found)) if found else 0.0
+
+
 def _prepare(numbers: NumberArray, valid: BoolArray) -> Picture:
     """Return the mean of the bands as a picture of mean 0 that fades out at its edges, 0 where invalid."""
     grey = numbers.astype(np.float64).clip(-LARGEST_NUMBER, LARGEST_NUMBER).mean(axis=0)
