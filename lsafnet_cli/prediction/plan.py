@@ -42,7 +42,13 @@ from lsafnet_cli.scenes.notices import (
 )
 from lsafnet_cli.scenes.outline import place_outline, read_outline
 from lsafnet_cli.scenes.read import ScenePair
-from lsafnet_cli.scenes.registration import Registration, coregistered, looks_alike, register_pair
+from lsafnet_cli.scenes.registration import (
+    LEAST_WINDOWS,
+    Registration,
+    coregistered,
+    looks_alike,
+    register_pair,
+)
 from lsafnet_cli.scenes.stamps import file_stamp, scene_stamp
 from lsafnet_cli.scenes.stretch import Stretch, sample_scene, scene_stretch
 from lsafnet_cli.system.devices import Device, choose_device, free_device_bytes
@@ -241,8 +247,8 @@ def place_pair(
 ) -> tuple[ScenePair, AlignedPair, Registration | None]:
     """Return the pair on one grid, after a shift between its dates is corrected where it is to be, and that shift.
 
-    "auto" corrects a shift that is clear, above TOLERABLE_SHIFT_PX and makes the dates look more alike; images without
-    a place on the ground stay.
+    "auto" corrects a shift that is clear, above TOLERABLE_SHIFT_PX and makes the dates look more alike; images
+    without a place on the ground stay.
     """
     aligned = align_pair(pair, options)
     automatic = options.coregister == "auto"
@@ -268,8 +274,10 @@ def place_pair(
 
 def _is_sure(pair: AlignedPair, found: Registration) -> bool:
     """Return whether a shift that was found is large enough to matter, and real."""
-    if (found.distance_px or 0) <= TOLERABLE_SHIFT_PX or found.rows_px is None or found.cols_px is None:
+    if (found.distance_px or 0) <= TOLERABLE_SHIFT_PX or found.windows < LEAST_WINDOWS:
         return False
+    assert found.rows_px is not None
+    assert found.cols_px is not None
     moved = looks_alike(pair, round(found.rows_px), round(found.cols_px))
     return moved - looks_alike(pair, 0, 0) > LEAST_GAIN
 
