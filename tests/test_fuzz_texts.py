@@ -66,7 +66,8 @@ def places(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 def hurt(value: Any, changes: list[tuple[int, str, Any]]) -> str:
     """Return the text of a JSON value of which some places are odd, gone or doubled."""
     value = json.loads(json.dumps(value))
-    for number, kind, odd in deepcopy(changes):
+    for number, kind, shared in changes:
+        odd = deepcopy(shared)
         known = places(value)
         *way, last = known[number % len(known)] or (None,)
         if last is None:

@@ -70,7 +70,8 @@ def grid_of(dataset: Any) -> Grid:
     Raises TransformError where its pixels have no place.
     """
     transform = dataset.transform
-    if not all(map(math.isfinite, transform)) or transform.determinant == 0:
+    invertible = all(map(math.isfinite, transform)) and transform.determinant != 0
+    if not invertible or not all(map(math.isfinite, ~transform)):
         raise TransformError("its transform does not lead from pixels to the ground")
     crs = None if transform.is_identity else dataset.crs
     return Grid(crs, transform, dataset.width, dataset.height)

@@ -196,7 +196,7 @@ def _read_field(values: Mapping[str, Any], name: str) -> Any:
         return _READERS[name](values[name]) if name in _READERS else values[name]
     except CheckpointError:
         raise
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
         raise CheckpointError(f"{name} is not laid out as it must be") from error
 
 
