@@ -3,6 +3,7 @@
 import csv
 import os
 import threading
+from dataclasses import replace
 
 import fiona
 import numpy as np
@@ -72,7 +73,7 @@ def test_a_huge_scene_shared_out_in_row_bands_is_as_if_never_cut(cluster, tmp_pa
     assert report.exit_code == 0, report.failures
     alone = OutputOptions((tmp_path / "alone.gpkg",), also=("probability",), scene="huge")
     images = tmp_path / "b" / "huge.tif", tmp_path / "a" / "huge.tif"
-    predict_change(*images, tmp_path / "alone.tif", PredictOptions(checkpoint=tiny_checkpoint, output=alone))
+    predict_change(*images, tmp_path / "alone.tif", replace(predict, output=alone))
     found, expected = codes(tmp_path / "out" / "huge.tif"), codes(tmp_path / "alone.tif")
     assert (found == expected).mean() >= 0.9999
     assert (codes(tmp_path / "out" / "small.tif") != 255).all()

@@ -71,9 +71,9 @@ def fail_above(limit, monkeypatch):
     original = infer.Scorer.forward
 
     def forward(self, batch):
-        if len(batch.before) > limit:
+        if len(batch.tiles) > limit:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        sizes.append(len(batch.before))
+        sizes.append(len(batch.tiles))
         return original(self, batch)
 
     monkeypatch.setattr(infer.Scorer, "forward", forward)

@@ -59,7 +59,7 @@ def test_a_scene_cut_into_swaths_gives_the_same_map(tmp_path, tiny_checkpoint, b
 
 def test_parts_of_narrower_swaths_are_used_where_more_memory_is_free_by_now(tmp_path, tiny_checkpoint):
     images = [write_raster(tmp_path / f"{n}.tif", noise(n, 70, 700)) for n in range(2)]
-    checkpoint = load_named_checkpoint(tiny_checkpoint, Observer())
+    checkpoint = load_named_checkpoint(tiny_checkpoint)
     run = prepare_run(read_pair(*images, ReadOptions(), 3), checkpoint, PredictOptions(), Observer())
     narrow, wide = (replace(run, memory=MemoryPlan(1, widest, 1 << 25)) for widest in (200, 400))
     store = PartStore(tmp_path / "c.tif")

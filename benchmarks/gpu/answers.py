@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gpu.work import Row, Rows, Work, codes_of, share_equal
 from lsafnet import NETWORKS, ChangeLogits, build_network, change_maps
-from lsafnet.prepare import prepare
+from lsafnet.prepare import prepare_network
 from lsafnet_cli.checkpoints.choose import shipped_checkpoint
 from lsafnet_cli.observer import LOG
 from lsafnet_cli.options import DeviceOptions
@@ -49,7 +49,7 @@ def compare_logits(work: Work, name: str, precision: str, compiled: bool) -> Row
     settle(network)
     size = 32 if work.small else 256
     images = torch.randn(2, 2, 3, size, size, generator=torch.Generator().manual_seed(1))
-    prepared = prepare(network, work.device, precision, compile=compiled)
+    prepared = prepare_network(network, work.device, precision, compile=compiled)
     with torch.inference_mode():
         expected = network(*images)
         found = prepared(*images.to(work.device))

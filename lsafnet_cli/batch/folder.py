@@ -73,6 +73,7 @@ class BatchFolder:
 
         Raises OutputError where a file of that name has appeared that is not the batch's own.
         """
+        self.create()
         mark = self._own / path.name
         with lock_file(self.hidden / "tables.lock", wait=True):
             first = not mark.exists()
