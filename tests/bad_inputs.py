@@ -118,6 +118,8 @@ def write_images() -> None:
     Path("hole.vrt").write_text(vrt(80, 70, source="gone.tif"))
     Path("pipe.vrt").write_text(vrt(80, 70, source="pipe.tif"))
     Path("ring.vrt").write_text(vrt(80, 70, source="ring.vrt"))
+    for name in ("hole", "ring"):
+        Path(f"{name}_after.vrt").write_text(Path(f"{name}.vrt").read_text())
 
 
 def write_hurt(path: Path, dtype: str) -> None:

@@ -233,7 +233,7 @@ class Killer(Observer):
     def __init__(self, name: str, times: int) -> None:
         super().__init__()
         self.name, self.times, self.told = name, times, []
-        self.killed: set[int] = set()
+        self.killed = set(children())  # those that are there before any worker is, such as the fork server
 
     def advance(self, amount, item="", **facts) -> None:  # noqa: ARG002
         alive = set(children()) - self.killed

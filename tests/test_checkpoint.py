@@ -224,7 +224,7 @@ def test_many_missing_tensors_are_counted(saved: Path) -> None:
         ({"classes": [{"name": "a", "color": "#000000"}], "num_classes": 1}, "two are the least"),
         ({"classes": [{"name": "a", "color": "#000000"}] * 3}, "same name"),
         ({"classes": [{"name": "a", "color": "red"}] * 3}, "colour 'red'"),
-        ({"classes": [{"name": " ", "color": "#000000"}] * 3}, "needs a name"),
+        ({"classes": [{"name": " ", "color": "#000000"}] * 3}, "needs a text"),
         ({"classes": ["a", "b", "c"]}, "classes is not laid out"),
         ({"classes": 3}, "classes is not laid out"),
         ({"bands": 0}, "bands must be"),

@@ -106,12 +106,11 @@ def test_a_batch_of_several_workers_runs(tiny_checkpoint, tmp_path):
 
 
 def test_an_output_that_lacks_a_letter_gets_another_one(pair, tiny_checkpoint, tmp_path):
-    named = pair[0].rename(tmp_path / "früher.tif")
-    done = elsewhere(
-        "check", named, pair[1], "--checkpoint", tiny_checkpoint, PYTHONIOENCODING="ascii", PYTHONUTF8="0"
-    )
+    output = tmp_path / "änderung.tif"
+    words = ("predict", *pair, "-o", output, "--checkpoint", tiny_checkpoint)
+    done = elsewhere(*words, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert done.returncode == 0, done.stderr
-    assert "fr?her.tif" in done.stdout
+    assert "?nderung.tif" in done.stdout
 
 
 def test_no_file_of_the_repository_is_a_link_and_both_copies_of_the_sample_are_equal():

@@ -6,6 +6,7 @@ from affine import Affine
 from pyproj import CRS as PROJ_CRS, Geod, Proj, Transformer
 from pyproj.database import query_crs_info
 from pyproj.enums import PJType
+from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
 
 from lsafnet_cli.geometry.grid import Grid
@@ -197,9 +198,11 @@ def place_in(info, crs, rng):
     base = crs.geodetic_crs.to_2d()
     if base == crs:
         return ((lon + 180) % 360 - 180) / unit, lat / unit
-    x, y = Transformer.from_crs(base, crs, always_xy=True).transform(
-        ((lon + 180) % 360 - 180) / unit, lat / unit
-    )
+    try:
+        there = Transformer.from_crs(base, crs, always_xy=True)
+    except ProjError:  # of codes whose method PROJ does not have
+        return None
+    x, y = there.transform(((lon + 180) % 360 - 180) / unit, lat / unit)
     return (x, y) if np.isfinite([x, y]).all() else None
 
 

@@ -249,7 +249,7 @@ def test_scores_count_only_what_labels_decide():
 
 
 def test_check_counts_sets_by_their_names_and_unchanged_pairs(mixture):
-    facts = [check_data_set(open_data_set(path), Observer()).to_dict() for path in mixture]
+    facts = [check_data_set(open_data_set(path), Observer()).as_dict() for path in mixture]
     assert [one["labels_of"] for one in facts] == ["two dates", "one date", "no change"]
     shares = facts[1]["splits"]["train"]["class_shares"]["before"]
     assert shares["building"] + shares["water or ground or vegetation"] == pytest.approx(1)

@@ -67,12 +67,13 @@ def test_polygons_under_a_name_that_cannot_be_written_are_refused_at_once(tmp_pa
 
 def test_json_holds_a_name_as_it_is(tmp_path, tiny_checkpoint, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    write_raster(Path("two\nlines.tif"), noise(1, 70, 80))
+    for seed, name in ((1, "two\nlines.tif"), (2, "b.tif")):
+        write_raster(Path(name), noise(seed, 70, 80))
     with pytest.raises(SystemExit) as left:
         main(
             [
                 "predict",
-                *["two\nlines.tif"] * 2,
+                *["two\nlines.tif", "b.tif"],
                 "-o",
                 "out.tif",
                 "--checkpoint",

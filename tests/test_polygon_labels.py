@@ -100,7 +100,7 @@ def test_words_and_numbers_mean_what_the_description_says(tmp_path):
     label, grid = label_file(folder)
     row = label.read(grid)[0]
     assert [row[index] for index in (0, 8, 16, 24, 40)] == [len(CLASSES), 1, UNKNOWN, 4, UNKNOWN]
-    facts = check_data_set(open_data_set(folder), Observer()).to_dict()
+    facts = check_data_set(open_data_set(folder), Observer()).as_dict()
     shares = facts["splits"]["all"]["class_shares"]["before"]
     assert shares["water or ground or vegetation"] == pytest.approx(1 / 3)
 

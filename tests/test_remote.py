@@ -213,7 +213,7 @@ def test_a_vector_file_may_lie_on_a_server(images, corner, tiny_checkpoint, tmp_
 
 @pytest.mark.parametrize("form", ["file://{}", "{}"])
 def test_an_output_never_takes_the_place_of_an_input_or_of_a_mosaics_source(pair, tmp_path, form):
-    before, _ = pair
+    before, after = pair
     mosaic = tmp_path / "mosaic.vrt"
     source = "<SimpleSource><SourceFilename>{}</SourceFilename><SourceBand>{}</SourceBand></SimpleSource>"
     bands = "".join(
@@ -224,7 +224,7 @@ def test_an_output_never_takes_the_place_of_an_input_or_of_a_mosaics_source(pair
     options = PredictOptions(output=OutputOptions(overwrite=True))
     for name in (before, mosaic):
         with pytest.raises(OutputError, match=r"before.tif: is an input as well"):
-            predict_change(form.format(name), form.format(name), before, options)
+            predict_change(form.format(name), form.format(after), before, options)
 
 
 STAMP = """

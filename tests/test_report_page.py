@@ -72,7 +72,7 @@ def test_a_page_keeps_below_its_size(tmp_path):
     assert report.size_bytes <= 500_000
     assert report.picture_shape == (450, 450)
     assert any(level == 0 for level, _, _ in tiles_of(tmp_path / "r.html"))
-    with pytest.raises(OptionError, match="max-mb"):
+    with pytest.raises(OptionError, match="max_mb"):
         write_report_page(path, tmp_path / "s.html", options=PageOptions(max_mb=0.01))
     assert not (tmp_path / "s.html").exists()
 

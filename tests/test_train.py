@@ -179,7 +179,7 @@ def test_training_ends_when_sek_no_longer_rises(pairs, tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_with_advice(pairs, tmp_path):
-    with pytest.raises(OptionError, match="learning-rate"):
+    with pytest.raises(OptionError, match="learning_rate"):
         train_network(pairs, tmp_path / "run", options_of(learning_rate=1e18, epochs=3))
 
 

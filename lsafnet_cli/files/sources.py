@@ -72,14 +72,20 @@ def local_path(name: str) -> Path | None:
 
 
 def same_image(name: str, other: str) -> bool:
-    """Return whether two names lead to one file, whatever links are on the way."""
+    """Return whether two names lead to one file, whatever links are on the way, or to one member of an archive."""
     if name == other:
         return True
-    paths = local_path(name), local_path(other)
+    path, second = local_path(name), local_path(other)
     try:
-        return paths[0] is not None and paths[1] is not None and paths[0].samefile(paths[1])
+        one_file = path is not None and second is not None and path.samefile(second)
     except OSError:  # one of them does not exist
         return False
+    return one_file and _member_of(name, path) == _member_of(other, second)
+
+
+def _member_of(name: str, path: Path | None) -> str:
+    """Return what a name says behind the local file that it leads to: an archive's member, else nothing."""
+    return name.rpartition(path.name)[2].strip("/!}") if path is not None else ""
 
 
 def patience() -> dict[str, str]:

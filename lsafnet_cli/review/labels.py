@@ -56,7 +56,7 @@ def _named_images(path: str) -> tuple[str, str]:
         tags = dataset.tags()
     found = tags.get("LSAFNET_BEFORE"), tags.get("LSAFNET_AFTER")
     if found[0] is None or found[1] is None:
-        raise InputError(f"{path}: does not name its images; give --before and --after")
+        raise InputError(f"{path}: does not name its images; give `before` and `after`")
     return found[0], found[1]
 
 
