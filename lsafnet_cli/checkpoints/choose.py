@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lsafnet.checkpoint.files import Checkpoint
 
 VARIABLE = "LSAFNET_CHECKPOINT"
-SHIPPED = "lsafnet-lite-dubai.safetensors"
+SHIPPED = "lsafnet-lite.safetensors"
 
 
 @dataclass(frozen=True, slots=True)

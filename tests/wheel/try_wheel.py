@@ -22,7 +22,7 @@ MUST_HOLD = (
     "lsafnet_cli/py.typed",
     "lsafnet_cli/data/sample/before.tif",
     "lsafnet_cli/data/sample/after.tif",
-    "lsafnet_cli/data/lsafnet-lite-dubai.safetensors",
+    "lsafnet_cli/data/lsafnet-lite.safetensors",
 )
 LEFT_OUT = (".ci/", ".git")  # what runs the tests of a clone
 LARGEST_BYTES = 16_000_000
