@@ -105,12 +105,12 @@ def test_a_batch_of_several_workers_runs(tiny_checkpoint, tmp_path):
     assert json.loads(done.stdout)["counts"]["done"] == 2
 
 
-def test_an_output_that_lacks_a_letter_gets_another_one(pair, tiny_checkpoint, tmp_path):
+def test_an_output_that_lacks_a_letter_shows_its_number(pair, tiny_checkpoint, tmp_path):
     output = tmp_path / "änderung.tif"
     words = ("predict", *pair, "-o", output, "--checkpoint", tiny_checkpoint)
     done = elsewhere(*words, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert done.returncode == 0, done.stderr
-    assert "?nderung.tif" in done.stdout
+    assert "\\xe4nderung.tif" in done.stdout
 
 
 def test_no_file_of_the_repository_is_a_link_and_both_copies_of_the_sample_are_equal():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.files.rasters import open_raster
+from lsafnet_cli.files.rasters import open_raster, reading_pixels
 from lsafnet_cli.scenes.read import Scene
 from lsafnet_cli.scenes.scene_files import SceneSource
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray
@@ -60,7 +60,7 @@ def _spread_rows(scene: Scene) -> list[int]:
 
 def _rows_of(scene: Scene) -> tuple[NumberArray, BoolArray]:
     """Return (bands, rows, cols) numbers and their (rows, cols) validity of rows spread over a file."""
-    with SceneSource(scene) as source:
+    with reading_pixels(scene.path), SceneSource(scene) as source:
         found = [source.read(Window(0, row, scene.file_shape[1], 1)) for row in _spread_rows(scene)]
     return np.concatenate([n for n, _ in found], axis=1), np.concatenate([valid for _, valid in found])
 

@@ -41,7 +41,7 @@ def written_results() -> Iterator[None]:
         _forget_what_waits()  # Typer has heard of it first
         raise OutputError("standard output: cannot be written (it was closed)") from left
     except OSError as error:
-        if error.filename is not None:  # a file's, not the stream's
+        if error.filename is not None or error.errno is None:  # a file's or a library's, not the stream's
             raise
         _forget_what_waits()
         reason = "it was closed" if error.errno == errno.EPIPE else reason_of(error)
