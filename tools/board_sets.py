@@ -11,6 +11,7 @@ What is not there is left out. The sample pair is always there.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ def read_board(data: Path, cache: Path) -> Iterator[BoardSet]:
         yield BoardSet("NAIP California", UNCHANGED, places)
     for name in BUILDING_SETS:
         if (data / "eval" / name).is_dir():
-            yield BoardSet(name, BUILDING, tuple(_single_images(data / "eval" / name)))
+            yield BoardSet(name, BUILDING, tuple(_single_images(data / "eval" / name, cache)))
 
 
 def _written(name: str, examples: list[Example], cache: Path) -> tuple[BoardPair, ...]:
@@ -127,11 +128,14 @@ def _unchanged_pairs(images: Path) -> Iterator[BoardPair]:
             yield BoardPair(place, file, after, none, none, nothing, ~nothing)
 
 
-def _single_images(folder: Path) -> Iterator[BoardPair]:
+def _single_images(folder: Path, cache: Path) -> Iterator[BoardPair]:
+    """Yield images of one date as pairs with their own copies, for one file given twice is rejected."""
     for file in sorted((folder / "images").iterdir()):
+        again = cache / f"{folder.name}_{file.stem}_again{file.suffix}"
+        shutil.copyfile(file, again)
         label = _numbers(folder / "labels" / f"{file.stem}.png")
         building = np.where(label == 1, 4, 0).astype(np.uint8)
-        yield BoardPair(file.stem, file, file, building, building, np.zeros(label.shape, bool), label > 0)
+        yield BoardPair(file.stem, file, again, building, building, np.zeros(label.shape, bool), label > 0)
 
 
 def _numbers(file: Path) -> Labels:
