@@ -20,6 +20,7 @@ from .conftest import noise, write_raster
 ROOT = Path(__file__).parents[1]
 ELSEWHERE = Path(__file__).parent / "elsewhere"
 POSIX_ONLY = {
+    "fcntl",
     "resource",
     "pwd",
     "grp",

@@ -10,11 +10,11 @@ import signal
 import sys
 import types
 
-MODULES = {"resource", "pwd", "grp", "termios", "tty", "pty", "syslog", "readline", "spwd", "crypt"}
+MODULES = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "syslog", "readline", "spwd", "crypt"}
 NAMES = {
     os: (
         "sched_getaffinity", "sched_setaffinity", "sysconf", "fork", "killpg", "getpgid", "setsid", "getuid",
-        "geteuid", "getgid", "statvfs", "mkfifo", "posix_fadvise", "O_NOFOLLOW", "uname", "nice",
+        "geteuid", "getgid", "statvfs", "mkfifo", "posix_fadvise", "O_NOFOLLOW", "O_CLOEXEC", "uname", "nice",
         "getloadavg", "chown", "fchmod",
     ),
     signal: ("SIGKILL", "SIGHUP", "SIGUSR1", "SIGALRM", "alarm", "setitimer", "pthread_sigmask"),
