@@ -13,6 +13,7 @@ from typing import Any
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.files.provenance import Provenance
+from lsafnet_cli.files.sources import is_remote
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.observer import LOG, Observer
 from lsafnet_cli.options import LAYERS, GridOptions, PredictOptions, ReadOptions, TileOptions
@@ -187,7 +188,7 @@ def prepare_run(
         outline_notices(aligned.grid, options.output.also),
         *(
             chain(
-                doubt_notices(scene),
+                () if is_remote(scene.path) else doubt_notices(scene),  # rows of a tiled file are most of it
                 range_notices(scene, stretch, info.value_range, partial(sample_scene, scene)),
             )
             for scene, stretch in ((pair.before, before), (pair.after, after))
@@ -254,11 +255,11 @@ def place_pair(
     automatic = options.coregister == "auto"
     if options.coregister == "off" or (automatic and not pair.georeferenced):
         return pair, aligned, None
-    seen = aligned
-    if aoi is not None:  # nothing else is read
-        seen = aligned.cut(place_outline(read_outline(str(aoi)), aligned.grid).window)
-    found = register_pair(seen)
-    if not found.clear or (automatic and not _is_sure(seen, found)):
+    area = (
+        None if aoi is None else place_outline(read_outline(str(aoi)), aligned.grid)
+    )  # nothing else is read
+    found = register_pair(aligned, area)
+    if not found.clear or (automatic and not _is_sure(aligned, found, area)):
         if not automatic:
             observer.notice(
                 "`coregister`: no shift between the dates can be told; the images stay where they are"
@@ -272,14 +273,14 @@ def place_pair(
     return pair, align_pair(pair, options), found
 
 
-def _is_sure(pair: AlignedPair, found: Registration) -> bool:
+def _is_sure(pair: AlignedPair, found: Registration, area: AreaOfInterest | None) -> bool:
     """Return whether a shift that was found is large enough to matter, and real."""
     if (found.distance_px or 0) <= TOLERABLE_SHIFT_PX or found.windows < LEAST_WINDOWS:
         return False
     assert found.rows_px is not None
     assert found.cols_px is not None
-    moved = looks_alike(pair, round(found.rows_px), round(found.cols_px))
-    return moved - looks_alike(pair, 0, 0) > LEAST_GAIN
+    moved = looks_alike(pair, round(found.rows_px), round(found.cols_px), area)
+    return moved - looks_alike(pair, 0, 0, area) > LEAST_GAIN
 
 
 def find_area(aoi: str | Path | None, grid: Grid, observer: Observer) -> AreaOfInterest | None:

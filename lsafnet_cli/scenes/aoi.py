@@ -46,6 +46,17 @@ class AreaOfInterest:
         end_col, end_row = (int(np.floor(edge - 0.5)) + 1 for edge in (right, bottom))
         return Window(col, row, max(end_col - col, 0), max(end_row - row, 0))
 
+    def within(self, window: Window) -> Window:
+        """Return the part of a window that bounds what of the area lies in it; it is empty where nothing does."""
+        near = self.parts[self.tree.query(_box(window), predicate="intersects")]
+        cut = shapely.intersection(near, _box(window))
+        cut = cut[shapely.area(cut) > 0]
+        if len(cut) == 0:
+            return Window(window.col_off, window.row_off, 0, 0)
+        left, top, right, bottom = shapely.total_bounds(cut)
+        col, row = int(np.floor(left)), int(np.floor(top))
+        return Window(col, row, int(np.ceil(right)) - col, int(np.ceil(bottom)) - row)
+
     @property
     def sha256(self) -> str:
         """A digest of the polygons, for telling whether an area is still the same."""

@@ -1,6 +1,6 @@
 """Doubts about what a file says of its pixels: fill that no tag declares, an alpha band that holds measurements.
 
-Only a few whole rows are looked at: they are cheap to read however a file is stored.
+Only a few whole rows are looked at: they are cheap to read from a file on this machine.
 """
 
 from collections.abc import Iterator

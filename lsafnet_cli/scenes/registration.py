@@ -16,6 +16,7 @@ from scipy import fft
 from lsafnet_cli.geometry.arrays import FloatArray
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.scenes.align import AlignedPair
+from lsafnet_cli.scenes.aoi import AreaOfInterest
 from lsafnet_cli.scenes.images import ImageReader
 from lsafnet_cli.scenes.read import ScenePair
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray
@@ -73,9 +74,9 @@ class Registration:
         return float(np.hypot(self.rows_px, self.cols_px))
 
 
-def register_pair(pair: AlignedPair) -> Registration:
-    """Measure the shift between both dates on windows spread over the ground they share."""
-    return summarize_shifts([measure_shift(*window) for window in read_windows(pair)])
+def register_pair(pair: AlignedPair, area: AreaOfInterest | None = None) -> Registration:
+    """Measure the shift between both dates on windows spread over the ground they share, or over an area of it."""
+    return summarize_shifts([measure_shift(*window) for window in read_windows(pair, area)])
 
 
 def summarize_shifts(found: Sequence[Shift | None]) -> Registration:
@@ -89,10 +90,12 @@ def summarize_shifts(found: Sequence[Shift | None]) -> Registration:
     return Registration(len(found), len(shifts), *(round(float(v), 3) for v in (rows, cols, spread)))
 
 
-def read_windows(pair: AlignedPair) -> Iterator[tuple[NumberArray, NumberArray, BoolArray]]:
+def read_windows(
+    pair: AlignedPair, area: AreaOfInterest | None = None
+) -> Iterator[tuple[NumberArray, NumberArray, BoolArray]]:
     """Yield numbers (bands, rows, cols) of both dates and valid (rows, cols) of windows spread over a pair."""
     with ImageReader(pair.before) as before, ImageReader(pair.after) as after:
-        for window in spread_windows(pair.grid):
+        for window in spread_windows(pair.grid, area):
             shape = int(window.height), int(window.width)
             read = [
                 (np.empty((len(r.image.scene.bands), *shape), r.image.scene.dtype), np.ones(shape, bool))
@@ -104,12 +107,21 @@ def read_windows(pair: AlignedPair) -> Iterator[tuple[NumberArray, NumberArray, 
             yield numbers_before, numbers_after, valid_before & valid_after
 
 
-def spread_windows(grid: Grid) -> Iterator[Window]:
-    """Yield at most WINDOWS_ALONG_SIDE squared windows of WINDOW_PX, evenly spread over a grid."""
-    rows, cols = (_starts(side) for side in grid.shape)
+def spread_windows(grid: Grid, area: AreaOfInterest | None = None) -> Iterator[Window]:
+    """Yield at most WINDOWS_ALONG_SIDE squared windows of WINDOW_PX, evenly spread over a grid.
+
+    With an area of interest they are spread over its bounding box, each shrunk to what it holds of the area; those
+    that are then too small to be measured are left out.
+    """
+    whole = Window(0, 0, grid.width, grid.height) if area is None else area.window
+    rows, cols = (_starts(int(side)) for side in (whole.height, whole.width))
     for top in rows:
         for left in cols:
-            yield Window(left, top, min(WINDOW_PX, grid.width), min(WINDOW_PX, grid.height))
+            place = whole.col_off + left, whole.row_off + top
+            window = Window(*place, min(WINDOW_PX, whole.width), min(WINDOW_PX, whole.height))
+            within = window if area is None else area.within(window)
+            if area is None or min(within.width, within.height) >= SMALLEST_PX:
+                yield within
 
 
 def _starts(length: int) -> list[int]:
@@ -141,10 +153,10 @@ def measure_shift(before: NumberArray, after: NumberArray, valid: BoolArray) -> 
     return Shift(*_refine(cross, int(coarse[0]), int(coarse[1])), peak)
 
 
-def looks_alike(pair: AlignedPair, rows: int, cols: int) -> float:
+def looks_alike(pair: AlignedPair, rows: int, cols: int, area: AreaOfInterest | None = None) -> float:
     """Return the mean correlation, -1..1, of the dates' brightness where the after image is moved back by a shift."""
     found = []
-    for before, after, valid in read_windows(pair):
+    for before, after, valid in read_windows(pair, area):
         height, width = valid.shape[0] - abs(rows), valid.shape[1] - abs(cols)
         if min(height, width) < SMALLEST_PX // 2:
             continue
