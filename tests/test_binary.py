@@ -74,7 +74,7 @@ def test_later_commands_take_a_map_of_change_alone(binary_checkpoint, pair, tmp_
 def test_from_and_to_cannot_be_had_from_change_alone(binary_checkpoint, pair, tmp_path, capsys):
     out = tmp_path / "changes.tif"
     assert run("predict", *pair, "-o", out, "--checkpoint", binary_checkpoint, "--also", "from,before") == 2
-    assert "tells only changed from unchanged" in capsys.readouterr().err
+    assert "is a binary change network" in capsys.readouterr().err
     assert not out.exists()
 
 

@@ -112,7 +112,7 @@ def _key(below: Path, pattern: re.Pattern[str] | None) -> str:
 
 
 def read_pairs(table: str | Path) -> Pairing:
-    """Read a CSV table with the columns before, after and as wished output, name, before_date, after_date, aoi.
+    """Read a CSV table with the columns before, after and, optionally, output, name, before_date, after_date, aoi.
 
     Paths are relative to the table's folder, outputs to the batch's. Further columns are kept for the records.
     Raises InputError for a table that cannot be read, OptionError, with the line, for what cannot be used.

@@ -124,7 +124,7 @@ class SceneRunner:
         return job
 
     def _refuse(self, task: Task, record: SceneRecord) -> None:
-        """Keep and tell that a scene could not even be begun; what lies under its names stays whose it was."""
+        """Record and report a scene that could not be started. Existing files are left untouched."""
         state = self._folder.state(task.spec)
         with suppress(OutputError):
             self._folder.write_state(task.spec, SceneState(record, {}, state is not None and state.ours))

@@ -26,7 +26,7 @@ def worker_devices(text: str) -> list[str]:
     devices = [device for part in text.split(",") for device in _devices(text, part.strip())]
     cards = [device for device in devices if device != "cpu"]
     if len(set(cards)) < len(cards):
-        raise OptionError(f"`devices` {text}: a card has one worker; name each once")
+        raise OptionError(f"`devices` {text}: a GPU has one worker; name each once")
     if len(devices) > MOST_WORKERS:
         raise OptionError(f"`devices` {text}: at most {MOST_WORKERS} workers")
     return devices

@@ -51,7 +51,7 @@ class Worker:
             self.connection.send(value)
 
     def end(self) -> None:
-        """End it at once; what it has finished of a scene stays to be gone on with."""
+        """End it at once; the finished part of its scene is kept, so that it can be resumed."""
         self.connection.close()
         self.process.kill()
         self.process.wait()

@@ -12,7 +12,8 @@ PointsArg = Annotated[
     str,
     typer.Argument(
         metavar="POINTS",
-        help="Points with reference_from and reference_to, the classes that were really there: those of lsafnet "
+        help="Points with reference_from and reference_to, the classes that were really there: those "
+        "of lsafnet "
         "sample, or any vector file, in any CRS.",
     ),
 ]
@@ -20,10 +21,10 @@ AssessPlotOpt = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE.png|svg", rich_help_panel=OUTPUT,
-        help="Draw mapped and adjusted areas too (needs matplotlib: the extra plot).",
+        help="Also plot mapped and adjusted areas (needs matplotlib: pip install 'lsafnet[plot]').",
     ),
 ]  # fmt: skip
-LayerOpt = Annotated[str | None, typer.Option(help="Layer of the points, where their file has several.")]
+LayerOpt = Annotated[str | None, typer.Option(help="Layer of the points, if the file has several.")]
 
 
 def assess(

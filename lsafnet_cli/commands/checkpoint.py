@@ -9,7 +9,8 @@ import typer
 from lsafnet_cli.commands.options import JsonOpt, OverwriteOpt, QuietOpt
 
 app = typer.Typer(
-    no_args_is_help=True, help="Look into checkpoints, import published ones, export for others."
+    no_args_is_help=True,
+    help="Inspect checkpoints, import published ones, calibrate, export to other runtimes.",
 )
 
 
@@ -29,11 +30,11 @@ CheckpointArg = Annotated[
     typer.Argument(
         metavar="CHECKPOINT",
         readable=False,
-        help="Default: $LSAFNET_CHECKPOINT, else the small one shipped inside.",
+        help="Default: $LSAFNET_CHECKPOINT, else the checkpoint that ships with lsafnet.",
     ),
 ]
 NetworkOpt = Annotated[
-    str | None, typer.Option(help="Which network it is of. Default: guessed from its keys and shapes.")
+    str | None, typer.Option(help="Network of the weights. Default: recognised from keys and shapes.")
 ]
 DataSetOpt = Annotated[
     str,
@@ -41,11 +42,11 @@ DataSetOpt = Annotated[
         help="What it was trained on: second, landsat-scd, or a JSON file (see docs/checkpoints.md)."
     ),
 ]
-OutputOpt = Annotated[Path, typer.Option("--output", "-o", readable=False, help="The file to write.")]
+OutputOpt = Annotated[Path, typer.Option("--output", "-o", readable=False, help="Output file.")]
 LicenseOpt = Annotated[
-    str | None, typer.Option("--license", help="Terms of the weights, kept in the checkpoint.")
+    str | None, typer.Option("--license", help="Licence of the weights, stored in the checkpoint.")
 ]
-FormatOpt = Annotated[ExportFormat, typer.Option("--format", help="What to write.")]
+FormatOpt = Annotated[ExportFormat, typer.Option("--format", help="Format of the export.")]
 CheckpointToChangeArg = Annotated[
     Path, typer.Argument(metavar="CHECKPOINT", readable=False, help="The checkpoint to start from.")
 ]
@@ -54,19 +55,23 @@ DataSetsOpt = Annotated[
     typer.Option(
         "--dataset",
         metavar="DIR",
-        help="Labelled pairs. Repeat it for several, each of which counts as much.",
+        help="Data set of labelled pairs. Repeatable; each data set has the same weight.",
     ),
 ]
-SplitOpt = Annotated[str, typer.Option(help="Which part of the data sets.")]
+SplitOpt = Annotated[str, typer.Option(help="Split of the data sets.")]
 PlotOpt = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE.png|svg", help="Draw the reliability before and after (needs the extra plot)."
+        metavar="FILE.png|svg",
+        help="Plot the reliability before and after (needs pip install 'lsafnet[plot]').",
     ),
 ]
 DeviceOpt = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")]
 TileOpt = Annotated[
-    int | None, typer.Option(help="Rows and cols of its images. Default: the checkpoint's tile.")
+    int | None,
+    typer.Option(
+        help="Rows and columns of the exported network's input. Default: the checkpoint's tile size."
+    ),
 ]
 
 

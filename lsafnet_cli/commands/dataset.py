@@ -7,12 +7,12 @@ import typer
 
 from lsafnet_cli.commands.options import JsonOpt, QuietOpt
 
-app = typer.Typer(no_args_is_help=True, help="Look into data sets for training and evaluation.")
+app = typer.Typer(no_args_is_help=True, help="Inspect data sets for training and evaluation.")
 
 
 @app.callback()
 def _dataset() -> None:
-    """Look into data sets for training and evaluation."""
+    """Inspect data sets for training and evaluation."""
 
 
 @app.command()

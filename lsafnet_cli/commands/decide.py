@@ -27,16 +27,18 @@ ChangesArg = Annotated[
     Path,
     typer.Argument(
         metavar="MAP.tif", readable=False,
-        help="A change map of lsafnet; MAP.probability.tif and MAP.transition.tif lie beside it.",
+        help="Change map written by lsafnet, with MAP.probability.tif and MAP.transition.tif beside it.",
     ),
 ]  # fmt: skip
 OutputOpt = Annotated[
-    Path, typer.Option("--output", "-o", metavar="NEW.tif", readable=False, help="The change map to write.")
+    Path,
+    typer.Option("--output", "-o", metavar="NEW.tif", readable=False, help="Change map to write (.tif)."),
 ]
 ThresholdOpt = Annotated[
     float | None,
     typer.Option(
-        help="Changed above this probability. Default: as the map is decided.", rich_help_panel=DECISION
+        help="Probability above which a pixel is changed. Default: the threshold of the input map.",
+        rich_help_panel=DECISION,
     ),
 ]
 IgnoreOpt = Annotated[
@@ -50,7 +52,8 @@ MergeOpt = Annotated[
     list[str] | None,
     typer.Option(
         metavar="FIRST+SECOND=NAME", rich_help_panel=DECISION,
-        help="Classes become one: low_vegetation+tree=vegetation. Changes between them are none. Repeatable.",
+        help="Merge classes: low_vegetation+tree=vegetation. Changes between merged classes become "
+        "unchanged. Repeatable.",
     ),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""`lsafnet demo`: the main job on the made pair that ships inside."""
+"""`lsafnet demo`: the main job on the synthetic pair that ships inside."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from lsafnet_cli.commands.options import OverwriteOpt, QuietOpt
 
-FolderArg = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files go; made where missing.")]
+FolderArg = Annotated[Path, typer.Argument(metavar="FOLDER", help="Output folder; created if missing.")]
 
 
 def demo(

@@ -7,7 +7,10 @@ import typer
 from lsafnet_cli.commands.options import CheckpointOpt, JsonOpt
 
 SecondsOpt = Annotated[
-    float, typer.Option(help="How long each device is timed with the checkpoint's network; 0: not at all.")
+    float,
+    typer.Option(
+        help="Seconds for which the checkpoint's network is timed on each device; 0 skips the timing."
+    ),
 ]
 
 

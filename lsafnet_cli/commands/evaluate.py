@@ -38,7 +38,7 @@ SCORES = "Scores"
 
 ChangesArg = Annotated[
     str | None,
-    typer.Argument(metavar="CHANGES.tif", help="A change map of lsafnet, which knows its classes."),
+    typer.Argument(metavar="CHANGES.tif", help="Change map written by lsafnet."),
 ]
 ReferencesArg = Annotated[
     list[str] | None,
@@ -52,7 +52,8 @@ LabelsOpt = Annotated[
     KindOfLabels | None,
     typer.Option(
         rich_help_panel=FILES,
-        help="What two references hold: land-cover (changed where they differ, 0 unknown; the default) or changes (0 "
+        help="What two references hold: land-cover (changed where they differ, 0 unknown; the "
+        "default) or changes (0 "
         "where nothing changed, as in SECOND); and one alone: transitions (codes) or binary (0 and 1, or 0 and 255).",
     ),
 ]
@@ -68,28 +69,34 @@ DataSetOpt = Annotated[
     Path | None,
     typer.Option(
         "--dataset", metavar="DIR", rich_help_panel=FILES,
-        help="In place of a map: a data set, whose images checkpoints map first, with the options below.",
+        help="Instead of a map: a data set. Its images are mapped with the given checkpoints first, "
+        "using the options below.",
     ),
 ]  # fmt: skip
-SplitOpt = Annotated[str, typer.Option(rich_help_panel=FILES, help="Which part of the data set.")]
+SplitOpt = Annotated[str, typer.Option(rich_help_panel=FILES, help="Split of the data set.")]
 CheckpointsOpt = Annotated[
     list[Path] | None,
     typer.Option(
         readable=False, rich_help_panel=FILES,
-        help="For --dataset: trained network. Repeat it to compare several side by side (nothing is averaged here).",
+        help="For --dataset: trained network. Repeat to compare several side by side (they are not "
+        "averaged).",
     ),
 ]  # fmt: skip
 BoundaryOpt = Annotated[
-    int, typer.Option(help="Within how many pixels a border is met.", rich_help_panel=SCORES)
+    int, typer.Option(help="Tolerance for border scores in pixels.", rich_help_panel=SCORES)
 ]
 BootstrapOpt = Annotated[
-    int, typer.Option(help="Resamples for the 95 % intervals; 0 makes none.", rich_help_panel=SCORES)
+    int,
+    typer.Option(
+        help="Bootstrap resamples for the 95 % confidence intervals; 0 for none.", rich_help_panel=SCORES
+    ),
 ]
-SeedOpt = Annotated[int, typer.Option(help="The same seed, the same intervals.", rich_help_panel=SCORES)]
+SeedOpt = Annotated[int, typer.Option(help="Random seed of the resampling.", rich_help_panel=SCORES)]
 UnitOpt = Annotated[
     int,
     typer.Option(
-        help="Side in pixels of the squares of a map that are resampled; images of a data set are resampled whole.",
+        help="Side in pixels of the map squares that are resampled; images of a data set are "
+        "resampled whole.",
         rich_help_panel=SCORES,
     ),
 ]
@@ -97,7 +104,7 @@ PlotOpt = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE.png|svg", rich_help_panel=OUTPUT,
-        help="Draw the confusion matrix of transitions (needs matplotlib: the extra plot).",
+        help="Plot the confusion matrix of transitions (needs pip install 'lsafnet[plot]').",
     ),
 ]  # fmt: skip
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.", rich_help_panel=OUTPUT)]

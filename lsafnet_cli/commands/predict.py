@@ -60,7 +60,8 @@ from lsafnet_cli.options import GridOptions, OutputOptions, PredictOptions, Tile
 
 # readable=False: whether a file may be read is found out, and said, where it is read
 MapOpt = Annotated[
-    Path, typer.Option("--output", "-o", metavar="MAP.tif", readable=False, help="The change map to write.")
+    Path,
+    typer.Option("--output", "-o", metavar="MAP.tif", readable=False, help="Change map to write (.tif)."),
 ]
 
 

@@ -15,23 +15,25 @@ from lsafnet_cli.commands.options import (
     VerboseOpt,
 )
 
-BeforeOpt = Annotated[str | None, typer.Option(help="Image of the earlier date, to show under the map.")]
+BeforeOpt = Annotated[str | None, typer.Option(help="Image of the earlier date, shown under the map.")]
 AfterOpt = Annotated[str | None, typer.Option(help="Image of the later date.")]
 PageOpt = Annotated[
-    Path, typer.Option("--output", "-o", metavar="REPORT.html", readable=False, help="The page to write.")
+    Path, typer.Option("--output", "-o", metavar="REPORT.html", readable=False, help="HTML page to write.")
 ]
 TitleOpt = Annotated[str | None, typer.Option(help="Title of the page. Default: the map's name.")]
 MaxMbOpt = Annotated[float, typer.Option("--max-mb", help="Largest size of the page in megabytes.")]
 CardsOpt = Annotated[
-    int, typer.Option(help="How many of the largest and of the least certain changes get a card.")
+    int, typer.Option(help="Number of cards for the largest and for the least certain changes.")
 ]
 ProbabilityOpt = Annotated[
     Path | None,
-    typer.Option(help="Map of the change probability. Default: MAP.probability.tif, where it exists."),
+    typer.Option(help="Map of change probability. Default: MAP.probability.tif, if it exists."),
 ]
 PolygonsOpt = Annotated[
     Path | None,
-    typer.Option(help="Make the cards of the polygons in this file instead of the map's own pieces."),
+    typer.Option(
+        help="Take the cards from the polygons in this file instead of the map's connected components."
+    ),
 ]
 
 

@@ -19,7 +19,8 @@ VerdictsArg = Annotated[
     str | None,
     typer.Argument(
         metavar="VERDICTS",
-        help="Polygons with a status (accepted, rejected, corrected, open) and corrected_to. Without them the "
+        help="Polygons with a status (accepted, rejected, corrected, open) and corrected_to. Without "
+        "them the "
         "polygons to look at are written.",
     ),
 ]
@@ -27,23 +28,24 @@ OutputOpt = Annotated[
     Path,
     typer.Option(
         "--output", "-o", metavar="FILE",
-        help="The corrected map (.tif); without verdicts the polygons to look at (.gpkg).",
+        help="Corrected map to write (.tif); without verdicts, polygons to review (.gpkg).",
     ),
 ]  # fmt: skip
 LabelsOpt = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Write what was reviewed as a data set for lsafnet train too."),
+    typer.Option(metavar="DIR", help="Also write the reviewed areas as a data set for lsafnet train."),
 ]
 BeforeOpt = Annotated[
     str | None,
     typer.Option(
-        metavar="IMAGE", help="Image of the earlier date, for the labels. Default: as the map says."
+        metavar="IMAGE",
+        help="Image of the earlier date, for the labels. Default: the one named in the map's tags.",
     ),
 ]
 AfterOpt = Annotated[str | None, typer.Option(metavar="IMAGE", help="Image of the later date.")]
 MinAreaOpt = Annotated[
     float,
-    typer.Option(metavar="M2", help="Of polygons to look at: merge smaller ones into their neighbours."),
+    typer.Option(metavar="M2", help="For polygons to review: merge smaller ones into their neighbours."),
 ]
 
 

@@ -37,27 +37,31 @@ class StrataBy(StrEnum):
     CHANGE = "change"
 
 
-OutputOpt = Annotated[Path, typer.Option("--output", "-o", metavar="FILE.gpkg", help="Points to write.")]
+OutputOpt = Annotated[Path, typer.Option("--output", "-o", metavar="FILE.gpkg", help="Point file to write.")]
 PerStratumOpt = Annotated[
     int | None,
     typer.Option(
         metavar="N", rich_help_panel=SIZE,
-        help="Points in each stratum (default 50); with --total or --standard-error the fewest of each.",
+        help="Points per stratum (default 50); with --total or --standard-error the minimum per stratum.",
     ),
 ]  # fmt: skip
-TotalOpt = Annotated[int | None, typer.Option(metavar="N", rich_help_panel=SIZE, help="Points in all.")]
+TotalOpt = Annotated[
+    int | None, typer.Option(metavar="N", rich_help_panel=SIZE, help="Total number of points.")
+]
 StandardErrorOpt = Annotated[
     float | None,
     typer.Option(
         metavar="S", rich_help_panel=SIZE,
-        help="In place of --total: as many points as give the overall accuracy this standard error, such as 0.01.",
+        help="Instead of --total: the target standard error of overall accuracy, such as 0.01; the "
+        "number of points follows.",
     ),
 ]  # fmt: skip
 AllocationOpt = Annotated[
     Allocation,
     typer.Option(
         rich_help_panel=SIZE,
-        help="How a total is shared out: equal, proportional to the ground, neyman (for the overall accuracy) or "
+        help="How a total is shared out: equal, proportional to the ground, neyman (for the overall "
+        "accuracy) or "
         "optimal (for it and the user's accuracies).",
     ),
 ]
@@ -65,10 +69,11 @@ ExpectOpt = Annotated[
     list[str] | None,
     typer.Option(
         metavar="STRATUM=U", rich_help_panel=SIZE,
-        help="User's accuracy that is expected; else 0.95 for unchanged, 0.7 for changes. Repeatable.",
+        help="Expected user's accuracy of a stratum. Default: 0.95 for unchanged, 0.7 for changes. "
+        "Repeatable.",
     ),
 ]  # fmt: skip
-SeedOpt = Annotated[int, typer.Option(help="The same seed, the same points.", rich_help_panel=SIZE)]
+SeedOpt = Annotated[int, typer.Option(help="Random seed.", rich_help_panel=SIZE)]
 StrataOpt = Annotated[
     StrataBy,
     typer.Option(
@@ -87,11 +92,12 @@ MergeRareOpt = Annotated[
     typer.Option(
         metavar="PERCENT",
         rich_help_panel=STRATA,
-        help="Changes that cover less than this become one stratum.",
+        help="Merge transitions that cover less than this into one stratum.",
     ),
 ]
 BeforeOpt = Annotated[
-    str | None, typer.Option(metavar="IMAGE", help="Image of the earlier date, for pictures of the points.")
+    str | None,
+    typer.Option(metavar="IMAGE", help="Image of the earlier date, for image chips of the points."),
 ]
 AfterOpt = Annotated[str | None, typer.Option(metavar="IMAGE", help="Image of the later date.")]
 

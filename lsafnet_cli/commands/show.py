@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-MapArg = Annotated[Path, typer.Argument(metavar="MAP.tif", readable=False, help="A change map of lsafnet.")]
-ForceOpt = Annotated[bool, typer.Option("--force", help="Draw even where stdout is no terminal.")]
+MapArg = Annotated[
+    Path, typer.Argument(metavar="MAP.tif", readable=False, help="Change map written by lsafnet.")
+]
+ForceOpt = Annotated[bool, typer.Option("--force", help="Draw even if stdout is not a terminal.")]
 
 
 def show(change_map: MapArg, force: ForceOpt = False) -> None:

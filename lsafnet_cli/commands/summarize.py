@@ -21,24 +21,26 @@ class SummaryFormat(StrEnum):
 ZonesOpt = Annotated[
     str | None,
     typer.Option(
-        help="Polygons to count in as well: any vector file, in any CRS. Pixels go by their centres."
+        help="Vector file of zones to summarize separately, in any CRS. A pixel belongs to the zone "
+        "that contains its centre."
     ),
 ]
 ZoneFieldOpt = Annotated[
     str | None,
     typer.Option(help="Field that names the zones. Default: the first text field, else the feature's id."),
 ]
-ZoneLayerOpt = Annotated[str | None, typer.Option(help="Layer of the zones, where their file has several.")]
-FormatOpt = Annotated[SummaryFormat, typer.Option("--format", help="How the numbers are written.")]
-JsonOpt = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
+ZoneLayerOpt = Annotated[str | None, typer.Option(help="Layer of the zones, if the file has several.")]
+FormatOpt = Annotated[SummaryFormat, typer.Option("--format", help="Output format.")]
+JsonOpt = Annotated[bool, typer.Option("--json", help="Same as --format json.")]
 ZoneFileOpt = Annotated[
     Path | None,
     typer.Option(
         "--output", "-o", metavar="ZONES.gpkg",
-        help="Write the zones too, with a column for each transition, gain, loss and net, styled by change.",
+        help="Also write the zones as a layer with columns for each transition, gain, loss and net "
+        "change, styled by change.",
     ),
 ]  # fmt: skip
-OverwriteOpt = Annotated[bool, typer.Option(help="Replace outputs that exist.")]
+OverwriteOpt = Annotated[bool, typer.Option(help="Overwrite existing outputs.")]
 
 
 def summarize(

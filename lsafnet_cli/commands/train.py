@@ -22,11 +22,12 @@ DataArg = Annotated[
     list[Path],
     typer.Argument(
         metavar="DATASET...",
-        help="Folders of SECOND, Landsat-SCD, GeoTIFF pairs or images of one date, or JSON files that describe such "
+        help="Folders of SECOND, Landsat-SCD, GeoTIFF pairs or images of one date, or JSON files that "
+        "describe such "
         "(docs/training.md).",
     ),
 ]
-RunOpt = Annotated[Path, typer.Option("--output", "-o", metavar="RUN_DIR", help="The folder to write to.")]
+RunOpt = Annotated[Path, typer.Option("--output", "-o", metavar="RUN_DIR", help="Run folder.")]
 NetworkOpt = Annotated[
     str | None,
     typer.Option(
@@ -49,22 +50,24 @@ StartOpt = Annotated[
     Path | None,
     typer.Option(
         metavar="CHECKPOINT",
-        help="Start from a checkpoint's weights; default: from those that predict uses by itself.",
+        help="Start from a checkpoint's weights; default: those of the checkpoint that predict uses "
+        "by default.",
         rich_help_panel=NETWORK,
     ),
 ]
 RecipeOpt = Annotated[
     str, typer.Option(help="paper, or rsiscd: the released code's loss.", rich_help_panel=RECIPE)
 ]
-EpochsOpt = Annotated[
-    int, typer.Option(help="How often the data set is gone through.", rich_help_panel=RECIPE)
-]
+EpochsOpt = Annotated[int, typer.Option(help="Number of epochs.", rich_help_panel=RECIPE)]
 BatchOpt = Annotated[
-    int, typer.Option(help="Pairs in a step, over all processes together.", rich_help_panel=RECIPE)
+    int, typer.Option(help="Pairs per step, over all processes together.", rich_help_panel=RECIPE)
 ]
 AccumulateOpt = Annotated[
     int,
-    typer.Option(help="Compute a batch in so many parts, which takes less memory.", rich_help_panel=RECIPE),
+    typer.Option(
+        help="Gradient accumulation: compute each batch in this many parts, which takes less memory.",
+        rich_help_panel=RECIPE,
+    ),
 ]
 OptimizerOpt = Annotated[str, typer.Option(help="sgd (Nesterov) or adamw.", rich_help_panel=RECIPE)]
 RateOpt = Annotated[
@@ -76,15 +79,17 @@ RateOpt = Annotated[
 ]
 DecayOpt = Annotated[float, typer.Option(help="Weight decay.", rich_help_panel=RECIPE)]
 PowerOpt = Annotated[
-    float, typer.Option(help="The rate falls as (1 - step/steps) ** POWER.", rich_help_panel=RECIPE)
+    float, typer.Option(help="The learning rate decays as (1 - step/steps) ** POWER.", rich_help_panel=RECIPE)
 ]
 WarmupOpt = Annotated[
-    int, typer.Option(help="Steps over which the rate rises first.", rich_help_panel=RECIPE)
+    int, typer.Option(help="Warm-up steps over which the learning rate rises.", rich_help_panel=RECIPE)
 ]
 EmaOpt = Annotated[
     float | None,
     typer.Option(
-        metavar="DECAY", help="Keep a moving average of the weights, such as 0.999.", rich_help_panel=RECIPE
+        metavar="DECAY",
+        help="Keep an exponential moving average of the weights with this decay, such as 0.999.",
+        rich_help_panel=RECIPE,
     ),
 ]
 BackboneRateOpt = Annotated[
@@ -97,55 +102,59 @@ BackboneRateOpt = Annotated[
 ]
 ClipOpt = Annotated[
     float | None,
-    typer.Option(metavar="NORM", help="Shorten gradients to this norm.", rich_help_panel=RECIPE),
+    typer.Option(metavar="NORM", help="Clip gradients to this norm.", rich_help_panel=RECIPE),
 ]
 WeightsOfClassesOpt = Annotated[
     str | None,
     typer.Option(
-        metavar="W1,W2...", help="Weights of the classes in the loss, in their order.", rich_help_panel=RECIPE
+        metavar="W1,W2...",
+        help="Class weights of the loss, in the order of the classes.",
+        rich_help_panel=RECIPE,
     ),
 ]
 PatienceOpt = Annotated[
     int | None,
-    typer.Option(help="Stop after so many epochs without a better SeK.", rich_help_panel=RECIPE),
+    typer.Option(
+        help="Early stopping: stop after this many epochs without a better SeK.", rich_help_panel=RECIPE
+    ),
 ]
-SeedOpt = Annotated[int, typer.Option(help="Seed of weights and examples.", rich_help_panel=RECIPE)]
+SeedOpt = Annotated[int, typer.Option(help="Random seed of weights and examples.", rich_help_panel=RECIPE)]
 CropOpt = Annotated[
     int | None,
     typer.Option(
-        help="Side of the windows drawn, px. Default: 512, or the images' own.", rich_help_panel=EXAMPLES
+        help="Side of the training windows in pixels. Default: 512, or the image size.",
+        rich_help_panel=EXAMPLES,
     ),
 ]
 CropsOpt = Annotated[
     int | None,
     typer.Option(
-        help="Windows in an epoch. Default: as many as cover the data set once.", rich_help_panel=EXAMPLES
+        help="Windows per epoch. Default: as many as cover the data set once.", rich_help_panel=EXAMPLES
     ),
 ]
 BalancedOpt = Annotated[
     bool,
-    typer.Option(
-        "--balanced", help="Draw windows where rare classes changed as well.", rich_help_panel=EXAMPLES
-    ),
+    typer.Option("--balanced", help="Draw windows with rare changes more often.", rich_help_panel=EXAMPLES),
 ]
 JitterOpt = Annotated[
-    bool, typer.Option("--jitter", help="Vary the light of each date.", rich_help_panel=EXAMPLES)
+    bool, typer.Option("--jitter", help="Radiometric augmentation of each date.", rich_help_panel=EXAMPLES)
 ]
 SwapOpt = Annotated[
-    bool, typer.Option("--swap-dates", help="Swap the dates of every other pair.", rich_help_panel=EXAMPLES)
+    bool, typer.Option("--swap-dates", help="Swap the dates of half of the pairs.", rich_help_panel=EXAMPLES)
 ]
 SharesOpt = Annotated[
     str | None,
     typer.Option(
         metavar="N,N...",
-        help="How many of a round of examples come from each data set, such as 4,2,2. Default: one each.",
+        help="Share of examples from each data set, such as 4,2,2. Default: equal shares.",
         rich_help_panel=EXAMPLES,
     ),
 ]
 VarietyOpt = Annotated[
     str,
     typer.Option(
-        help="usual, or wide: light, sharpness, zoom and register vary far more. Default: wide where labels are sets "
+        help="usual, or wide: light, sharpness, zoom and register vary far more. Default: wide where "
+        "labels are sets "
         "of classes, for unchanged pairs, and for several data sets.",
         rich_help_panel=EXAMPLES,
     ),
@@ -155,15 +164,15 @@ KeepOpt = Annotated[
     typer.Option("--keep-epochs", help="Keep the checkpoint of every epoch.", rich_help_panel=OUTPUT),
 ]
 WorkersOpt = Annotated[
-    int, typer.Option(help="Processes that read ahead; 0 for none.", rich_help_panel=EXAMPLES)
+    int, typer.Option(help="Data loading processes; 0 for none.", rich_help_panel=EXAMPLES)
 ]
 DeviceOpt = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...", rich_help_panel=DEVICE)]
 PrecisionOpt = Annotated[str, typer.Option(help="auto, fp32 or bf16.", rich_help_panel=DEVICE)]
 BoardOpt = Annotated[
-    bool, typer.Option("--tensorboard", help="Write for TensorBoard too.", rich_help_panel=OUTPUT)
+    bool, typer.Option("--tensorboard", help="Also log to TensorBoard.", rich_help_panel=OUTPUT)
 ]
 ResumeOpt = Annotated[
-    bool, typer.Option(help="Go on where a training in this folder was broken off.", rich_help_panel=OUTPUT)
+    bool, typer.Option(help="Resume an interrupted training in this folder.", rich_help_panel=OUTPUT)
 ]
 
 

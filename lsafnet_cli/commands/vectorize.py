@@ -33,7 +33,8 @@ OutputsOpt = Annotated[
 ProbabilityOpt = Annotated[
     Path | None,
     typer.Option(
-        help="Map of the change probability, for the confidence. Default: MAP.probability.tif, where it exists."
+        help="Map of change probability, for the confidence attribute. Default: MAP.probability.tif, "
+        "if it exists."
     ),
 ]
 

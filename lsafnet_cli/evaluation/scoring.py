@@ -40,7 +40,7 @@ def interval_notice(tally: PairCounts, one: str, several: str) -> str | None:
         return None
     if count < 2:
         return f"all that was counted lies in one {one}: there are no intervals"
-    return f"the intervals come from {count} {several} only: take them for too narrow"
+    return f"only {count} {several}: the confidence intervals are probably too narrow"
 
 
 def score(

@@ -1,4 +1,4 @@
-"""The main job on the made pair that ships inside the package, with the checkpoint that ships beside it."""
+"""The main job on the synthetic pair that ships inside the package, with the checkpoint that ships beside it."""
 
 import shutil
 from importlib.resources import files

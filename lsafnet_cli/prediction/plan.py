@@ -239,7 +239,8 @@ def check_layers(checkpoint: NamedCheckpoint, also: tuple[str, ...]) -> None:
     missing = [layer for layer in ("from", "to", "before", "after") if layer in also]
     if missing and not checkpoint.legend.semantic:
         raise OptionError(
-            f"`also` {','.join(missing)}: {checkpoint.name} tells only changed from unchanged; leave them out"
+            f"`also` {','.join(missing)}: {checkpoint.name} is a binary change network "
+            "and has no land cover; remove them"
         )
 
 

@@ -36,7 +36,7 @@ class AlignedImage:
 
     @property
     def block_shape(self) -> tuple[int, int]:
-        """(rows, cols) of the unit that reads should respect; a warp has none of its own."""
+        """(rows, cols) of the file's block; (1, width) for warped images."""
         return self.scene.block_shape if self.offset is not None else (1, self.grid.width)
 
     @property

@@ -33,7 +33,7 @@ def polygons_of(feature: Any) -> list[BaseGeometry]:
 
 
 class PolygonPlacing:
-    """The way of polygons from their own CRS to pixels of a grid, x = column, y = row."""
+    """Transforms polygons from their CRS to pixel coordinates of a grid, x = column, y = row."""
 
     def __init__(self, crs: CRS | None, grid: Grid) -> None:
         """None stands for the grid's own CRS. Raises NoWayError where the two have nothing in common."""

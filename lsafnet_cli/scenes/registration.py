@@ -201,7 +201,7 @@ def _refine(cross: NDArray[np.complex128], row: int, col: int) -> tuple[float, f
 
 
 def coregistered(pair: ScenePair, aligned: AlignedPair, found: Registration, owner: str) -> ScenePair:
-    """Return the pair with the shift that was `found` taken back: the image that does not own the grid is moved."""
+    """Return the pair with the shift that was `found` corrected: the image that does not own the grid is moved."""
     if found.rows_px is None or found.cols_px is None:
         return pair
     grid, sign = aligned.grid, -1 if owner == "before" else 1

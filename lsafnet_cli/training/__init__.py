@@ -1,1 +1,1 @@
-"""Training from files: examples drawn from data sets, runs that can be gone on with, and what they leave behind."""
+"""Training from files: examples drawn from data sets, runs that can be resumed, and their output files."""

@@ -228,7 +228,9 @@ def _load_backbone(network: nn.Module, path: Path) -> None:
 
     backbone = getattr(network, "backbone", None)
     if not isinstance(backbone, Backbone):
-        raise OptionError("`backbone_weights`: this network's backbone takes none; leave them out")
+        raise OptionError(
+            "`backbone_weights`: the backbone of this network loads no published weights; remove this option"
+        )
     try:
         load_backbone_weights(backbone, load_state_dict_file(path))
     except (CheckpointError, ValueError) as error:

@@ -155,7 +155,7 @@ class RunFolder:
             RecursionError,
         ) as error:
             raise InputError(
-                f"{path}: cannot be gone on with ({reason_of(error)}); add `overwrite`"
+                f"{path}: cannot resume from this file ({reason_of(error)}); add `overwrite` to start over"
             ) from error
         if changed := differences(before, fingerprint):
             if overwrite:  # killed before it was removed
