@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from lsafnet import NETWORKS, load_checkpoint, save_checkpoint
+from lsafnet import NETWORKS, CheckpointError, load_checkpoint
 from lsafnet_cli.app import main
 from lsafnet_cli.checkpoints.choose import shipped_checkpoint
 
@@ -43,13 +43,22 @@ def test_show_says_all_that_the_checkpoint_holds(tiny_checkpoint, capsys):
         assert part in text
 
 
-def test_what_a_checkpoint_says_cannot_command_the_terminal(tiny_checkpoint, tmp_path, capsys):
-    checkpoint = load_checkpoint(tiny_checkpoint)
-    path = tmp_path / "odd.safetensors"
-    save_checkpoint(path, checkpoint.network, replace(checkpoint.info, license="\x1b[2Jfree\nas air"))
-    text = shown(capsys, "show", path)
-    assert "licence: \\x1b[2Jfree\\nas air" in text
-    assert "\x1b" not in text
+def test_what_a_checkpoint_says_cannot_command_the_terminal(tiny_checkpoint, tmp_path):
+    info = load_checkpoint(tiny_checkpoint).info
+    with pytest.raises(
+        CheckpointError, match="license must be a text of 1 to 2,000 characters that can all be"
+    ):
+        replace(info, license="\x1b[2Jfree\nas air")
+    told = tmp_path / "odd.safetensors"
+    content = tiny_checkpoint.read_bytes()
+    marked = content.replace(
+        b"Apache-2.0", b"Ap\\\\u001b["
+    )  # JSON within JSON: one escape character when read
+    assert len(marked) == len(content)
+    told.write_bytes(marked)
+    with pytest.raises(SystemExit) as left:
+        main(["checkpoint", "show", str(told)])
+    assert left.value.code == 5
 
 
 def test_show_takes_the_shipped_checkpoint_where_none_is_named(capsys, monkeypatch):

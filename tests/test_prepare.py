@@ -171,8 +171,9 @@ class TwoLayers(nn.Module):
 @pytest.mark.filterwarnings(
     "ignore:.*torch.jit:DeprecationWarning"
 )  # torch's compiler imports what torch deprecates
-def test_a_compiled_network_makes_the_same_map(tmp_path, tiny_checkpoint):
-    registry.register_network(NetworkSpec("two-layers", "a test", TwoLayers, {"bands": 3}))
+def test_a_compiled_network_makes_the_same_map(tmp_path, tiny_checkpoint, monkeypatch):
+    spec = NetworkSpec("two-layers", "a test", TwoLayers, {"bands": 3})
+    monkeypatch.setitem(registry._REGISTERED.specs, spec.name, spec)
     torch.manual_seed(5)
     info = replace(read_checkpoint_info(tiny_checkpoint), network="two-layers", options={})
     save_checkpoint(tmp_path / "two.safetensors", TwoLayers(info.num_classes, 3).eval(), info)

@@ -9,6 +9,7 @@ import rasterio
 from rio_cogeo import cog_validate
 
 from lsafnet_cli.files.outputs import OutputPaths
+from lsafnet_cli.files.publishing import publish
 from lsafnet_cli.legend.classes import transition_codes
 from lsafnet_cli.maps.table import change_table
 from lsafnet_cli.observer import Observer
@@ -181,7 +182,8 @@ def test_a_network_of_twenty_classes_ends_in_a_uint16_map_with_all_its_outputs(t
     store.create()
     compute_parts(run, store, Observer())
     made = write_outputs(run, store, paths)
-    assert all(path.exists() for _, path in paths.named())
+    publish(store, [*paths.polygons, *made.finished])
+    assert [path for _, path in paths.named() if not path.exists()] == []
     with rasterio.open(paths.map) as dataset:
         codes = dataset.read(1)
         assert (dataset.nodata, codes.dtype) == (65535, np.dtype("uint16"))

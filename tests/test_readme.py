@@ -159,7 +159,7 @@ def test_every_make_target_and_option_of_the_readme_exists(capsys):
 
 
 def test_files_and_folders_that_the_readme_names_exist():
-    named = re.findall(r"\]\(([^)]+)\)", README) + re.findall(
+    named = re.findall(r"\]\(([^)#]+)[^)]*\)", README) + re.findall(
         r"`([A-Za-z_]+/[A-Za-z_./]*|[A-Z]+\.?[a-z]*)`", README
     )
     places = (ROOT, ROOT / "lsafnet_cli", ROOT / "models" / "lsafnet")

@@ -223,9 +223,11 @@ def test_an_output_never_takes_the_place_of_an_input_or_of_a_mosaics_source(pair
     )
     mosaic.write_text(f'<VRTDataset rasterXSize="203" rasterYSize="150">{bands}</VRTDataset>')
     options = PredictOptions(output=OutputOptions(overwrite=True))
-    for name in (before, mosaic):
+    twin = tmp_path / "twin.vrt"
+    twin.write_text(mosaic.read_text().replace(str(before), str(after)))
+    for name, other in ((before, after), (mosaic, twin)):
         with pytest.raises(OutputError, match=r"before.tif: is an input as well"):
-            predict_change(form.format(name), form.format(after), before, options)
+            predict_change(form.format(name), form.format(other), before, options)
 
 
 STAMP = """
