@@ -20,9 +20,9 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-# Tests start many processes of their own, so each of pytest's computes on one core.
+# Tests start many processes of their own, so each of pytest's computes on one core; they wait much, so there is one more than cores.
 unit: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $$(($$(nproc) + 1)) --maxprocesses 8 --dist worksteal
 
 # The site, into site/; what it lacks or links wrongly ends the build (not so with --quiet, under which no warning counts).
 # Without the variable mkdocs-material advertises.
