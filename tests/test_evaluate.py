@@ -181,7 +181,7 @@ def test_intervals_are_of_the_seed_and_hold_the_score(tmp_path):
 
 def test_one_unit_has_no_interval_and_few_units_are_warned_of(tmp_path):
     path, references, _, _ = world(tmp_path)
-    for unit_px, words in ((256, "lies in one square of 256 pixels"), (60, "come from 4 squares of 60")):
+    for unit_px, words in ((256, "lies in one square of 256 pixels"), (60, "only 4 squares of 60")):
         observer = Observer()
         found = evaluate_map(path, references, options=EvaluateOptions(unit_px=unit_px), observer=observer)
         assert any(words in text for text in observer.notices)
