@@ -34,7 +34,7 @@ UNREADABLE = {
     "/vsizip/cut.zip/a.tif b.tif -o out.tif": (3, "/vsizip/cut.zip/a.tif: cannot be read as an image"),
     "http://127.0.0.1:1/a.tif b.tif -o out.tif": (3, "http://127.0.0.1:1/a.tif: cannot be read as an image"),
     "nothing://a.tif b.tif -o out.tif": (3, "nothing://a.tif: no such file"),
-    f"{CORRUPT} {CORRUPT} -o out.tif --bands 1,1,1": (3, "corrupt.tif: reading failed, the file is damaged"),
+    f"{CORRUPT} corrupt_after.tif -o out.tif --bands 1,1,1": (3, "corrupt.tif: reading failed, the file is damaged"),
 }  # fmt: skip
 LYING = {
     "lie_none.tif b.tif -o out.tif": (3, "lie_none.tif: cannot be read as an image"),

@@ -169,13 +169,17 @@ def test_a_batch_loads_all_polygons_and_names_what_failed(process, folder, sampl
 
 def test_cancel_stops_the_program_and_leaves_no_map(process, program, folder, sample):
     told = process(
-        "predict", 1, BEFORE=sample / "before.tif", AFTER=sample / "after.tif", OUTPUT=folder / "n.tif"
+        "predict",
+        1,
+        BEFORE=sample / "before.tif",
+        AFTER=sample / "after.tif",
+        OUTPUT=folder / "cancelled.tif",
     )
     assert told["failed"].startswith("cancelled")
     assert max(told["percents"]) < 100
     with pytest.raises(ProcessLookupError):
         os.kill(int(Path(f"{program}.pid").read_text(encoding="ascii")), 0)
-    assert not (folder / "n.tif").exists()
+    assert not (folder / "cancelled.tif").exists()
 
 
 def test_what_goes_wrong_is_said_in_the_program_s_own_words(process, folder, sample):

@@ -10,7 +10,7 @@ from rasterio.features import rasterize
 
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.files.rasters import rasterio_open
-from lsafnet_cli.options import OutputOptions, ReadOptions
+from lsafnet_cli.options import GridOptions, OutputOptions, ReadOptions
 
 from .conftest import SHARED_DATA
 from .test_predict import gdalinfo
@@ -39,7 +39,10 @@ def test_a_real_pair_gives_a_map_in_its_place_and_polygons_upon_it(name, tmp_pat
     before, after = (SHARED_DATA / file for file in files)
     polygons = tmp_path / "changes.gpkg"
     options = PredictOptions(
-        checkpoint=tiny_checkpoint, read=ReadOptions(bands), output=OutputOptions((polygons,), ("quicklook",))
+        checkpoint=tiny_checkpoint,
+        read=ReadOptions(bands),
+        output=OutputOptions((polygons,), ("quicklook",)),
+        grid=GridOptions(coregister="off"),
     )
     report = predict_change(before, after, tmp_path / "changes.tif", options)
     described, source = (json.loads(gdalinfo(path)) for path in (tmp_path / "changes.tif", before))
