@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 
 import pytest
 
@@ -173,6 +174,8 @@ def place(tmp_path, monkeypatch):
     """Stand in a folder that holds a good pair, a.tif and b.tif, and things that are not."""
     monkeypatch.chdir(tmp_path)
     fill_folder()
+    if CORRUPT.exists():
+        shutil.copy(CORRUPT, "corrupt_after.tif")
     return tmp_path
 
 
