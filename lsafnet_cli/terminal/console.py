@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -38,14 +39,19 @@ def show_report(report: RunReport, as_json: bool, verbose: bool = False) -> None
     if as_json:
         show_json(report.as_dict())
         return
-    console = Console(soft_wrap=True)
-    console.print(transition_table(report.table))
-    console.print(_summary(report.table), highlight=False)
-    for name, path in report.outputs.items():
-        console.print(Text(f"{name}: {printable(path)}"))
+    _show_found(report.table, report.outputs)
     if verbose:
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
         print(f"note: {stages} on {report.device}", file=sys.stderr)
+
+
+def _show_found(table: ChangeTable, outputs: Mapping[str, str]) -> None:
+    """Print the from-to table, its sum in one line, and where the files lie."""
+    console = Console(soft_wrap=True)
+    console.print(transition_table(table))
+    console.print(_summary(table), highlight=False)
+    for name, path in outputs.items():
+        console.print(Text(f"{name}: {printable(path)}"))
 
 
 def show_decided(report: RedecideReport, as_json: bool) -> None:
@@ -53,11 +59,7 @@ def show_decided(report: RedecideReport, as_json: bool) -> None:
     if as_json:
         show_json(report.as_dict())
         return
-    console = Console(soft_wrap=True)
-    console.print(transition_table(report.table))
-    console.print(_summary(report.table), highlight=False)
-    for name, path in report.outputs.items():
-        console.print(Text(f"{name}: {printable(path)}"))
+    _show_found(report.table, report.outputs)
 
 
 def show_polygon_report(report: PolygonReport, as_json: bool) -> None:
