@@ -117,7 +117,7 @@ def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str | None
         return
     path = str(tmp_path_factory.mktemp("server") / "socket")
     root = str(Path(__file__).parents[1])
-    settings = {"cwd": root, "env": {**os.environ, "OMP_NUM_THREADS": "1"}}
+    settings = {"cwd": root, "env": {**os.environ, "OMP_NUM_THREADS": "1"}, "start_new_session": True}
     command = [sys.executable, "-m", "tests.fork_server", path]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **settings) as server:
         assert server.stdout.readline() == b"ready\n"

@@ -51,47 +51,51 @@ def serve(path: str) -> None:
     listening.bind(path)
     listening.listen(64)
     print("ready", flush=True)
-    clients: dict[int, socket.socket] = {}  # by process number
-    watched: dict[int, int] = {}  # process descriptor -> process number
+    clients: dict[socket.socket, int] = {}  # their processes
+    watched: dict[int, socket.socket] = {}  # process descriptor -> client
     while True:
-        reading = [sys.stdin.fileno(), listening, *watched, *clients.values()]
-        for ready in select.select(reading, [], [])[0]:
-            if ready == sys.stdin.fileno():
-                return
-            if ready is listening:
-                client, _ = listening.accept()
-                pid = _fork(client, listening)
-                clients[pid], watched[os.pidfd_open(pid)] = client, pid
-                client.send(str(pid).encode())
-            elif isinstance(ready, int):
-                pid = watched.pop(ready)
-                os.close(ready)
-                _finish(pid, clients.pop(pid, None))
-            else:  # the client has ended before the process: killed
-                pid = next(number for number, client in clients.items() if client is ready)
-                os.kill(pid, signal.SIGKILL)
-                clients.pop(pid).close()
+        ready = select.select([sys.stdin.fileno(), listening, *watched, *clients], [], [])[0]
+        if sys.stdin.fileno() in ready:
+            return
+        for ended in [file for file in ready if file in watched]:
+            client = watched.pop(ended)
+            _finish(ended, clients.pop(client, 0), client)
+        for client in [file for file in ready if file in clients]:  # it has ended before its process: killed
+            os.kill(clients.pop(client), signal.SIGKILL)
+        if listening in ready:
+            client, _ = listening.accept()
+            if pid := _fork(client, listening):
+                clients[client], watched[os.pidfd_open(pid)] = pid, client
 
 
-def _finish(pid: int, client: socket.socket | None) -> None:
-    _, status = os.waitpid(pid, 0)
-    if client is not None:
-        with contextlib.suppress(OSError):  # where it was killed meanwhile
-            client.send(str(os.waitstatus_to_exitcode(status)).encode())
-        client.close()
+def _finish(ended: int, pid: int, client: socket.socket) -> None:
+    """Tell how a process has ended, unless its client was killed meanwhile."""
+    result = os.waitid(os.P_PIDFD, ended, os.WEXITED)
+    os.close(ended)
+    if pid and result is not None:
+        code = result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
+        with contextlib.suppress(OSError):
+            client.send(str(code).encode())
+    client.close()
 
 
 def _fork(client: socket.socket, listening: socket.socket) -> int:
+    """Return the number of the process that does what the client asks for; 0 where it has ended before asking."""
     message, files, _, _ = socket.recv_fds(client, MOST_BYTES, MOST_FILES)
-    job = json.loads(message)
+    if not message:
+        client.close()
+        return 0
     if pid := os.fork():
         for file in files:
             os.close(file)
+        with contextlib.suppress(OSError):  # where it has ended meanwhile, which the next turn sees
+            client.send(str(pid).encode())
         return pid
     code = 1
     try:
         client.close()
         listening.close()
+        job = json.loads(message)
         _become(job, files)
         code = _run(job["arguments"])
     except BaseException:

@@ -1,8 +1,10 @@
 """Processes that are forked with their imports done behave as ones that `subprocess` starts."""
 
+import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -70,3 +72,16 @@ def test_limits_and_further_files_are_handed_over(tmp_path):
     with os.fdopen(reading) as pipe:
         assert pipe.read() == "(12345, 12345)"
     assert process.communicate()[1] == ""
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_clients_that_end_early_leave_the_server_at_work(fork_server, asks):
+    """One is killed before it has asked for anything, one before it has been told its process."""
+    job = {"arguments": ["-c", "pass"], "executable": sys.executable, "folder": os.getcwd(), "umask": 0o22}  # noqa: PTH109
+    job |= {"environment": dict(os.environ), "numbers": [0, 1, 2], "limits": {}}
+    for _ in range(5):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.connect(fork_server)
+            if asks:
+                socket.send_fds(client, [json.dumps(job).encode()], [0, 1, 2])
+    assert start("print(1)").communicate() == ("1\n", "")
