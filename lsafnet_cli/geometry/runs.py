@@ -55,7 +55,14 @@ class Runs:
 
 
 def find_runs(codes: NDArray[np.unsignedinteger], top: int) -> Runs:
-    """Return the runs of a row band (rows, cols) whose first row is row `top` of the grid."""
+    """Return the runs of a row band (rows, cols) whose first row is row `top` of the grid.
+
+    >>> runs = find_runs(np.array([[5, 5, 0], [0, 5, 5]], np.uint8), top=10)
+    >>> runs.code.tolist(), runs.row.tolist(), runs.col.tolist(), runs.length.tolist()
+    ([5, 0, 0, 5], [10, 10, 11, 11], [0, 2, 0, 1], [2, 1, 1, 2])
+    >>> runs.spread(np.array([1, 2, 3, 4])).tolist()
+    [[1, 1, 2], [3, 4, 4]]
+    """
     width = codes.shape[1]
     begins = np.ones(codes.shape, bool)
     np.not_equal(codes[:, 1:], codes[:, :-1], out=begins[:, 1:])

@@ -35,19 +35,34 @@ class Arcs:
 
 
 def starts_of(sizes: IntArray) -> IntArray:
-    """Return where each stretch of these sizes begins, when they lie end to end."""
+    """Return the first index of each stretch of these sizes, stored end to end.
+
+    >>> starts_of(np.array([2, 3, 1])).tolist()
+    [0, 2, 5]
+    """
     return np.cumsum(sizes) - sizes
 
 
 def spread(starts: IntArray, sizes: IntArray) -> IntArray:
-    """Return start, start + 1, ... for each stretch, end to end."""
+    """Return start, start + 1, ... for each stretch, end to end.
+
+    >>> spread(np.array([10, 20]), np.array([2, 3])).tolist()
+    [10, 11, 20, 21, 22]
+    """
     return np.arange(int(sizes.sum())) + np.repeat(starts - starts_of(sizes), sizes)
 
 
 def cut_arcs(rings: Rings, nodes: Nodes) -> Arcs:
     """Cut rings, which have a vertex at each node they pass, into arcs.
 
-    An arc and its pieces are the same whichever ring they are taken from.
+    An arc and its pieces are the same whichever ring they are taken from. Two pixels side by side have nodes at
+    both ends of their common edge and so three arcs: left, right and common. The ring of the left pixel is arc 0,
+    then arc 2 backwards; that of the right pixel arc 2, then arc 1 backwards:
+
+    >>> squares = Rings(np.array([0, 0, 1, 1, 1, 1, 2, 2]), np.array([0, 1, 1, 0] * 2), np.array([4, 4]), np.ones(2))
+    >>> arcs = cut_arcs(squares, Nodes.of(2, 1, np.array([1, 1]), np.array([0, 1])))
+    >>> arcs.use_ring.tolist(), arcs.use_arc.tolist(), arcs.use_back.tolist(), arcs.shared.tolist()
+    ([0, 0, 1, 1], [0, 2, 2, 1], [False, True, False, True], [False, False, True])
     """
     rings = _begun_at_nodes(rings, nodes)
     begins = nodes.are_at(rings.col, rings.row)
@@ -115,7 +130,11 @@ def _opened(
 ) -> tuple[IntArray, IntArray, IntArray]:
     """Let closed arcs without a node begin and end in the middle of their first edge: no corner stays fixed.
 
-    An arc a b c a becomes m b c a m.
+    An arc a b c a becomes m b c a m. The outline of one pixel, from its upper left corner downwards:
+
+    >>> x, y, sizes = _opened(np.array([0, 0, 2, 2, 0]), np.array([0, 2, 2, 0, 0]), np.array([5]), np.array([True]))
+    >>> x.tolist(), y.tolist(), sizes.tolist()
+    ([0, 0, 2, 2, 0, 0], [1, 2, 2, 0, 0, 1], [6])
     """
     first = starts_of(sizes)
     middle = (x[first] + x[first + 1]) // 2, (y[first] + y[first + 1]) // 2
@@ -139,7 +158,14 @@ def _pixels_beside(x: IntArray, y: IntArray, first: IntArray) -> IntArray:
 
 
 def _cut_pieces(x: IntArray, y: IntArray, sizes: IntArray) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Cut arcs in the middle of edges; closed arcs at least once. Return x, y, piece sizes and each piece's arc."""
+    """Cut arcs in the middle of edges; closed arcs at least once. Return x, y, piece sizes and each piece's arc.
+
+    The outline of one pixel is closed; it is cut at (2, 1), which ends the first piece and begins the second:
+
+    >>> x, y, sizes, arc = _cut_pieces(np.array([0, 0, 2, 2, 0]), np.array([0, 2, 2, 0, 0]), np.array([5]))
+    >>> x.tolist(), y.tolist(), sizes.tolist(), arc.tolist()
+    ([0, 0, 2, 2, 2, 2, 0], [0, 2, 2, 1, 1, 0, 0], [4, 3], [0, 0])
+    """
     first, last = starts_of(sizes), np.cumsum(sizes) - 1
     closed = (x[first] == x[last]) & (y[first] == y[last])
     edges = sizes - 1

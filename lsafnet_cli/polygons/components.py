@@ -47,7 +47,21 @@ class BandBorder:
 
 
 class ComponentFinder:
-    """Takes row bands from top to bottom and tells the components of their wanted runs."""
+    """Finds the connected components of wanted runs in row bands that come from top to bottom.
+
+    Two bands of one row each; code 5 continues in the second band, where it is piece 1 of component 0:
+
+    >>> from lsafnet_cli.geometry.runs import find_runs
+    >>> finder = ComponentFinder(width=3)
+    >>> for row, codes in enumerate(([5, 5, 0], [0, 5, 7])):
+    ...     runs = find_runs(np.array([codes], np.uint16), row)
+    ...     finder.add(runs, runs.code > 0, runs.length * 100.0, np.zeros(len(runs.code))).tolist()
+    [0, -1]
+    [-1, 1, 2]
+    >>> found = finder.finish()
+    >>> found.code.tolist(), found.pixels.tolist(), found.area_m2.tolist(), finder.component_of_piece.tolist()
+    ([5, 7], [3, 1], [300.0, 100.0], [0, 0, 1])
+    """
 
     def __init__(self, width: int) -> None:
         self._width = width
@@ -104,7 +118,15 @@ _FIELDS = ("first_pixel", "code", "pixels", "area_m2", "score")
 
 
 def _links_within(runs: Runs, wanted: BoolArray) -> IntArray:
-    """Return (2, links) runs of one code that touch along a row border, each pair once."""
+    """Return (2, links) runs of one code that touch along a row border, each pair once.
+
+    Of the runs 5 5 | 0 above 0 | 5 5 the first touches the last:
+
+    >>> from lsafnet_cli.geometry.runs import find_runs
+    >>> runs = find_runs(np.array([[5, 5, 0], [0, 5, 5]], np.uint16), 0)
+    >>> _links_within(runs, runs.code > 0).tolist()
+    [[0], [3]]
+    """
     ends = runs.ends
     above = np.flatnonzero(wanted & (runs.row < runs.row[-1]))
     first = np.searchsorted(ends, ends[above] - runs.length[above] + runs.width, side="right")
@@ -117,7 +139,11 @@ def _links_within(runs: Runs, wanted: BoolArray) -> IntArray:
 
 
 def label_linked(links: IntArray, count: int) -> IntArray:
-    """Return labels of `count` things of which (2, links) are linked: equal where a chain of links connects them."""
+    """Return labels of `count` things of which (2, links) are linked: equal where a chain of links connects them.
+
+    >>> label_linked(np.array([[0, 2], [3, 4]]), 5).tolist()
+    [0, 1, 2, 0, 2]
+    """
     graph = coo_array((np.ones(links.shape[1], np.int8), (links[0], links[1])), shape=(count, count))
     return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 

@@ -46,6 +46,13 @@ class NodeFinder:
     """Takes row bands of piece codes from top to bottom and finds the nodes among their pixels' corners.
 
     Two pieces of one code never share an edge, so codes suffice. Beyond the raster lies `outside`.
+    Two pixels of different codes meet the outside at both ends of their common edge, (1, 0) and (1, 1);
+    `by_row` holds these as row * (width + 1) + col:
+
+    >>> finder = NodeFinder(2, 255, np.uint8)
+    >>> finder.add(np.array([[1, 2]], np.uint8))
+    >>> finder.finish().by_row.tolist()
+    [1, 4]
     """
 
     def __init__(self, width: int, outside: int, dtype: DTypeLike) -> None:
@@ -138,7 +145,12 @@ def read_rings(geometries: Sequence[dict[str, Any]], to_pixels: Affine) -> Rings
 
 
 def without_straight(rings: Rings) -> Rings:
-    """Return the rings without vertices at which they go straight on."""
+    """Return the rings without vertices between two edges of one direction.
+
+    >>> ring = Rings(np.array([0, 0, 1, 1, 1]), np.array([0, 2, 2, 1, 0]), np.array([5]), np.array([1]))
+    >>> without_straight(ring).row.tolist()  # (1, 1) is gone
+    [0, 2, 2, 0]
+    """
     following = rings.following
     level = rings.row[following] == rings.row
     before = np.empty_like(following)
@@ -147,7 +159,15 @@ def without_straight(rings: Rings) -> Rings:
 
 
 def with_nodes(rings: Rings, nodes: Nodes) -> Rings:
-    """Return the rings with a vertex at each node they pass."""
+    """Return the rings with a vertex at each node they pass.
+
+    The ring around the left column of a 2 x 2 raster, with a node in the middle of its right side:
+
+    >>> ring = Rings(np.array([0, 0, 1, 1]), np.array([0, 2, 2, 0]), np.array([4]), np.array([1]))
+    >>> noded = with_nodes(ring, Nodes.of(2, 2, cols=np.array([1]), rows=np.array([1])))
+    >>> noded.col.tolist(), noded.row.tolist()
+    ([0, 0, 1, 1, 1], [0, 2, 2, 1, 0])
+    """
     following = rings.following
     level = rings.row[following] == rings.row
     along, end = (

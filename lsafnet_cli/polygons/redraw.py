@@ -59,11 +59,21 @@ class Lines:
         return inner
 
     def kept(self, keep: BoolArray) -> "Lines":
-        """Return the lines without the vertices where `keep` is False; ends must be kept."""
+        """Return the lines without the vertices where `keep` is False; ends must be kept.
+
+        >>> lines = Lines(np.array([0.0, 1, 2, 5, 6]), np.zeros(5), np.array([3, 2]))
+        >>> fewer = lines.kept(np.array([True, False, True, True, True]))
+        >>> fewer.x.tolist(), fewer.sizes.tolist()
+        ([0.0, 2.0, 5.0, 6.0], [2, 2])
+        """
         return Lines(self.x[keep], self.y[keep], np.add.reduceat(keep.astype(np.int64), self.starts))
 
     def areas(self) -> FloatArray:
-        """Return the signed area between each line and the chord of its ends."""
+        """Return the signed area between each line and the chord of its ends.
+
+        >>> Lines(np.array([0.0, 2, 4]), np.array([0.0, 1, 0]), np.array([3])).areas().tolist()
+        [-2.0]
+        """
         x = self.x - np.repeat(self.x[self.starts], self.sizes)
         y = self.y - np.repeat(self.y[self.starts], self.sizes)
         cross = x[:-1] * y[1:] - x[1:] * y[:-1]
@@ -72,7 +82,12 @@ class Lines:
         return np.asarray(np.add.reduceat(cross, self.starts) / 2)
 
     def mixed(self, other: "Lines", take_other: BoolArray) -> "Lines":
-        """Return these lines, but those of `other` where wished."""
+        """Return these lines, replaced by those of `other` where `take_other`.
+
+        >>> one, other = (Lines(np.array(x), np.zeros(len(x)), np.array([2, 1])) for x in ([0, 1, 2], [7, 8, 9]))
+        >>> one.mixed(other, np.array([False, True])).x.tolist()
+        [0, 1, 9]
+        """
         sizes = np.where(take_other, other.sizes, self.sizes)
         begins = np.where(take_other, other.starts + len(self.x), self.starts)
         index = spread(begins, sizes)
@@ -95,7 +110,12 @@ def redraw_lines(lines: Lines, how: Redrawing) -> tuple[Lines, BoolArray]:
 def _smoothed(lines: Lines) -> Lines:
     """Cut each corner at the middle of its edges, at most SMOOTH_PX from its tip.
 
-    An edge that leads to an end is cut as a whole, unless nothing but a straight line would be left.
+    An edge that leads to an end is cut as a whole, unless nothing but a straight line would be left. Here two edges
+    lead to ends: both are cut in the middle, and the corner (2, 0) becomes (1, 0) and (2, 1):
+
+    >>> drawn = _smoothed(Lines(np.array([0.0, 2, 2]), np.array([0.0, 0, 2]), np.array([3])))
+    >>> drawn.x.tolist(), drawn.y.tolist(), drawn.sizes.tolist()
+    ([0.0, 1.0, 2.0, 2.0], [0.0, 0.0, 1.0, 2.0], [4])
     """
     inner, at_end = lines.inner, np.where(lines.sizes > 3, 1.0, 0.5)[lines.line_of]
     at = np.flatnonzero(inner)
@@ -121,7 +141,12 @@ def _without_repeats(lines: Lines) -> Lines:
 
 
 def _simplified(lines: Lines, tolerance: float) -> Lines:
-    """Apply Douglas and Peucker's rule. A line that would become straight without being so keeps a vertex."""
+    """Simplify by the Douglas-Peucker algorithm. A line that would become straight without being so keeps a vertex.
+
+    >>> drawn = _simplified(Lines(np.arange(5.0), np.array([0.0, 1, 0, 1, 0]), np.array([5])), tolerance=1)
+    >>> drawn.x.tolist(), drawn.y.tolist(), drawn.sizes.tolist()
+    ([0.0, 1.0, 4.0], [0.0, 1.0, 0.0], [3])
+    """
     strings = shapely.linestrings(np.stack([lines.x, lines.y], axis=1), indices=lines.line_of)
     simple = shapely.simplify(strings, tolerance, preserve_topology=False)
     points, index = shapely.get_coordinates(simple, return_index=True)
@@ -148,6 +173,12 @@ def _with_areas(lines: Lines, areas: FloatArray, farthest: float) -> tuple[Lines
     """Move the inner vertices of each line sideways, all equally far, until it has its area.
 
     Return the lines, and which could do so by moving at most `farthest`.
+    To enclose an area of 4 instead of 2, the tip moves by 1:
+
+    >>> tip = Lines(np.array([0.0, 2, 4]), np.array([0.0, 1, 0]), np.array([3]))
+    >>> moved, kept = _with_areas(tip, np.array([-4.0]), farthest=1.5)
+    >>> moved.y.tolist(), kept.tolist()
+    ([0.0, 2.0, 0.0], [True])
     """
     at = np.flatnonzero(lines.inner)
     line = lines.line_of[at]

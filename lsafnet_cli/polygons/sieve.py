@@ -65,7 +65,16 @@ def _write_sieved(codes: Any, target: Path, nodata: int, new_code_of_piece: NDAr
 
 
 class BorderCounter:
-    """Counts along how many pixel edges pieces touch each other, row band by row band."""
+    """Counts along how many pixel edges pieces touch each other, row band by row band.
+
+    Piece 1 touches piece 0 along two edges and piece 2 along one; 0 and 2 touch along two:
+
+    >>> counter = BorderCounter()
+    >>> counter.add(np.array([[0, 0, 1], [0, 0, 1]]))
+    >>> counter.add(np.array([[2, 2, 1]]))  # the next row band
+    >>> [values.tolist() for values in counter.between(np.arange(3))]
+    [[0, 0, 1], [1, 2, 2], [2, 2, 1]]
+    """
 
     def __init__(self) -> None:
         self._pairs: list[IntArray] = []
@@ -96,6 +105,12 @@ def _pairs_of(one: IntArray, other: IntArray) -> IntArray:
 
 
 def _packed(one: IntArray, other: IntArray) -> IntArray:
+    """Return each pair as one number: the smaller of both in the upper 32 bits, the larger in the lower.
+
+    >>> packed = _packed(np.array([3, 1]), np.array([1, 3]))
+    >>> packed.tolist(), (packed >> 32).tolist(), (packed & _LOW).tolist()
+    ([4294967299, 4294967299], [1, 1], [3, 3])
+    """
     return np.minimum(one, other) << 32 | np.maximum(one, other)
 
 
@@ -127,6 +142,12 @@ def merge_small(regions: Regions, min_area: float) -> NDArray[np.uint16]:
 
     Smaller ones go first. Each goes to the neighbour with which it shares the longest border; among equals to
     the larger one, then to the later one. What is too small and has no neighbour becomes unchanged (0).
+    Below, region 1 (code 5, area 1) shares 3 edges with region 0 and 8 with region 2, and takes the code of region 2:
+
+    >>> areas, borders = np.array([100.0, 1, 30]), ([0, 0, 1], [1, 2, 2], [3, 1, 8])
+    >>> regions = Regions(np.array([0, 5, 7], np.uint16), areas, *(np.array(part) for part in borders))
+    >>> merge_small(regions, min_area=10).tolist()
+    [0, 7, 7]
     """
     region_of = np.arange(len(regions.code))
     limit = min(min_area, float(regions.area.min(initial=min_area)))
@@ -160,7 +181,10 @@ def _roots(choice: IntArray, area: FloatArray) -> IntArray:
     """Return where each region ends up when all follow their choices.
 
     Of two that choose each other the larger stays. Longer circles cannot arise, for a border is as long for
-    both of its sides.
+    both of its sides. Region 2 chooses 1, and 1 and 0 each other; 1 is the larger one:
+
+    >>> _roots(np.array([1, 0, 1, 3]), np.array([8.0, 9, 1, 5])).tolist()
+    [1, 1, 1, 3]
     """
     own = np.arange(len(choice))
     mutual = (choice[choice] == own) & (choice != own)
