@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -5,6 +6,7 @@ from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import DeviceError
 from lsafnet_cli.options import DeviceOptions
 from lsafnet_cli.prediction import infer
+from lsafnet_cli.prediction.tile import Tile, TilePixels
 from lsafnet_cli.system.devices import BatchSize, Device, choose_device, is_out_of_memory
 
 from .test_predict import codes_of
@@ -100,3 +102,32 @@ def test_a_device_that_is_not_there_is_refused():
         choose_device(DeviceOptions(device="cuda:99"))
     with pytest.raises(DeviceError, match="fp16"):
         choose_device(DeviceOptions(device="cpu", precision="fp16"))
+
+
+def test_batches_for_cuda_are_stacked_in_pinned_memory_at_once(monkeypatch):
+    """No processor has pinned memory, so what is asked for is noted and ordinary memory given."""
+    asked, empty, rng = [], torch.empty, np.random.default_rng(0)
+    tiles = [
+        TilePixels(
+            Tile(0, col, 0, 4 * col),
+            rng.integers(0, 60_000, (3, 4, 4), "uint16"),
+            rng.integers(0, 60_000, (3, 4, 4), "uint16"),
+            np.eye(4) > col,
+        )
+        for col in range(3)
+    ]
+
+    def noted(shape, *, pin_memory=False, **options):
+        asked.append((tuple(shape), pin_memory))
+        return empty(shape, **options)
+
+    monkeypatch.setattr(torch, "empty", noted)
+    first, second = infer.make_batches(iter(tiles), BatchSize(2, CUDA, 4), CUDA)
+    assert asked == [((4, 3, 4, 4), True), ((2, 4, 4), True), ((2, 3, 4, 4), True), ((1, 4, 4), True)]
+    assert [first.tiles, second.tiles] == [[tiles[0].tile, tiles[1].tile], [tiles[2].tile]]
+    for date, name in enumerate(("before", "after")):
+        wanted = np.stack([getattr(tile, name) for tile in tiles[:2]])
+        assert (first.images[date].numpy() == wanted).all()
+        assert (second.images[date, 0].numpy() == getattr(tiles[2], name)).all()
+    assert (first.host_valid == np.stack([tiles[0].valid, tiles[1].valid])).all()
+    assert (first.valid[:, 0].numpy() == first.host_valid).all()

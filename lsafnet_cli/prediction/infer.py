@@ -155,20 +155,26 @@ def probabilities(logits: ChangeLogits) -> Tensor:
 def make_batches(tiles: Iterator[TilePixels], size: BatchSize, device: Device) -> Iterator[TileBatch]:
     """Yield the tiles in stacks on the host, pinned where they are to be copied to CUDA."""
     while batch := list(islice(tiles, size.size)):
-        numbers = np.stack([*(tile.before for tile in batch), *(tile.after for tile in batch)])
-        images = _to_tensor(numbers.reshape(2, len(batch), *numbers.shape[1:]), device)
+        images = _stacked([*(tile.before for tile in batch), *(tile.after for tile in batch)], device)
+        images = images.reshape(2, len(batch), *images.shape[1:])
         places = [tile.tile for tile in batch]
         if all(tile.valid.all() for tile in batch):
             yield TileBatch(places, images)
         else:
-            valid = np.stack([tile.valid for tile in batch])
-            yield TileBatch(places, images, _to_tensor(valid[:, None], device), valid)
+            valid = _stacked([tile.valid for tile in batch], device)
+            yield TileBatch(places, images, valid[:, None], valid.numpy())
         del batch  # its views would keep whole rows of the scene
 
 
-def _to_tensor(array: NumberArray | BoolArray, device: Device) -> Tensor:
-    tensor = torch.from_numpy(array)
-    return tensor.pin_memory() if device.is_cuda else tensor
+def _stacked(arrays: list[NumberArray] | list[BoolArray], device: Device) -> Tensor:
+    """Return arrays stacked along a new first axis, on the host, pinned where they are to be copied to CUDA.
+
+    They are written into pinned memory at once; torch keeps that of earlier batches and hands it out again.
+    """
+    dtype = torch.from_numpy(np.empty(0, arrays[0].dtype)).dtype
+    stacked = torch.empty((len(arrays), *arrays[0].shape), dtype=dtype, pin_memory=device.is_cuda)
+    np.stack(arrays, out=stacked.numpy())
+    return stacked
 
 
 def upload(batches: Iterator[TileBatch], device: Device) -> Iterator[TileBatch]:
