@@ -16,7 +16,8 @@ OTHERS = "Option"  # the panel of options that name none
 INTRODUCTION = """# Command reference
 
 Made from the program by `python docs/make_cli.py`; `lsafnet COMMAND --help` says the same.
-Results go to stdout, notes and progress to stderr.
+Results go to stdout, notes and progress to stderr. To options as gdal, rio, Orfeo ToolBox
+or torchgeo have them each command answers with what it has instead.
 
 | exit code | means |
 |---|---|

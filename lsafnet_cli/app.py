@@ -4,7 +4,6 @@ import os
 import sys
 import threading
 from contextlib import suppress
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -27,9 +26,10 @@ from lsafnet_cli.commands.show import show
 from lsafnet_cli.commands.summarize import summarize
 from lsafnet_cli.commands.train import train
 from lsafnet_cli.commands.vectorize import vectorize
-from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, InputError, LsafnetError
+from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, InputError, LsafnetError, OptionError
 from lsafnet_cli.observer import LOG
 from lsafnet_cli.system.background import anything_at_work, do_what_was_put_off
+from lsafnet_cli.terminal.hints import read_letter_by_letter, usage_text
 from lsafnet_cli.terminal.streams import (
     ended_as_by_ctrl_c,
     open_closed_streams,
@@ -37,11 +37,13 @@ from lsafnet_cli.terminal.streams import (
     written_results,
 )
 
+PROGRAM = "lsafnet"
+NO_ARGUMENTS = "NoArgsIsHelpError"  # of Typer, which keeps it to itself and so knows it by its name too
 INTERRUPTED = "interrupted; the same command resumes"
 BROKEN_PROJ = "PROJ finds no database of its version; unset PROJ_DATA and PROJ_LIB, then see lsafnet doctor"
 
 app = typer.Typer(
-    name="lsafnet",
+    name=PROGRAM,
     help="What changed between two georeferenced images, from what to what, and where exactly.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -68,6 +70,8 @@ app.add_typer(checkpoint_app, name="checkpoint")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # here, so that --help does not wait for it
+
         print(f"lsafnet {version('lsafnet')}")
         raise typer.Exit
 
@@ -84,16 +88,18 @@ def _lsafnet(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code. A traceback means a bug."""
     os.environ.setdefault("CPL_LOG", os.devnull)  # what GDAL has to say comes as errors, in one line
+    words = sys.argv[1:] if arguments is None else arguments
     open_closed_streams()
     write_any_text()
     try:
         with ended_as_by_ctrl_c(), written_results():
-            code = app(arguments, standalone_mode=False)
+            code = app(arguments, prog_name=PROGRAM, standalone_mode=False)
     except LsafnetError as error:
         LOG.debug("", exc_info=True)  # shown with -vv
-        code = _fail(str(error), error.exit_code)
+        misread = read_letter_by_letter(words) if isinstance(error, OptionError) else ""
+        code = _fail("; ".join(filter(None, (str(error), misread))), error.exit_code)
     except TyperException as error:
-        code = _fail(f"{one_line_of(error)}; see lsafnet --help", error.exit_code)
+        code = _fail_usage(error, words)
     except (KeyboardInterrupt, Abort):
         code = INTERRUPTED_EXIT_CODE
     except Exception as error:
@@ -118,9 +124,10 @@ def _leave_at_once(code: int) -> None:
         os._exit(code)
 
 
-def one_line_of(error: TyperException) -> str:
-    """Return what was wrong with the command line."""
-    return " ".join(error.format_message().split()).removesuffix(".")
+def _fail_usage(error: TyperException, words: list[str]) -> int:
+    if type(error).__name__ == NO_ARGUMENTS:  # the program, or a group of commands, has shown its help
+        return 0
+    return _fail(usage_text(error, words, PROGRAM), error.exit_code)
 
 
 def _fail(text: str, code: int) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.metadata import version
 
 
 def public_names(
@@ -16,6 +15,8 @@ def public_names(
 
     def load(name: str) -> object:
         if name == "__version__":
+            from importlib.metadata import version  # here, so that `lsafnet --help` does not wait for it
+
             return version("lsafnet")
         if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
