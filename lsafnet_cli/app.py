@@ -87,7 +87,7 @@ def _lsafnet(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code. A traceback means a bug."""
-    os.environ.setdefault("CPL_LOG", os.devnull)  # what GDAL has to say comes as errors, in one line
+    os.environ.setdefault("CPL_LOG", os.devnull)  # GDAL's own messages arrive in errors, as one line
     words = sys.argv[1:] if arguments is None else arguments
     open_closed_streams()
     write_any_text()
@@ -115,7 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _leave_at_once(code: int) -> None:
-    """Leave without waiting for threads that are still in C code, where there are any."""
+    """Exit without waiting for threads that are still running C code, if there are any."""
     if threading.active_count() > 1:
         do_what_was_put_off()
         with suppress(OSError, AttributeError):

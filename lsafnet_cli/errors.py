@@ -1,4 +1,4 @@
-"""What can go wrong for a user: one root, one exit code for each kind, one line for each message."""
+"""Errors that users meet: one base class, one exit code for each kind, one line for each message."""
 
 from typing import ClassVar
 
@@ -24,13 +24,13 @@ class InputError(LsafnetError):
 
 
 class PairError(LsafnetError):
-    """Two readable images do not make a pair."""
+    """Two images can be read but do not fit together as a pair."""
 
     exit_code = 4
 
 
 class NoOverlapError(PairError):
-    """Two images share no ground."""
+    """The extents of two images do not overlap."""
 
 
 class CheckpointFileError(LsafnetError):
@@ -57,12 +57,12 @@ LONGEST_REASON = 300
 
 
 def one_line(error: BaseException) -> str:
-    """Return the text of any exception as one line, or its type's name where it says nothing."""
+    """Return the message of any exception as one line, or the name of its type if it has no message."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def reason_of(error: BaseException) -> str:
-    """Return why something failed, in one line of bearable length: the cause where there is one."""
+    """Return why something failed in one line of limited length: the cause, if there is one."""
     text = one_line(error.__cause__ or error)
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}..."
 

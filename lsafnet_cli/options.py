@@ -1,4 +1,4 @@
-"""What a user can ask for, as values. A value that exists has been checked; files may be named by str or Path."""
+"""Options of all commands as values that are checked when created; files may be given as str or Path."""
 
 import math
 import re
@@ -12,7 +12,7 @@ from lsafnet_cli.errors import OptionError
 
 LAYERS = ("from", "to", "before", "after", "probability", "transition")
 COREGISTER = ("auto", "on", "off")
-POLYGON_SIEVE_PX = 16  # what commands take out of polygons where nobody says otherwise
+POLYGON_SIEVE_PX = 16  # default minimum size of polygons
 DIFFER, KEEP = "differ", "keep"
 SAME_CLASS = (DIFFER, KEEP)
 PICTURES = ("quicklook",)
@@ -23,7 +23,7 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 class KindOfLabels(StrEnum):
-    """What labels hold: those in a file for each date, and those in one file alone."""
+    """Kinds of labels: in one file for each date, or in a single file."""
 
     LAND_COVER = "land-cover"
     CHANGES = "changes"
@@ -37,7 +37,8 @@ KINDS_OF_ONE = (KindOfLabels.TRANSITIONS, KindOfLabels.BINARY)
 
 @dataclass(frozen=True, slots=True)
 class StretchRule:
-    """The user's wish: `auto`, `none`, `percentile` with two percents, or `range` with two numbers."""
+    """How pixel values are rescaled: `auto`, `none`, `percentile` with two percentages, or `range` with two
+    numbers."""
 
     kind: str = "auto"
     low: float = 2.0
@@ -65,7 +66,7 @@ class StretchRule:
 
 @dataclass(frozen=True, slots=True)
 class TileOptions:
-    """How a scene is cut and put together again. None takes the checkpoint's own value.
+    """How a scene is cut into tiles and their results are blended. None takes the checkpoint's own value.
 
     `row_band_px` is how many rows are finished and written at once; it never changes the map.
     """
@@ -77,18 +78,18 @@ class TileOptions:
 
     def __post_init__(self) -> None:
         if self.size_px is not None and (self.size_px < 32 or self.size_px % 32):
-            raise OptionError(f"`size_px` {self.size_px}: a tile is a multiple of 32 pixels")
+            raise OptionError(f"`size_px` {self.size_px}: the tile size must be a multiple of 32 pixels")
         if self.overlap_px is not None and self.overlap_px < 0:
-            raise OptionError(f"`overlap_px` {self.overlap_px}: an overlap is 0 pixels or more")
+            raise OptionError(f"`overlap_px` {self.overlap_px}: the overlap must be 0 pixels or more")
         if self.blend not in ("taper", "crop"):
             raise OptionError(f"`blend` {self.blend}: choose taper or crop")
         if self.row_band_px < 1:
-            raise OptionError(f"a row band has 1 row or more, not {self.row_band_px}")
+            raise OptionError(f"a row band must have 1 row or more, not {self.row_band_px}")
 
 
 @dataclass(frozen=True, slots=True)
 class GridOptions:
-    """The common grid: whose it is ("before", "after"), and the side of its pixels where that is to be another.
+    """The common grid: that of the before or the after image, optionally with another pixel size.
 
     `coregister`: "auto" corrects a shift between the dates that is clear and above a pixel, "on" any clear one, "off"
     none.
@@ -109,12 +110,12 @@ class GridOptions:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """Which bands are read, by number or name, and how their numbers become the checkpoint's values.
+    """Which bands are read, by number or name, and how their values are rescaled for the checkpoint.
 
-    `aoi` names a vector file; the map covers the area within its polygons. None maps all shared ground. `exclude`
-    names a vector file or raster whose ground is left out, `exclude_values` which of a raster's numbers;
-    `cloud_masks` are "scl", "qa_pixel" or rasters, one for both dates or one for each.
-    `nodata` are the numbers that mean "no data" in the before and after image, in place of what the files say.
+    `aoi` names a vector file; the map covers the area within its polygons. None maps the whole overlap of
+    both images. `exclude` names a vector file or raster whose area is masked, `exclude_values` which of a
+    raster's numbers; `cloud_masks` are "scl", "qa_pixel" or rasters, one for both dates or one for each.
+    `nodata` are the no-data values of the before and after image and override those in the files.
     """
 
     bands: tuple[int | str, ...] | None = None
@@ -132,20 +133,22 @@ class ReadOptions:
                 object.__setattr__(self, name, str(file))
         object.__setattr__(self, "cloud_masks", tuple(map(str, self.cloud_masks)))
         if len(self.cloud_masks) > 2:
-            raise OptionError("`cloud_masks`: give one for both dates, or one for each")
+            raise OptionError("`cloud_masks`: give one mask for both dates, or one for each")
         if self.exclude_values is not None and self.exclude is None:
-            raise OptionError("`exclude_values` says which of a raster's numbers count: give `exclude` too")
+            raise OptionError(
+                "`exclude_values` selects values of the raster in `exclude`: give `exclude` too"
+            )
         if self.bands is not None and not self.bands:
             raise OptionError("`bands`: name at least one band")
         if any(isinstance(band, int) and band < 1 for band in self.bands or ()):
-            raise OptionError(f"`bands` {','.join(map(str, self.bands or ()))}: bands count from 1")
+            raise OptionError(f"`bands` {','.join(map(str, self.bands or ()))}: bands are numbered from 1")
         if self.threads < 1:
-            raise OptionError(f"`threads` {self.threads}: at least one thread must read")
+            raise OptionError(f"`threads` {self.threads}: at least one reading thread is needed")
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceOptions:
-    """Where and how the network runs. A batch size of None asks for the best one.
+    """Where and how the network runs. A batch size of None means the fastest one, found by measuring.
 
     `memory_bytes` is what the host may use beyond the network and the libraries themselves.
     """
@@ -160,14 +163,17 @@ class DeviceOptions:
         if self.precision not in ("auto", "fp32", "bf16", "fp16"):
             raise OptionError(f"`precision` {self.precision}: choose auto, fp32, bf16 or fp16")
         if self.batch_size is not None and self.batch_size < 1:
-            raise OptionError(f"`batch_size` {self.batch_size}: a batch has 1 tile or more")
+            raise OptionError(f"`batch_size` {self.batch_size}: the batch size must be 1 tile or more")
         if self.memory_bytes < LEAST_MEMORY_BYTES:
-            raise OptionError(f"`memory_bytes`: {self.memory_bytes:,} bytes are too few; give 256M or more")
+            raise OptionError(
+                f"`memory_bytes`: {self.memory_bytes:,} bytes are not enough; give 256M or more"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
-    """What is written besides the map. `scene` is its name in the polygons; None takes the map's."""
+    """What is written besides the map. `scene` is the name of the scene in the polygons; None takes that of
+    the map."""
 
     polygons: tuple[str | Path, ...] = ()
     also: tuple[str, ...] = ()
@@ -215,10 +221,10 @@ def parse_bytes(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PolygonOptions:
-    """How a map becomes polygons. Lengths and areas are on the ground; pixels where the map has no CRS.
+    """How a map is vectorized. Lengths and areas are ground measures; in pixels if the map has no CRS.
 
-    `classes` are wishes "from:to"; none means every transition. Dates of None are those of the files. `min_pixels`
-    says in pixels what `min_area_m2` says in square metres; one of the two is 0.
+    `classes` selects transitions as "from:to"; empty means all of them. Dates of None are those of the files.
+    The minimum size is `min_pixels` or `min_area_m2`; one of the two is 0.
     """
 
     min_area_m2: float = 0.0
@@ -233,7 +239,7 @@ class PolygonOptions:
     def __post_init__(self) -> None:
         if self.min_pixels < 0 or (self.min_pixels and self.min_area_m2):
             raise OptionError(
-                "the least size of polygons is given in pixels or in square metres, as 0 or more"
+                "the minimum size of polygons must be given either in pixels or in square metres, as 0 or more"
             )
         for option, value in (("min_area_m2", self.min_area_m2), ("simplify_m", self.simplify_m)):
             if not (math.isfinite(value) and value >= 0):
@@ -250,13 +256,13 @@ class PolygonOptions:
 
     @property
     def shaped(self) -> str:
-        """The first option that makes polygons other than the plain ones; "" where none does."""
+        """The first option given that changes which polygons are written or their shape; "" if there is none."""
         names = ("min_area_m2", "simplify_m", "smooth", "dissolve", "classes")
         return next((name for name in names if getattr(self, name)), "")
 
     @property
     def generalised(self) -> bool:
-        """Whether borders are drawn anew."""
+        """Whether outlines are simplified or smoothed."""
         return self.smooth or self.simplify_m > 0
 
 
@@ -271,7 +277,7 @@ def parse_date(option: str, text: str | None) -> date | None:
 
 
 PARQUET = ".parquet"
-POLYGON_FORMATS = {  # how each is called by GDAL
+POLYGON_FORMATS = {  # extension and GDAL driver
     ".gpkg": "GPKG", ".geojson": "GeoJSON", ".json": "GeoJSON", ".fgb": "FlatGeobuf", ".shp": "ESRI Shapefile",
     PARQUET: "Parquet",
 }  # fmt: skip
@@ -281,10 +287,12 @@ UNWRITABLE_SIGNS = "\n\r\t!;"
 
 
 def check_polygon_name(option: str, path: Path) -> None:
-    """Raise OptionError for a file whose ending names no polygon format, or one that is not installed."""
+    """Raise OptionError if the file extension is no polygon format, or one whose package is not installed."""
     ending = path.suffix.lower()
     if ending not in POLYGON_ENDINGS:
-        raise OptionError(f"`{option}` {path}: the ending must be one of {', '.join(POLYGON_ENDINGS)}")
+        raise OptionError(
+            f"`{option}` {path}: the file extension must be one of {', '.join(POLYGON_ENDINGS)}"
+        )
     refuse_unwritable(option, path)
     if ending == PARQUET and find_spec("pyarrow") is None:
         raise OptionError(
@@ -293,22 +301,22 @@ def check_polygon_name(option: str, path: Path) -> None:
 
 
 def refuse_unwritable(option: str, path: Path) -> None:
-    """Raise OptionError for a name under which no polygon file can be written."""
+    """Raise OptionError for a name that polygon files cannot have."""
     if any(sign in str(path.absolute()) for sign in UNWRITABLE_SIGNS):
         raise OptionError(
-            f"`{option}` {path}: polygon files cannot lie under a name with line breaks, tabs, ; or !"
+            f"`{option}` {path}: the name of a polygon file cannot contain line breaks, tabs, ; or !"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class PredictOptions:
-    """Everything `predict_change` can be told. A checkpoint of None is $LSAFNET_CHECKPOINT or the shipped one.
+    """All options of `predict_change`. A checkpoint of None is $LSAFNET_CHECKPOINT or the shipped one.
 
-    ensemble: further checkpoints, whose probabilities are averaged with the first one's. tta: look at each tile
-    in four ways (test-time augmentation), as it is and flipped, and average; it takes four times as long.
-    threshold: None takes the checkpoint's. sieve_px: connected components of fewer pixels go to their neighbours, in
-    the map itself. same_class: "differ" takes, where something has changed, the most
-    probable pair of different classes; "keep" the most probable class of each date by itself.
+    ensemble: further checkpoints, whose probabilities are averaged with the first one's. tta: test-time
+    augmentation: average the results of each tile and its three flips; takes four times as long. threshold:
+    None takes that of the checkpoint. sieve_px: connected components of fewer pixels go to their neighbours,
+    in the map itself. same_class: "differ" takes, where something has changed, the most probable pair of
+    different classes; "keep" the most probable class of each date by itself.
     """
 
     checkpoint: str | Path | None = None
@@ -326,7 +334,7 @@ class PredictOptions:
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 < self.threshold < 1:
-            raise OptionError(f"`threshold` {self.threshold}: choose a probability between 0 and 1")
+            raise OptionError(f"`threshold` {self.threshold}: give a probability between 0 and 1")
         if self.sieve_px < 0:
             raise OptionError(f"`sieve_px` {self.sieve_px}: give 0 pixels or more")
         if self.same_class not in SAME_CLASS:
@@ -338,5 +346,5 @@ class PredictOptions:
             raise OptionError("an ensemble needs its first checkpoint too; give checkpoint")
         if self.polygons.shaped and not self.output.polygons:
             raise OptionError(
-                f"`{self.polygons.shaped}` shapes polygons only; name their file with `polygons`"
+                f"`{self.polygons.shaped}` applies to polygons only; name their file with `polygons`"
             )

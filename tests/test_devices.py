@@ -98,7 +98,7 @@ def test_a_single_tile_too_large_says_what_to_lower(pair, tiny_checkpoint, tmp_p
 
 
 def test_a_device_that_is_not_there_is_refused():
-    with pytest.raises(DeviceError, match="no such device"):
+    with pytest.raises(DeviceError, match="this device is not available"):
         choose_device(DeviceOptions(device="cuda:99"))
     with pytest.raises(DeviceError, match="fp16"):
         choose_device(DeviceOptions(device="cpu", precision="fp16"))

@@ -118,7 +118,7 @@ def test_merged_classes_change_into_each_other_no_more(tmp_path, first):
     ("merge", "message"),
     [
         ("low veg", "write FIRST"), ("low_veg+tree", "write FIRST"), ("low_veg+sea=x", "no class sea"),
-        ("low_veg+tree=ice", "must differ"), ("low_veg+tree+ice=all", "one class alone"),
+        ("low_veg+tree=ice", "must differ"), ("low_veg+tree+ice=all", "only one class"),
     ],
 )  # fmt: skip
 def test_a_merge_that_means_nothing_is_rejected(merge, message):

@@ -1,1 +1,1 @@
-"""Grids, windows, run-length runs and row bands, and what pixels measure on the ground."""
+"""Grids, windows, run-length runs, row bands, and the ground size and area of pixels."""

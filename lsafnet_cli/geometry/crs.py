@@ -1,4 +1,4 @@
-"""Coordinate reference systems as PROJ knows them: the horizontal one of any, its unit, and ways between two."""
+"""Coordinate reference systems by PROJ: the horizontal part of a CRS, its unit, and transformations."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,22 +16,22 @@ WKT = "WKT2_2019"  # holds every CRS that PROJ knows; the older forms do not
 
 
 class NoWayError(ValueError):
-    """Two coordinate reference systems have nothing to do with each other."""
+    """No transformation exists between two coordinate reference systems."""
 
 
 def wkt_of(crs: Any) -> str:
-    """Return the WKT of a CRS of rasterio, in the form that leaves nothing out."""
+    """Return the WKT of a rasterio CRS in the version that loses nothing."""
     return str(crs.to_wkt(version=WKT))
 
 
 def name_of(crs: Any) -> str:
-    """Return a CRS of rasterio as a person knows it: its code, else its name."""
+    """Return a rasterio CRS as text for users: its code, else its name."""
     authority = crs.to_authority()
     return ":".join(authority) if authority else str(horizontal(crs).name)
 
 
 def horizontal(crs: Any) -> CRS:
-    """Return the horizontal CRS of any: of a compound one its first part, without heights."""
+    """Return the horizontal CRS: of a compound CRS its first part, without heights."""
     return _horizontal(crs if isinstance(crs, str) else wkt_of(crs))
 
 
@@ -44,7 +44,7 @@ def _horizontal(text: str) -> CRS:
 
 
 def geographic_base(crs: CRS) -> CRS | None:
-    """Return the CRS of longitude and latitude that a CRS is made from, which may be itself; else None."""
+    """Return the geographic CRS that a CRS is based on, which may be itself; None if it has none."""
     while crs.source_crs is not None:
         crs = crs.source_crs
     has_degrees = crs.is_geographic and crs.ellipsoid is not None
@@ -52,7 +52,7 @@ def geographic_base(crs: CRS) -> CRS | None:
 
 
 def full_turn(crs: CRS) -> float | None:
-    """Return a whole turn in the unit of a geographic CRS (360 degrees, 400 grads); None for any other."""
+    """Return the full circle in the unit of a geographic CRS (360 degrees, 400 grads); None for any other CRS."""
     if not crs.is_geographic:
         return None
     return float(2 * np.pi / crs.axis_info[0].unit_conversion_factor)
@@ -60,13 +60,13 @@ def full_turn(crs: CRS) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Takes points from one horizontal CRS to another; those without a place there become NaN."""
+    """Transforms points from one horizontal CRS to another; those outside its domain become NaN."""
 
     transformer: Transformer | None
 
     @classmethod
     def between(cls, source: CRS, target: CRS) -> Self:
-        """Return the way. Raises NoWayError where there is none, as from the moon to the earth."""
+        """Return the transformation. Raises NoWayError if there is none, as from the Moon to the Earth."""
         return cls(_transformer(source, target))
 
     def __call__(self, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -75,7 +75,7 @@ class Way:
             try:
                 x, y = (np.asarray(axis, np.float64) for axis in self.transformer.transform(x, y))
             except ProjError as error:
-                raise NoWayError(f"points cannot be brought to another CRS ({error})") from error
+                raise NoWayError(f"points cannot be transformed to another CRS ({error})") from error
         seen = np.isfinite(x) & np.isfinite(y)
         return np.where(seen, x, np.nan), np.where(seen, y, np.nan)
 
@@ -87,13 +87,13 @@ def _transformer(source: CRS, target: CRS) -> Transformer | None:
     try:
         return Transformer.from_crs(source, target, always_xy=True)
     except (ProjError, CRSError) as error:
-        raise NoWayError(f"{source.name} cannot be brought to {target.name}") from error
+        raise NoWayError(f"{source.name} cannot be transformed to {target.name}") from error
 
 
 def way_to_wgs84(crs: Any) -> Way | None:
-    """Return the way from a CRS of rasterio to longitude and latitude of WGS 84; None where there is none.
+    """Return the transformation from a rasterio CRS to WGS 84 longitude and latitude; None if there is none.
 
-    Local systems and other bodies than the earth have no place there.
+    Local CRSs and those of other bodies than the Earth have none.
     """
     try:
         return Way.between(horizontal(crs), horizontal(WGS84))

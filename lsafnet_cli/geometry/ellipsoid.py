@@ -1,8 +1,8 @@
 """Areas and distances on an ellipsoid of revolution.
 
-Equal-area planes make areas plain: the cylindrical one of longitude and q, and about a pole the azimuthal one,
-where q, the area between the equator and a parallel per radian of longitude, is (Snyder, Map Projections: A
-Working Manual, 1987, eq. 3-12, times a**2 / 2)
+Areas are measured in equal-area projections: the cylindrical one of longitude and q, and about a pole the
+azimuthal one, where q, the area between the equator and a parallel per radian of longitude, is (Snyder, Map
+Projections: A Working Manual, 1987, eq. 3-12, times a**2 / 2)
 
     q = a**2 (1 - e**2) / 2 * (s / (1 - e**2 s**2) + atanh(e s) / e),   s = sin(latitude)
 """
@@ -16,7 +16,7 @@ from pyproj import Geod
 from lsafnet_cli.geometry.arrays import FloatArray
 
 Place = tuple[FloatArray, FloatArray]  # longitude and latitude, radians
-POLAR = np.radians(60)  # from here on areas are measured about the pole
+POLAR = np.radians(60)  # beyond it areas are measured in the azimuthal projection
 BEYOND = 1e-12  # radians; latitudes this far beyond a pole are rounding
 
 
@@ -29,7 +29,7 @@ class Ellipsoid:
 
     @classmethod
     def of(cls, semi_major_m: float, semi_minor_m: float) -> Self:
-        """Return the ellipsoid of two axes; one that is longer along the poles is taken as its mean sphere."""
+        """Return the ellipsoid with two axes; a prolate one is replaced by its mean sphere."""
         if semi_minor_m > semi_major_m:
             return cls((semi_major_m**2 * semi_minor_m) ** (1 / 3), 0.0)
         return cls(semi_major_m, float(np.sqrt(1 - (semi_minor_m / semi_major_m) ** 2)))
@@ -52,10 +52,10 @@ class Ellipsoid:
         return np.asarray(self.a**2 * (1 - e**2) / 2 * (first + second))
 
     def area_along_parallels(self, up: Place, down: Place, left: Place, right: Place) -> FloatArray:
-        """Return the areas of quadrilaterals by the middles of their sides, in the cylindrical plane.
+        """Return the areas of quadrilaterals from the midpoints of their sides, in the cylindrical projection.
 
-        Exact for sides along parallels and meridians. What reaches beyond a pole ends there; what has its middle
-        beyond one is NaN.
+        Exact for sides along parallels and meridians. Quadrilaterals are cut at a pole; those whose centre
+        lies beyond it are NaN.
         """
         lat_up, lat_down = up[1], down[1]
         inside = np.abs(lat_up + lat_down) / 2 <= np.pi / 2 + BEYOND
@@ -67,7 +67,8 @@ class Ellipsoid:
         return np.where(inside, np.abs(one - (right[0] - left[0]) * (q_down - q_up)), np.nan)
 
     def area_between(self, up: Place, down: Place, left: Place, right: Place) -> FloatArray:
-        """Return the areas of small quadrilaterals anywhere by the middles of their sides, over a pole too."""
+        """Return the areas of small quadrilaterals from the midpoints of their sides, anywhere, also across a
+        pole."""
         mean = (up[1] + down[1]) / 2
         polar = np.abs(mean) > POLAR
         lon_down, lon_left, lon_right = (up[0] + _turned(place[0] - up[0]) for place in (down, left, right))
@@ -84,12 +85,12 @@ class Ellipsoid:
         return areas
 
     def _about_pole(self, lon: FloatArray, lat: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the azimuthal equal-area plane about the north pole, m."""
+        """Return x and y in the azimuthal equal-area projection about the north pole, m."""
         radius = np.sqrt(2 * self.q_to_pole(lat))
         return radius * np.cos(lon), radius * np.sin(lon)
 
     def distance(self, one: Place, other: Place) -> FloatArray:
-        """Return the length of the geodesics between places, m; NaN where one has no place."""
+        """Return the lengths of the geodesics between points, m; NaN where a point is NaN."""
         geod = Geod(a=self.a, es=self.e**2)
         (lon, lat), (far_lon, far_lat) = (np.broadcast_arrays(*place) for place in (one, other))
         lat, far_lat = (np.clip(values, -np.pi / 2, np.pi / 2) for values in (lat, far_lat))
@@ -100,5 +101,5 @@ class Ellipsoid:
 
 
 def _turned(angle: FloatArray) -> FloatArray:
-    """Return angles within half a turn of 0."""
+    """Return angles wrapped to -pi..pi."""
     return (angle + np.pi) % (2 * np.pi) - np.pi

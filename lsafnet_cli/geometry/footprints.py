@@ -1,7 +1,7 @@
-"""Where a grid lies in another CRS: some of its points, its extent there, and its outline on the globe.
+"""The footprint of a grid in another CRS: sampled points, extent, and outline on the globe.
 
-Longitudes have no begin: 179 and -181 are one place. Points of a grid are counted on across the antimeridian, so
-that they lie together; shapes are looked for at every count.
+Longitudes are periodic: 179 and -181 are one meridian. Points of a grid are unwrapped across the antimeridian, so
+that they stay together; geometries are compared at every multiple of 360 degrees.
 """
 
 import math
@@ -23,19 +23,19 @@ from lsafnet_cli.geometry.crs import WGS84, NoWayError, Way, full_turn, horizont
 from lsafnet_cli.geometry.grid import Grid
 
 POINTS = 33  # along each axis of a grid, so that edges that are curved in another CRS are followed
-SPARE = 0.05  # of an extent, kept around it, since it may bulge between the points
-NEARLY_ROUND = 300 / 360  # of a turn; an extent this wide has a pole in it or goes around the earth
-CELLS = 64  # along each axis of a grid that is seen in part, to find its outline
-STRAIGHT_DEGREES = 1e-6  # points of an outline that lie nearer to a straight side are left out
-TORN = 0.4  # of the way between two neighbouring points: how far their middle may lie from half-way
+SPARE = 0.05  # of an extent, added around it, since its sides may bulge between the sampled points
+NEARLY_ROUND = 300 / 360  # of a full circle; an extent this wide contains a pole or surrounds the Earth
+CELLS = 64  # along each axis of a grid of which only a part can be transformed, to find its outline
+STRAIGHT_DEGREES = 1e-6  # points of an outline closer to a straight side are dropped
+TORN = 0.4  # of the distance between two neighbouring points: largest offset of their midpoint
 DECIMALS = 7  # of a degree: a centimetre
 Points = tuple[FloatArray, FloatArray]
 
 
 def spread_points(grid: Grid, crs: CRS | None, rows: int = POINTS, cols: int = POINTS) -> Points:
-    """Return (x, y), (rows, cols) each, of points spread evenly over a grid and its outer edges, in a CRS.
+    """Return (x, y), (rows, cols) each, of points spaced evenly over a grid and its outer edges, in a CRS.
 
-    NaN where the CRS has no such place; None stands for the grid's own. Raises NoWayError.
+    NaN outside the domain of the CRS; None stands for the grid's own CRS. Raises NoWayError.
     """
     across, down = np.meshgrid(np.linspace(0, grid.width, cols), np.linspace(0, grid.height, rows))
     return _in_crs(grid, crs, across, down)
@@ -51,7 +51,7 @@ def _in_crs(grid: Grid, crs: CRS | None, cols: FloatArray, rows: FloatArray) -> 
 
 
 def _together(longitudes: FloatArray, turn: float) -> FloatArray:
-    """Return longitudes counted on across the widest gap between them, so that their span is the least."""
+    """Return longitudes unwrapped at the widest gap between them, so that their span is minimal."""
     seen = np.unique(longitudes[np.isfinite(longitudes)] % turn)
     if len(seen) == 0:
         return longitudes
@@ -62,9 +62,9 @@ def _together(longitudes: FloatArray, turn: float) -> FloatArray:
 
 
 def to_pixels(x: ArrayLike, y: ArrayLike, crs: CRS | None, grid: Grid) -> Points:
-    """Return (cols, rows) of points of a CRS on a grid, their longitudes those nearest to its middle.
+    """Return (cols, rows) on a grid of points of a CRS, at the longitude closest to the grid's centre.
 
-    NaN where the grid's CRS has no such place; a CRS of None is the grid's own. Raises NoWayError.
+    NaN outside the domain of the grid's CRS; a CRS of None is the grid's own. Raises NoWayError.
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if grid.crs is not None:
@@ -79,7 +79,7 @@ def to_pixels(x: ArrayLike, y: ArrayLike, crs: CRS | None, grid: Grid) -> Points
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """The bounds of a grid in a CRS with a little to spare; longitudes may run beyond half a `turn`."""
+    """The bounds of a grid in a CRS, slightly enlarged; longitudes may exceed half a `turn`."""
 
     left: float
     bottom: float
@@ -89,7 +89,7 @@ class Extent:
 
     @classmethod
     def of(cls, grid: Grid, crs: CRS | None) -> "Extent | None":
-        """Return it; None where no point of the grid has a place in the CRS. Raises NoWayError."""
+        """Return the extent; None if no point of the grid can be transformed to the CRS. Raises NoWayError."""
         x, y = spread_points(grid, crs)
         seen = np.isfinite(x) & np.isfinite(y)
         if not seen.any():
@@ -100,7 +100,7 @@ class Extent:
         turn = None if own is None else full_turn(crs or own)
         moved = own is not None and crs is not None and not own.equals(crs, ignore_axis_order=True)
         if turn is not None and moved and right - left > NEARLY_ROUND * turn:
-            # one turn and no more: what is twice in a ring counts as outside
+            # at most one full circle: what a ring covers twice counts as outside
             bottom, top = (-turn / 4 if bottom < 0 else bottom), (turn / 4 if top > 0 else top)
             return cls(-turn / 2, bottom, turn / 2, top, turn)
         spare = SPARE * max(right - left, top - bottom)
@@ -113,15 +113,15 @@ class Extent:
 
     @property
     def shifts(self) -> tuple[float, ...]:
-        """What may be added to coordinates of a file so that they are counted as here."""
+        """Multiples of `turn` to add to the longitudes of a file so that they match those of this extent."""
         return (0.0,) if self.turn is None else (-self.turn, 0.0, self.turn)
 
     def box(self, shift: float = 0.0) -> BaseGeometry:
-        """Return it as a polygon that lacks a shift."""
+        """Return the extent as a polygon, shifted back by `shift`."""
         return shapely.box(self.left - shift, self.bottom, self.right - shift, self.top)
 
     def cut(self, geometry: BaseGeometry) -> BaseGeometry:
-        """Return what of the polygons of a geometry lies in it, however their longitudes are counted."""
+        """Return the part of a geometry's polygons within the extent, at any multiple of 360 degrees."""
         found = [
             translate(shapely.intersection(geometry, self.box(shift)), xoff=shift) for shift in self.shifts
         ]
@@ -129,13 +129,13 @@ class Extent:
 
 
 def simple_parts(geometry: BaseGeometry) -> list[BaseGeometry]:
-    """Return the simple parts of a geometry, those of collections in collections too."""
+    """Return the simple parts of a geometry, also those of nested collections."""
     parts = getattr(geometry, "geoms", None)
     return [geometry] if parts is None else [simple for part in parts for simple in simple_parts(part)]
 
 
 def is_polygon(geometry: BaseGeometry) -> bool:
-    """Return whether a simple geometry covers anything."""
+    """Return whether a simple geometry has an area."""
     return geometry.geom_type == "Polygon" and not geometry.is_empty
 
 
@@ -153,7 +153,7 @@ class Footprint:
 
     @property
     def bbox(self) -> list[float]:
-        """West, south, east, north; west is the larger number where the antimeridian lies between."""
+        """West, south, east, north; west is larger than east if the outline crosses the antimeridian."""
         west, south, east, north = np.array([polygon.bounds for polygon in self.polygons]).T
         ends, begins = east == 180, west == -180  # at the antimeridian
         if ends.any() and begins.any() and not (ends & begins).any():
@@ -162,7 +162,7 @@ class Footprint:
 
 
 def footprint_of(grid: Grid) -> Footprint | None:
-    """Return the footprint of a grid; None where it has no place on the earth, or none that an outline can tell."""
+    """Return the footprint of a grid; None if it is not on the Earth, or has no outline that can be found."""
     if grid.crs is None:
         return None
     try:
@@ -177,7 +177,7 @@ def footprint_of(grid: Grid) -> Footprint | None:
 
 
 def _rings(grid: Grid) -> Iterator[FloatArray]:
-    """Yield the outer rings of what of a grid has a place on the earth, (points, 2), longitudes counted on."""
+    """Yield the outer rings, (points, 2), of the part of a grid that lies on the Earth; longitudes are unwrapped."""
     lon, lat = spread_points(grid, horizontal(WGS84), CELLS + 1, CELLS + 1)
     seen = np.isfinite(lon) & np.isfinite(lat)
     if _is_torn(grid, lon, lat):
@@ -191,7 +191,7 @@ def _rings(grid: Grid) -> Iterator[FloatArray]:
 def _is_torn(grid: Grid, lon: FloatArray, lat: FloatArray) -> bool:
     """Return whether a grid's CRS has gaps within it, as interrupted projections do.
 
-    The middle of two neighbouring points then lies far from half-way between them on the globe.
+    The midpoint of two neighbouring points then lies far from half-way between them on the globe.
     """
     fine_lon, fine_lat = spread_points(grid, horizontal(WGS84), 2 * CELLS + 1, 2 * CELLS + 1)
     points, fine = _on_sphere(lon, lat), _on_sphere(fine_lon, fine_lat)
@@ -212,7 +212,7 @@ def _on_sphere(lon: FloatArray, lat: FloatArray) -> FloatArray:
 
 
 def _outlines(seen: BoolArray) -> Iterator[FloatArray]:
-    """Yield the outer rings, in nodes, of the cells of which all four nodes are seen."""
+    """Yield the outer rings, in nodes, of the cells whose four nodes are all visible."""
     cells = seen[:-1, :-1] & seen[1:, :-1] & seen[:-1, 1:] & seen[1:, 1:]
     for geometry, _ in shapes(cells.astype("uint8"), mask=cells):
         yield shapely.get_coordinates(shapely.get_exterior_ring(shape(geometry)))
@@ -226,9 +226,9 @@ def _along_whole_cells(corners: FloatArray) -> "np.ndarray[Any, np.dtype[np.int6
 
 
 def _on_globe(ring: FloatArray) -> Iterator[Polygon]:
-    """Yield what a closed ring of degrees holds as polygons, whose longitudes lie within -180..180."""
+    """Yield the area within a closed ring in degrees as polygons with longitudes within -180..180."""
     lon, lat = np.unwrap(ring[:, 0], period=360), ring[:, 1]
-    if abs(lon[-1] - lon[0]) > 180:  # it goes around a pole, which it ends at
+    if abs(lon[-1] - lon[0]) > 180:  # it surrounds a pole and is closed there
         pole = 90.0 if lat.mean() > 0 else -90.0
         lon, lat = np.append(lon, [lon[-1], lon[0]]), np.append(lat, [pole, pole])
     elif np.ptp(lon) >= 360 - STRAIGHT_DEGREES:
@@ -249,7 +249,7 @@ def _parts_of(geometry: BaseGeometry) -> Iterator[Polygon]:
 
 
 def cut_at_antimeridian(geometry: BaseGeometry) -> list[Polygon]:
-    """Return the polygons of a geometry in degrees, those whose sides jump from 180 to -180 cut there."""
+    """Return the polygons of a geometry in degrees, cut at the antimeridian where their sides cross it."""
     parts: list[Polygon] = []
     for polygon in _parts_of(geometry):
         left, _, right, _ = polygon.bounds

@@ -1,4 +1,4 @@
-"""A raster's pixels on the ground."""
+"""Grids: CRS, transform and size of rasters."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from lsafnet_cli.geometry.arrays import FloatArray
 
 
 def apply_affine(transform: Affine, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Return the images of points (x, y)."""
+    """Return points (x, y) transformed."""
     a, b, c, d, e, f = transform[:6]
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     return a * x + b * y + c, d * x + e * y + f
@@ -20,9 +20,9 @@ def apply_affine(transform: Affine, x: ArrayLike, y: ArrayLike) -> tuple[FloatAr
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A raster's pixels on the ground: `transform` takes (col, row) to coordinates of `crs`.
+    """The pixel grid of a raster: `transform` takes (col, row) to coordinates of `crs`.
 
-    Without a CRS the coordinates mean nothing beyond the image itself.
+    Without a CRS the coordinates have no meaning outside the image.
     """
 
     crs: CRS | None

@@ -1,7 +1,7 @@
-"""What pixels measure on the ground, in any CRS: their areas and the lengths of their sides.
+"""Ground area and ground size of pixels in any CRS.
 
-A CRS of a body (degrees, grads, any projection) measures on its own ellipsoid; a local one, which has no place on
-any body, in its plane. Without a CRS, and in one without lengths, nothing is known.
+A geographic or projected CRS is measured on its own ellipsoid, a local (engineering) CRS in its plane. Without a
+CRS, or in one whose axes are no lengths, sizes are unknown.
 """
 
 from functools import cached_property
@@ -19,16 +19,16 @@ from lsafnet_cli.geometry.grid import Grid
 
 MOST_NODES = 513  # along a row, between which areas are interpolated linearly
 DEGREE = 48  # along each axis; a polynomial of it follows most projections' scale to better than 1e-6
-TRUSTED = 1e-6  # relative; a polynomial that is further off anywhere is not used
+TRUSTED = 1e-6  # relative; a polynomial with a larger error anywhere is not used
 TRIED_PLACES = 300
 CELLS = 200  # along each axis, for a whole grid's area
-SPAN_M = 100.0  # areas are measured over at least this, for inverse projections round to some micrometres
-MAP_UNITS_SERVE = 5e-3  # relative; up to here a pixel's sides are told in map units
-RUN_PX = 16  # the longest stretch whose area is taken from its centre where no polynomial serves
+SPAN_M = 100.0  # areas are measured over at least this: inverse projections are exact to some micrometres
+MAP_UNITS_SERVE = 5e-3  # relative; up to this difference a pixel's sides are given in map units
+RUN_PX = 16  # longest part of a run whose area is taken from its centre if no polynomial fits
 
 
 class PixelAreas(Protocol):
-    """Areas of a grid's pixels, m2. Pixels that have no place on the ground have none."""
+    """Ground areas of a grid's pixels, m2; NaN for pixels outside the domain of the CRS."""
 
     def total(self) -> float:
         """Return the area of the whole grid."""
@@ -41,7 +41,7 @@ class PixelAreas(Protocol):
 
 
 def pixel_areas(grid: Grid) -> PixelAreas | None:
-    """Return the areas of a grid's pixels; None where the ground is not known."""
+    """Return the ground areas of a grid's pixels; None if they are unknown."""
     crs = None if grid.crs is None else horizontal(grid.crs)
     if crs is None:
         return None
@@ -53,7 +53,7 @@ def pixel_areas(grid: Grid) -> PixelAreas | None:
 
 
 def _plane_unit_m(crs: CRS) -> float | None:
-    """Return the unit of a local CRS in metres; None where its axes are no lengths in a plane."""
+    """Return the unit of a local CRS in metres; None if its axes are no lengths in a plane."""
     if not crs.is_engineering or len(crs.axis_info) < 2:
         return None
     units = {axis.unit_conversion_factor for axis in crs.axis_info[:2]}
@@ -61,7 +61,7 @@ def _plane_unit_m(crs: CRS) -> float | None:
 
 
 class PlaneAreas:
-    """Areas in the plane of a local CRS: all pixels are alike."""
+    """Areas in the plane of a local CRS: the same for all pixels."""
 
     def __init__(self, grid: Grid, pixel_m2: float) -> None:
         self._grid, self._pixel_m2 = grid, pixel_m2
@@ -80,7 +80,8 @@ class PlaneAreas:
 
 
 class Sphere:
-    """Takes (row, col) positions on a grid to longitude and latitude, radians; NaN where there is no such place."""
+    """Transforms (row, col) positions on a grid to longitude and latitude, radians; NaN outside the domain of
+    the CRS."""
 
     def __init__(self, grid: Grid, crs: CRS, base: CRS) -> None:
         ellipsoid = base.ellipsoid
@@ -98,8 +99,9 @@ class Sphere:
 class EllipsoidAreas:
     """Areas on the ellipsoid of the CRS.
 
-    The area of a pixel is that of the parallelogram between the middles of its sides in an equal-area plane. All
-    of a grid's follow one polynomial in rows and columns, unless some places show that they do not.
+    The area of a pixel is that of the parallelogram between the midpoints of its sides in an equal-area
+    projection. One polynomial in rows and columns is fitted to the areas of a grid and used if its error is
+    small at random pixels.
     """
 
     def __init__(self, grid: Grid, sphere: Sphere) -> None:
@@ -116,7 +118,7 @@ class EllipsoidAreas:
         return float(np.nansum(areas)) * self._grid.pixel_count / areas.size
 
     def at(self, rows: ArrayLike, cols: ArrayLike) -> FloatArray:
-        """Return the areas of pixels whose centres lie at these rows and columns; NaN where they have none."""
+        """Return the areas of pixels with centres at these rows and columns; NaN outside the domain of the CRS."""
         row, col = np.broadcast_arrays(np.asarray(rows, float), np.asarray(cols, float))
         areas = self._measured(row, col, self._span_px)
         if self._span_px > 1 and (unseen := np.isnan(areas)).any():  # perhaps only the span's ends are
@@ -125,8 +127,8 @@ class EllipsoidAreas:
 
     @cached_property
     def _span_px(self) -> float:
-        """How many pixels an area is measured over, so that it is no smaller than SPAN_M."""
-        if self._sphere.upright:  # nothing is inverted, and spans would end at the poles
+        """Number of pixels over which an area is measured, so that the span is at least SPAN_M."""
+        if self._sphere.upright:  # no inverse projection is needed, and spans would end at the poles
             return 1.0
         places = [np.linspace(0.5, side - 0.5, 5) for side in self._grid.shape]
         rows, cols = np.meshgrid(*places, indexing="ij")
@@ -158,7 +160,7 @@ class EllipsoidAreas:
         return self._sum_until(summed, row, cols + lengths) - self._sum_until(summed, row, cols)
 
     def _of_stretches(self, rows: IntArray, cols: IntArray, lengths: IntArray) -> FloatArray:
-        """Cut runs into short stretches, each of which is as large as its centre says times its length."""
+        """Cut runs into short parts, the area of each being that of its central pixel times its length."""
         count = -(-lengths // RUN_PX)
         run = np.repeat(np.arange(len(lengths)), count)
         number = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count)
@@ -174,7 +176,7 @@ class EllipsoidAreas:
         return np.linspace(0.5, width - 0.5, min(width, MOST_NODES))
 
     def _summed_along_rows(self, first: int, end: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return areas at the nodes of rows [first, end), their slopes, and the sum of the row until there."""
+        """Return areas at the nodes of rows [first, end), their slopes, and the cumulative sum along the row."""
         rows, cols = np.arange(first, end) + 0.5, self._nodes
         areas = _powers(rows, self._grid.height) @ self._coefficients @ _powers(cols, self._grid.width).T
         slopes = np.zeros_like(areas)
@@ -187,7 +189,7 @@ class EllipsoidAreas:
     def _sum_until(
         self, summed: tuple[FloatArray, FloatArray, FloatArray], row: IntArray, col: IntArray
     ) -> FloatArray:
-        """Return the integral of a row's areas from its begin to columns."""
+        """Return the integral of a row's areas from its start to columns."""
         areas, slopes, sums = summed
         nodes = self._nodes
         node = np.clip(np.searchsorted(nodes, col, side="right") - 1, 0, max(len(nodes) - 2, 0))
@@ -196,7 +198,8 @@ class EllipsoidAreas:
 
     @cached_property
     def _coefficients(self) -> FloatArray:
-        """Of the Chebyshev polynomial through the nodes, in rows and cols of pixel centres from -1 to 1."""
+        """Coefficients of the Chebyshev polynomial through the nodes; rows and cols of pixel centres run from
+        -1 to 1."""
         places = (chebpts2(DEGREE + 1) + 1) / 2
         rows, cols = (0.5 + places * (side - 1) for side in self._grid.shape)
         of_values = np.linalg.inv(chebvander(chebpts2(DEGREE + 1), DEGREE))
@@ -204,7 +207,7 @@ class EllipsoidAreas:
 
     @cached_property
     def _follows_polynomial(self) -> bool:
-        """Whether the polynomial gives the areas of some pixels all over the grid."""
+        """Whether the polynomial reproduces the areas of random pixels of the grid."""
         if not np.isfinite(self._coefficients).all():
             return False
         rng = np.random.default_rng(0)
@@ -216,16 +219,16 @@ class EllipsoidAreas:
 
 
 def _powers(centres: NDArray[np.floating], side: int) -> FloatArray:
-    """Return Chebyshev's polynomials at positions of pixel centres along a side."""
+    """Return the Chebyshev polynomials at pixel centres along an axis."""
     return np.asarray(chebvander((centres - 0.5) * (2 / max(side - 1, 1)) - 1, DEGREE))
 
 
 def pixel_sides_m(grid: Grid) -> tuple[float, float] | None:
-    """Return how long the sides (along a row, along a column) of a grid's central pixel are on the ground, m.
+    """Return the ground lengths (along a row, along a column) of the sides of a grid's central pixel, m.
 
-    Map units stand for the ground where they are it to within half a percent, as in UTM: a pixel of 0.5 m is one
-    of 0.5 m. Where the centre has no place on the ground, it is the pixel nearest to it that has one. None where
-    nothing is known.
+    Map units are returned if they differ from ground lengths by less than half a percent, as in UTM: a pixel
+    of 0.5 m is called 0.5 m. If the centre is outside the domain of the CRS, the nearest pixel inside it is
+    taken. None if sizes are unknown.
     """
     crs = None if grid.crs is None else horizontal(grid.crs)
     if crs is None:
@@ -262,6 +265,6 @@ def _from_the_middle(grid: Grid) -> list[FloatArray]:
 
 
 def pixel_size_m(grid: Grid) -> float | None:
-    """Return the ground size of the grid's central pixel in metres; None where the ground is not known."""
+    """Return the ground size of the grid's central pixel in metres; None if it is unknown."""
     sides = pixel_sides_m(grid)
     return None if sides is None else float(np.sqrt(sides[0] * sides[1]))

@@ -14,14 +14,14 @@ PIXELS_AT_ONCE = 1 << 22
 
 
 def row_windows(grid: Grid, pixels_at_once: int = PIXELS_AT_ONCE) -> Iterator[Window]:
-    """Yield full-width windows of about so many pixels, from top to bottom, if possible of whole blocks."""
+    """Yield full-width windows of about `pixels_at_once` pixels from top to bottom, of whole blocks if possible."""
     rows = max(64, pixels_at_once // grid.width // 512 * 512)
     for top in range(0, grid.height, rows):
         yield Window(0, top, grid.width, min(rows, grid.height - top))
 
 
 def run_areas(runs: Runs, areas: PixelAreas | None) -> NDArray[np.float64]:
-    """Return the ground area of each run in m2; NaN where it is not known."""
+    """Return the ground area of each run in m2; NaN if it is unknown."""
     if areas is None:
         return np.full(len(runs.code), np.nan)
     return areas.of_runs(runs.row, runs.col, runs.length)

@@ -23,7 +23,7 @@ class Runs:
 
     @property
     def ends(self) -> IntArray:
-        """The index behind each run's last pixel, in the reading order of the band."""
+        """The index after each run's last pixel, in reading order of the row band."""
         return np.cumsum(self.length)
 
     @property

@@ -1,4 +1,4 @@
-"""Pixel arithmetic along one axis of a scene: where tiles start, what they keep, how they are weighted.
+"""Sliding windows along one axis of a scene: where tiles start, what they keep, how they are weighted.
 
 Everything here is pure: integers and small arrays, no files. A scene's two axes are independent of each
 other, so the weight of a pixel in a tile is the product of its row weight and its column weight.
@@ -16,7 +16,7 @@ def tile_starts(length: int, size: int, overlap: int) -> tuple[int, ...]:
     """Return the first pixel of each tile of `size` along an axis of `length` pixels.
 
     Neighbours share at least `overlap` pixels. The last tile ends at the axis' end, so it may share more;
-    an axis shorter than a tile has one tile, at 0, that sticks out.
+    an axis shorter than a tile has one tile, at 0, that extends beyond it.
     """
     if length < 1 or size < 1 or not 0 <= overlap < size:
         raise ValueError(f"length {length}, size {size} and overlap {overlap} do not fit together")
@@ -28,12 +28,12 @@ def tile_starts(length: int, size: int, overlap: int) -> tuple[int, ...]:
 
 
 def owned_spans(starts: tuple[int, ...], length: int) -> list[tuple[int, int]]:
-    """Return (first, end) of the pixels each tile is the last one to touch; the spans lie end to end."""
+    """Return (first, end) of the pixels for which each tile is the last one; the spans are contiguous."""
     return list(pairwise((*starts, length)))
 
 
 def kept_spans(starts: tuple[int, ...], size: int, length: int) -> list[tuple[int, int]]:
-    """Return (first, end) of each tile's interior: cuts lie in the middle of what neighbours share."""
+    """Return (first, end) of each tile's interior: cuts lie in the middle of overlaps."""
     cuts = [(left + size + right) // 2 for left, right in pairwise(starts)]
     return list(pairwise((0, *cuts, length)))
 
@@ -79,7 +79,7 @@ def mirrored(count: int, size: int) -> NDArray[np.intp]:
 
 
 def aligned_spans(first: int, end: int, step: int) -> list[tuple[int, int]]:
-    """Cut [first, end) at multiples of `step`; the spans lie end to end."""
+    """Cut [first, end) at multiples of `step` into contiguous spans."""
     if first >= end:
         return []
     inner = range((first // step + 1) * step, end, step)
@@ -87,7 +87,7 @@ def aligned_spans(first: int, end: int, step: int) -> list[tuple[int, int]]:
 
 
 def merged_spans(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Unite spans [first, end), sorted by their first, where they overlap or lie end to end."""
+    """Merge spans [first, end), sorted by their first, that overlap or are contiguous."""
     merged: list[tuple[int, int]] = []
     for first, end in spans:
         if merged and first <= merged[-1][1]:

@@ -19,7 +19,7 @@ ClassArray = NDArray[np.uint8]
 
 UNCHANGED = 0
 SMALL_NODATA, LARGE_NODATA = 255, 65535
-MOST_CLASSES = 254  # layers of land cover are uint8, where 0 and 255 are taken; codes reach 64,516 of 65,535
+MOST_CLASSES = 254  # land-cover layers are uint8, where 0 and 255 are reserved; codes reach 64,516 of 65,535
 MOST_CLASSES_IN_UINT8 = 15  # 15 * 15 transitions and "unchanged" leave code 255 free for nodata
 
 
@@ -38,8 +38,8 @@ class Transition:
 class Legend:
     """The land-cover classes of a change map; index 0 is "unchanged".
 
-    A legend of two entries (unchanged, changed) belongs to a network without land cover: its map has the
-    codes 0 and 1, and its one transition has no from and to.
+    A legend of two entries (unchanged, changed) belongs to a binary network: its map has the codes 0 and 1,
+    and its one transition has no from and to.
     """
 
     names: tuple[str, ...]
@@ -48,9 +48,9 @@ class Legend:
 
     def __post_init__(self) -> None:
         if len(self.names) != len(self.colors) or len(self.names) < 2:
-            raise ValueError(f"a legend needs two or more classes with one colour each, not {self.names}")
+            raise ValueError(f"a legend must have two or more classes with one colour each, not {self.names}")
         if not all(map(is_legible, self.names)):
-            raise ValueError(f"class names have 1 to {LONGEST_NAME} characters that can all be shown")
+            raise ValueError(f"class names must have 1 to {LONGEST_NAME} printable characters")
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"class names must differ from each other: {', '.join(self.names)}")
         if self.class_count > MOST_CLASSES:
@@ -68,7 +68,7 @@ class Legend:
 
     @property
     def nodata(self) -> int:
-        """The number that stands for "no data" in the map."""
+        """The no-data value of the map."""
         return SMALL_NODATA if self.dtype == "uint8" else LARGE_NODATA
 
     @property
@@ -97,12 +97,12 @@ class Legend:
 
     @property
     def palette(self) -> dict[int, Color]:
-        """Colour of each code, nodata left out."""
+        """Colour of each code, without nodata."""
         return {UNCHANGED: UNCHANGED_COLOR} | {t.code: t.color for t in self.transitions}
 
     @property
     def labels(self) -> dict[int, str]:
-        """Name of each code, nodata left out."""
+        """Name of each code, without nodata."""
         return {UNCHANGED: self.names[0]} | {t.code: t.name for t in self.transitions}
 
     def to_json(self) -> str:
@@ -112,7 +112,7 @@ class Legend:
 
     @classmethod
     def from_json(cls, text: str) -> "Legend":
-        """Read what `to_json` wrote. Raises ValueError for anything else."""
+        """Parse the output of `to_json`. Raises ValueError for anything else."""
         try:
             content = json.loads(text)
             classes = content["classes"]
@@ -123,9 +123,9 @@ class Legend:
 
 
 def parse_color(text: str) -> Color:
-    """Read "#rrggbb". Raises ValueError for anything else."""
+    """Parse "#rrggbb". Raises ValueError for anything else."""
     if not isinstance(text, str) or re.fullmatch("#[0-9a-fA-F]{6}", text) is None:
-        raise ValueError(f"a colour is written #rrggbb, not {text!r}")
+        raise ValueError(f"a colour must be written as #rrggbb, not {text!r}")
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
@@ -137,7 +137,7 @@ def hex_color(color: Color) -> str:
 def transition_codes(before: Any, after: Any, changed: Any, class_count: int) -> Any:
     """Return (rows, cols) codes: 0 where nothing changed, else 1 + (before - 1) * class_count + (after - 1).
 
-    Plain arithmetic, so that numpy arrays and torch tensors both work, on whichever device they lie. Classes
+    Plain arithmetic, so that numpy arrays and torch tensors both work, on any device. Classes
     run over 1..class_count; their dtype must hold class_count squared; `changed` is bool or 0 and 1.
     """
     return changed * ((before - 1) * class_count + after)

@@ -1,6 +1,7 @@
-"""Colours of transitions: the target's hue, told apart by lightness and chroma, for every kind of colour vision.
+"""Colours of transitions: the hue of the target class, distinguished by lightness and chroma, for every
+colour vision.
 
-Distances are Euclidean in OKLab (Ottosson 2020), where about 0.02 is the least difference an eye notices. Colour
+Distances are Euclidean in OKLab (Ottosson 2020), where about 0.02 is just noticeable. Colour
 vision without one of the three cone types is simulated with the matrices of Machado, Oliveira and Fernandes,
 "A physiologically-based model for simulation of color vision deficiency", IEEE TVCG 15 (2009), severity 1.
 """
@@ -41,9 +42,9 @@ _LAB = np.array(
 )
 
 UNCHANGED_COLOR: Color = (255, 255, 255)
-MOST_CLASSES_SPREAD = 15  # colours are chosen one by one up to here; beyond, the eye could not tell so many
-FEW_CLASSES = 8  # up to here any two transitions are kept apart alike
-UNRELATED_WEIGHT = 4.0  # beyond: pairs that share neither source nor target may lie so much closer
+MOST_CLASSES_SPREAD = 15  # colours are chosen one by one up to this number; more could not be distinguished
+FEW_CLASSES = 8  # up to this number all pairs of transitions count alike
+UNRELATED_WEIGHT = 4.0  # beyond: pairs that share neither source nor target may be this much closer
 LIGHTNESSES = np.arange(0.26, 0.961, 0.02)  # neither black nor the white of "unchanged"
 LIGHTNESS_REACH = 0.3  # of a transition's lightness from its target's
 HUE_REACH = np.radians([-18, -9, 0, 9, 18])
@@ -55,12 +56,12 @@ GREY_TINTS = (0.015, 0.03)
 
 @lru_cache(maxsize=64)
 def transition_colors(classes: tuple[Color, ...]) -> tuple[tuple[Color, ...], ...]:
-    """Return a colour for each transition between land-cover classes: [source][target], counted from 0.
+    """Return a colour for each transition between land-cover classes as [source][target], from 0.
 
-    Every colour has the hue of its target (within 18 degrees; a grey target gives greys), so that changes into
-    one class look related. Lightness and chroma are chosen, transition by transition in the order of their
-    codes, to be as far as possible from all colours before it and from the white of "unchanged", in that
-    vision (normal, without red, green or blue cones) in which they lie closest.
+    Every colour has the hue of its target (within 18 degrees; a grey target gives greys), so that changes to
+    one class have related colours. Lightness and chroma are chosen, transition by transition in the order of
+    their codes, to be as far as possible from all colours before it and from the white of "unchanged", in
+    that vision (normal, without red, green or blue cones) in which they are closest.
     """
     if len(classes) > MOST_CLASSES_SPREAD:
         return _ramps(classes)
@@ -92,7 +93,7 @@ def _spread(seen: FloatArray, target_of: NDArray[np.intp], count: int) -> NDArra
 
 
 def _candidates(target: Color) -> FloatArray:
-    """Return (candidates, 3) sRGB 0..255 that look related to a class's colour."""
+    """Return (candidates, 3) sRGB 0..255 with about the hue of a class's colour."""
     lightness, a, b = oklab(linear([target]))[0]
     chroma, hue = np.hypot(a, b), np.arctan2(b, a)
     lightnesses = LIGHTNESSES[np.abs(LIGHTNESSES - lightness) <= LIGHTNESS_REACH]
@@ -106,7 +107,7 @@ def _candidates(target: Color) -> FloatArray:
 
 
 def _ramps(classes: tuple[Color, ...]) -> tuple[tuple[Color, ...], ...]:
-    """Return colours for more classes than can be spread: each target's hue, lighter from source to source."""
+    """Return colours for too many classes to optimise: each target's hue, lighter from source to source."""
     columns = []
     for light, a, b in oklab(linear(classes)):
         first = np.clip(light - LIGHTNESS_REACH, LIGHTNESSES[0], LIGHTNESSES[-1] - LIGHTNESS_REACH)
@@ -123,13 +124,13 @@ def _most_chroma(light: float, a: float, b: float) -> Color:
 
 
 def seen_colors(srgb: ArrayLike) -> FloatArray:
-    """Return (visions, colours, 3): OKLab of sRGB colours 0..255 as each kind of colour vision sees them."""
+    """Return (visions, colours, 3): OKLab of sRGB colours 0..255 in each kind of colour vision."""
     light = linear(srgb)
     return np.stack([oklab(np.clip(light @ matrix.T, 0, 1)) for matrix in VISIONS.values()])
 
 
 def least_distances(seen: FloatArray, others: FloatArray) -> FloatArray:
-    """Return (colours,) distances to one other colour, in the vision that shows least of it."""
+    """Return (colours,) distances to one other colour, the smallest over all kinds of vision."""
     return np.asarray(np.sqrt(((seen - others) ** 2).sum(axis=2)).min(axis=0))
 
 
@@ -140,7 +141,7 @@ def linear(srgb: ArrayLike) -> FloatArray:
 
 
 def from_linear(light: FloatArray) -> FloatArray:
-    """Return sRGB 0..255, whole numbers, of linear light; what lies outside 0..1 is cut off."""
+    """Return sRGB 0..255, whole numbers, of linear light; values outside 0..1 are clipped."""
     light = np.clip(light, 0, 1)
     share = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.round(share * 255)
@@ -152,7 +153,7 @@ def oklab(light: FloatArray) -> FloatArray:
 
 
 def _srgb(lab: FloatArray) -> tuple[NDArray[np.bool_], FloatArray]:
-    """Return whether OKLab colours lie in sRGB, and their sRGB 0..255."""
+    """Return whether OKLab colours are within the sRGB gamut, and their sRGB 0..255."""
     light = (lab @ np.linalg.inv(_LAB).T) ** 3 @ np.linalg.inv(_CONES).T
     return np.all((light > -1e-3) & (light < 1 + 1e-3), axis=1), from_linear(light)
 

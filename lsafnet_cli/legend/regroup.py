@@ -1,4 +1,4 @@
-"""Regroup a legend: classes put together, transitions counted as unchanged."""
+"""Regroup a legend: merge classes, count transitions as unchanged."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ class Regrouping:
 
 
 def regroup(legend: Legend, merges: Iterable[str], ignored: Iterable[int]) -> Regrouping:
-    """Put classes together as "a+b=c" says, and count the transition codes `ignored` as unchanged.
+    """Merge classes given as "a+b=c", and count the transition codes `ignored` as unchanged.
 
-    A change between classes that have become one is none. Names may have _ in place of blanks. Raises OptionError.
+    A change between merged classes becomes unchanged. Names may have _ for blanks. Raises OptionError.
     """
     names, number_of = list(legend.names), np.arange(len(legend.names))
     colors = list(legend.colors)
     for merge in merges:
         if not legend.semantic:
-            raise OptionError(f"`merged` {merge}: this map tells changed from unchanged only")
+            raise OptionError(f"`merged` {merge}: this is a binary change map without land-cover classes")
         parts, name = _parts(merge, legend)
         first = int(number_of[min(parts)])
         for part in parts:
@@ -35,7 +35,7 @@ def regroup(legend: Legend, merges: Iterable[str], ignored: Iterable[int]) -> Re
         names[first] = name
     kept = sorted({int(number) for number in number_of})
     if len(kept) == 2 and legend.semantic:
-        raise OptionError("`merged`: one class alone is left, and nothing can change")
+        raise OptionError("`merged`: only one class would be left, so nothing can change")
     place = {number: index for index, number in enumerate(kept)}
     new = np.array([place[int(number)] for number in number_of])
     try:
@@ -59,12 +59,12 @@ def _new_codes(
 
 
 def _parts(merge: str, legend: Legend) -> tuple[list[int], str]:
-    """Return the classes that "a+b=c" puts together, and the name they get."""
+    """Return the classes that "a+b=c" merges, and their new name."""
     left, sign, name = (part.strip() for part in merge.partition("="))
     parts = [part.strip() for part in left.split("+")]
     if not sign or not name or len(parts) < 2:
         raise OptionError(
-            f"`merged` {merge}: write FIRST+SECOND=NAME, such as low_vegetation+tree=vegetation"
+            f"`merged` {merge}: write FIRST+SECOND=NAME, for example low_vegetation+tree=vegetation"
         )
     return [_number(part, merge, legend) for part in parts], name
 

@@ -1,4 +1,4 @@
-"""Work beside the main thread: bounded queues, and errors that reach whoever waits for the work."""
+"""Background threads with bounded queues, and errors that reach the caller who waits for the result."""
 
 import pickle
 import queue
@@ -16,9 +16,9 @@ from typing import Any, Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-_POLL_SECONDS = 0.1  # how soon a waiting thread sees that the other side has gone
-_FAREWELL_SECONDS = 0.5  # of an interruption, for work that is nearly done
-_strays: set[threading.Thread] = set()  # still at work for a block that an interruption has left
+_POLL_SECONDS = 0.1  # how soon a waiting thread notices that the other side has ended
+_FAREWELL_SECONDS = 0.5  # after an interruption, for work that is nearly done
+_strays: set[threading.Thread] = set()  # still running after their block was interrupted
 _left_behind: set[threading.Thread] = set()  # that took too long
 _put_off: deque[Callable[[], None]] = deque()  # until they have ended
 
@@ -31,16 +31,16 @@ class _End:
 
 
 def run_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
-    """Yield `items`, made by a thread of their own; at most `depth` of them are made or being made ahead.
+    """Yield `items`, produced by a background thread, at most `depth` of them in advance.
 
-    The thread begins at once, not with the first item that is taken. An error raised by `items` is raised
-    here, at the place of the item it took. Closing this generator ends the thread.
+    The thread starts at once, not when the first item is taken. An error raised by `items` is raised here in place of
+    that item. Closing this generator ends the thread.
     """
     line = _Line[Item](depth)
     thread = threading.Thread(target=line.fill, args=(items,), name="run-ahead", daemon=True)
     thread.start()
     taken = _taken(line, thread)
-    next(taken)  # up to its first pause, or closing it would leave the thread behind
+    next(taken)  # up to its first yield, or closing it would leave the thread running
     return taken
 
 
@@ -49,7 +49,7 @@ def _taken(line: "_Line[Item]", thread: threading.Thread) -> Generator[Any, None
         yield None
         while not isinstance(item := line.take(), _End):
             yield item
-            del item  # or it would live on while the next one is awaited
+            del item  # or it would be kept while waiting for the next one
         if item.error is not None:
             raise item.error
     finally:
@@ -58,7 +58,7 @@ def _taken(line: "_Line[Item]", thread: threading.Thread) -> Generator[Any, None
 
 
 class _Line(Generic[Item]):
-    """Items on their way from the thread that makes them; a place is taken before an item is begun."""
+    """Items produced by a thread and not yet taken; a place is reserved before an item is started."""
 
     def __init__(self, depth: int) -> None:
         self.gone = threading.Event()
@@ -78,7 +78,7 @@ class _Line(Generic[Item]):
                 self._waiting.put(next(iterator))
         except StopIteration:
             pass
-        except BaseException as error:  # whatever it is, the waiting thread must not wait for ever
+        except BaseException as error:  # whatever it is, the waiting thread must not wait forever
             end = _End(error)
         finally:
             if close := getattr(iterator, "close", None):
@@ -95,7 +95,7 @@ class _Line(Generic[Item]):
 def run_in_lanes(
     work: Callable[[Item], Result], items: Iterable[Item], lanes: int
 ) -> Generator[Result, None, None]:
-    """Yield `work(item)` of each item, in order, worked out in `lanes` threads; one lane is this thread itself."""
+    """Yield `work(item)` of each item in order, computed by `lanes` threads; a single lane is this thread."""
     if lanes == 1:
         yield from map(work, items)
         return
@@ -114,10 +114,10 @@ def run_in_lanes(
 
 
 class Background(Generic[Item]):
-    """Hands items to `work` in a thread of its own, in order; at most `depth` of them wait.
+    """Passes items to `work` in a background thread, in order; at most `depth` of them wait.
 
-    The first error of `work` is raised by the next `put`, or on leaving the `with` block. Where the block
-    itself is left by an error, what still waits is dropped.
+    The first error of `work` is raised by the next `put`, or on leaving the `with` block. If the block itself
+    raises, waiting items are dropped.
     """
 
     def __init__(self, work: Callable[[Item], None], depth: int) -> None:
@@ -143,7 +143,7 @@ class Background(Generic[Item]):
             raise self._error
 
     def put(self, item: Item) -> None:
-        """Hand over one item; waits while `depth` items wait."""
+        """Queue one item; blocks while `depth` items wait."""
         while self._error is None:
             with suppress(queue.Full):
                 self._waiting.put(item, timeout=_POLL_SECONDS)
@@ -160,7 +160,7 @@ class Background(Generic[Item]):
                 self._error = error
 
     def _take(self) -> Item | _End:
-        """Return the next item. A Ctrl-C within `put` may swallow the wake-up, so look again now and then."""
+        """Return the next item. A Ctrl-C within `put` may lose the wake-up, so poll."""
         while True:
             with suppress(queue.Empty):
                 return self._waiting.get(timeout=_POLL_SECONDS)
@@ -168,10 +168,10 @@ class Background(Generic[Item]):
 
 @contextmanager
 def beside(function: Callable[..., Item], *arguments: Any) -> Iterator[Callable[[], Item]]:
-    """Begin `function(*arguments)` in a thread, and give a call that waits for its result or raises its error.
+    """Start `function(*arguments)` in a thread; yield a call that waits for its result or raises its error.
 
-    A Ctrl-C is heard while C code is at work there. A block left by an error waits for the thread, one left by
-    an interruption only for a moment.
+    Ctrl-C works while C code runs in the thread. A block left by an error waits for the thread, one left by an
+    interruption only briefly.
     """
     results: list[Item] = []
     errors: list[BaseException] = []
@@ -202,7 +202,8 @@ def beside(function: Callable[..., Item], *arguments: Any) -> Iterator[Callable[
 
 
 def within(seconds: float, function: Callable[[], Item]) -> Item:
-    """Return what a function returns, worked out in a thread. Raises TimeoutError, and leaves it, after `seconds`."""
+    """Return the result of a function run in a thread. Raises TimeoutError after `seconds` and abandons the
+    thread."""
     results: list[Item] = []
     errors: list[BaseException] = []
 
@@ -226,14 +227,14 @@ def within(seconds: float, function: Callable[[], Item]) -> Item:
 
 
 def anything_at_work() -> bool:
-    """Return whether threads are still at work that nobody waits for."""
+    """Return whether abandoned threads are still running."""
     return any(thread.is_alive() for thread in (*_strays, *_left_behind))
 
 
 def when_quiet(action: Callable[[], None]) -> None:
-    """Do something at once or, where an interruption left threads at work, when these have ended, in order.
+    """Run something at once or, if an interruption left threads running, after these have ended, in order.
 
-    A notebook lives on after a Ctrl-C; what such a thread still writes must stay locked until it is done.
+    A notebook keeps running after Ctrl-C; what such a thread still writes must stay locked until it is done.
     """
     if not _strays:
         action()
@@ -250,23 +251,23 @@ def when_quiet(action: Callable[[], None]) -> None:
 
 
 def do_what_was_put_off() -> None:
-    """Do at once what waits for threads to end: they have, or will with the process, in a moment."""
+    """Run at once what waits for threads to end: they have ended, or will with the process, immediately."""
     while _put_off:
-        with suppress(IndexError):  # two threads may look at once
+        with suppress(IndexError):  # two threads may check at the same time
             _put_off.popleft()()
 
 
 def run_beside(function: Callable[..., Item], *arguments: Any) -> Item:
-    """Return `function(*arguments)`, run in a thread, so that a Ctrl-C is heard while C code is at work there."""
+    """Return `function(*arguments)`, run in a thread, so that Ctrl-C works while C code runs."""
     with beside(function, *arguments) as wait:
         return wait()
 
 
 @contextmanager
 def without_main_module() -> Iterator[None]:
-    """Let processes that are spawned meanwhile not run the main script again: it may have no __main__ guard.
+    """Keep processes spawned meanwhile from importing the main script again: it may have no __main__ guard.
 
-    What they are handed must come from modules.
+    Objects passed to them must come from modules.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -278,16 +279,16 @@ def without_main_module() -> Iterator[None]:
 
 @contextmanager
 def apart(function: Callable[..., Item], *arguments: Any) -> Iterator[Callable[[], Item]]:
-    """Begin `function(*arguments)` in a Python process of its own, and give a call that waits for its result.
+    """Start `function(*arguments)` in a new Python process; yield a call that waits for its result.
 
-    For C code that holds the interpreter for long. Function, arguments and result are pickled; what the
-    function raises the call raises. A block left by an error or an interruption ends the process at once.
+    For C code that holds the interpreter lock for long. Function, arguments and result are pickled; errors of the
+    function are raised by the call. A block left by an error or an interruption ends the process at once.
     """
     command = [sys.executable, "-c", "from lsafnet_cli.system.background import _serve; _serve()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdin is not None
-            with suppress(BrokenPipeError), process.stdin as pipe:  # its exit code tells of a child that died
+            with suppress(BrokenPipeError), process.stdin as pipe:  # the exit code shows that the child died
                 pipe.write(pickle.dumps((function, arguments)))
             yield partial(_answer_of, process, function.__name__)
         except BaseException:

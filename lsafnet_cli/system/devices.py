@@ -1,4 +1,4 @@
-"""Where the network runs: which device, in which number type, how many tiles at once."""
+"""Device, precision and batch size of the network."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from lsafnet_cli.errors import DeviceError
 from lsafnet_cli.observer import LOG
 from lsafnet_cli.options import DeviceOptions
 
-LARGEST_CPU_BATCH_PX = 512 * 512  # beyond it a processor gains nothing and its caches lose
+LARGEST_CPU_BATCH_PX = 512 * 512  # larger batches gain nothing on a CPU and exceed its caches
 LARGEST_CUDA_BATCH = 256
 WORTHWHILE_GAIN = 1.05  # a larger batch must be this much faster per tile to be kept
 OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
@@ -19,7 +19,7 @@ OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough mem
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device and the number type that convolutions run in there: fp32, bf16 or fp16."""
+    """A device and its precision: the number type of convolutions, fp32, bf16 or fp16."""
 
     torch_device: torch.device
     precision: str
@@ -27,34 +27,33 @@ class Device:
 
     @property
     def lanes(self) -> int:
-        """How many batches are computed at the same time.
-
-        On a processor two: while one batch is at a step that keeps one core busy, the other uses the rest.
+        """Number of batches computed at the same time: two on a CPU, so that steps of one batch that use a single
+        core leave the others to the second batch.
         """
         return 1 if self.is_cuda else min(2, torch.get_num_threads())
 
     @property
     def is_cuda(self) -> bool:
-        """Whether work there goes on while the host does other things."""
+        """Whether the device computes asynchronously to the host."""
         return self.torch_device.type == "cuda"
 
 
 def choose_device(options: DeviceOptions) -> Device:
-    """Return the device the options name; `auto` is CUDA where there is one. Raises DeviceError."""
+    """Return the device of the options; `auto` is CUDA if available. Raises DeviceError."""
     name = options.device
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
-        torch.empty(1, device=device).item()  # the meta device has no numbers
+        torch.empty(1, device=device).item()  # the meta device holds no data
     except (RuntimeError, AssertionError) as error:
-        raise DeviceError(f"`device` {name}: there is no such device here; try cpu") from error
+        raise DeviceError(f"`device` {name}: this device is not available; try cpu") from error
     return Device(device, _precision(device, options.precision), options.compiled)
 
 
 def _precision(device: torch.device, wanted: str) -> str:
     if wanted == "fp16" and device.type == "cpu":
-        raise DeviceError("`precision` fp16: processors compute fp32 or bf16; fp16 needs a CUDA device")
+        raise DeviceError("`precision` fp16: a CPU computes in fp32 or bf16; fp16 needs a CUDA device")
     if wanted != "auto":
         return wanted
     if device.type == "cuda":
@@ -63,7 +62,7 @@ def _precision(device: torch.device, wanted: str) -> str:
 
 
 def processor_has_bf16() -> bool:
-    """Return whether this processor multiplies bfloat16 itself; where it must emulate that, fp32 is faster."""
+    """Return whether this CPU has bfloat16 instructions; without them fp32 is faster."""
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
     except OSError:
@@ -72,12 +71,12 @@ def processor_has_bf16() -> bool:
 
 
 def free_device_bytes(device: Device) -> int | None:
-    """Return how much memory a device of its own has left; None where the device is the host."""
+    """Return the free memory of a device, bytes; None for the CPU."""
     return torch.cuda.mem_get_info(device.torch_device)[0] if device.is_cuda else None
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory ran out, on the host or on a device."""
+    """Return whether an error is an out-of-memory error of the host or of a device."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in OUT_OF_MEMORY_WORDS)
@@ -85,7 +84,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def divided_threads(lanes: int) -> Iterator[None]:
-    """Share the processor's threads out among lanes that compute at the same time."""
+    """Divide the CPU's threads among lanes that compute at the same time."""
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, before // lanes))
     try:
@@ -95,7 +94,7 @@ def divided_threads(lanes: int) -> Iterator[None]:
 
 
 class BatchSize:
-    """How many tiles to run at once: a fixed number, or the best one, found on the first tiles of the run.
+    """Batch size: a fixed number of tiles, or the fastest one, found on the first tiles of the run.
 
     The search costs nothing, for its batches are part of the work: each size runs twice, once to warm up
     and once on the clock, and doubles while a tile gets cheaper. Out of memory halves any size.
@@ -110,7 +109,7 @@ class BatchSize:
         self._warm = False
 
     def worked(self, tiles: int, seconds: float) -> None:
-        """Note that a batch of `tiles` took `seconds`; a batch that is not full tells nothing."""
+        """Record that a batch of `tiles` took `seconds`; incomplete batches are ignored."""
         if not self.tuning or tiles < self.size:
             return
         if not self._warm:
@@ -134,10 +133,11 @@ class BatchSize:
         LOG.debug("batches of %d tiles of %d pixels", size, self._tile_px)
 
     def ran_out_of_memory(self, tiles: int) -> None:
-        """Halve the size that `tiles` was too many for. Raises DeviceError where one tile is too much."""
+        """Halve the batch size after `tiles` did not fit into memory. Raises DeviceError if a single tile
+        does not fit."""
         if tiles == 1:
             raise DeviceError(
-                f"memory ran out with a single tile of {self._tile_px} pixels; lower `size_px`, or take "
+                f"out of memory with a single tile of {self._tile_px} pixels; lower `size_px`, or use "
                 "`precision` bf16 or another `device`"
             )
         self._settle(min(self.size, tiles // 2))

@@ -1,4 +1,4 @@
-"""The host's memory: what is freed is kept for the next large array; running out is one line."""
+"""Host memory: freed memory is kept for the next large array; running out of it is a one-line error."""
 
 import ctypes
 from collections.abc import Iterator, Mapping
@@ -14,16 +14,16 @@ KEEPING = {
     M_MMAP_THRESHOLD: 32 << 20,
     M_TRIM_THRESHOLD: (1 << 31) - 1,
     M_ARENA_MAX: 1,
-}  # threads share what is kept
+}  # threads share the freed memory
 USUAL = {M_MMAP_THRESHOLD: 128 << 10, M_TRIM_THRESHOLD: 128 << 10, M_ARENA_MAX: 0}
-TILES_BETWEEN = 64  # seldom enough to cost nothing, often enough to bound what lies idle
+TILES_BETWEEN = 64  # rare enough to cost nothing, frequent enough to bound unused memory
 
 
 class FreedMemory:
-    """Lets glibc keep what is freed for the next large array, giving it back now and then, and at the end.
+    """Makes glibc keep freed memory for the next large array, and release it regularly and at the end.
 
-    By default glibc returns every large array to the system, which then hands out zeroed pages again: on the
-    processor that takes longer than the small networks themselves. With other C libraries nothing is done.
+    By default glibc returns every large array to the system, which then provides zeroed pages again: on a CPU
+    that takes longer than small networks themselves. With other C libraries nothing is done.
     """
 
     def __init__(self, uses_between: int = TILES_BETWEEN) -> None:
@@ -39,7 +39,7 @@ class FreedMemory:
         self._give_back()
 
     def used_once(self) -> None:
-        """Count one more tile; what lies between arrays in use is given back every `uses_between` tiles."""
+        """Count one more tile; unused memory is released every `uses_between` tiles."""
         self._used += 1
         if self._used % self._uses_between == 0:
             self._give_back()
@@ -57,17 +57,17 @@ class FreedMemory:
 def _glibc() -> ctypes.CDLL | None:
     try:
         library = ctypes.CDLL(None)
-    except (OSError, TypeError):  # Windows opens no library without a name
+    except (OSError, TypeError):  # Windows cannot open a library without a name
         return None
     return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
 
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Let the host's memory running out become a DeviceError that says what to do."""
+    """Turn the host's out-of-memory errors into a DeviceError that says what to do."""
     try:
         yield
     except MemoryError as error:
         raise DeviceError(
-            f"memory ran out ({reason_of(error)}); give a smaller `memory_bytes`, or map a part with `aoi`"
+            f"out of memory ({reason_of(error)}); give a smaller `memory_bytes`, or map a part with `aoi`"
         ) from error

@@ -1,4 +1,4 @@
-"""Locks on folders and outputs; they end with the process, however that ends."""
+"""Locks on folders and outputs; released when the process ends, however it ends."""
 
 import errno
 import os
@@ -19,27 +19,29 @@ Tell = Callable[[str], None]
 
 
 class NoLocksError(OutputError):
-    """The file system has no locks."""
+    """The file system does not support locks."""
 
 
 @contextmanager
 def lock_file(path: Path, wait: bool = False, keep: bool = True) -> Iterator[bool]:
-    """Try to lock a file, made where it is not there; yield whether that worked, or wait until it does.
+    """Try to lock a file, created if missing; yield whether that worked, or wait until it does.
 
-    A link in its place is not followed. The file stays behind unless `keep` is False. Raises NoLocksError on a
-    file system without locks, OutputError where the file cannot be made.
+    Symbolic links are not followed. The file is kept unless `keep` is False. Raises NoLocksError on a file system
+    without locks, OutputError if the file cannot be created.
     """
     lock = FileLock(path, thread_local=False, fallback_to_soft=False)
     try:
         held = _acquire(lock, wait)
     except (OSError, NotImplementedError) as error:
         if isinstance(error, NotImplementedError) or error.errno in WITHOUT_LOCKS:
-            raise NoLocksError(f"{path}: this file system has no locks ({reason_of(error)})") from error
-        raise OutputError(f"{path}: cannot be made ({error.strerror})") from error
+            raise NoLocksError(
+                f"{path}: this file system does not support locks ({reason_of(error)})"
+            ) from error
+        raise OutputError(f"{path}: cannot be created ({error.strerror})") from error
     try:
         yield held
     finally:
-        if held:  # not before threads that an interruption left behind have ended, for these still write
+        if held:  # after threads left by an interruption have ended, since they still write
             when_quiet(lambda: _release(lock, path, keep))
 
 
@@ -52,21 +54,21 @@ def _acquire(lock: FileLock, wait: bool) -> bool:
 
 
 def _release(lock: FileLock, path: Path, keep: bool) -> None:
-    if not keep and os.name == "posix":  # a process that waits for it sees that the name is gone
+    if not keep and os.name == "posix":  # a process waiting for it sees that the file is gone
         path.unlink(missing_ok=True)
     lock.release()
     if not keep and os.name != "posix":
-        with suppress(OSError):  # somebody else holds it by now
+        with suppress(OSError):  # another process holds it now
             path.unlink(missing_ok=True)
 
 
 def lock_of(output: Path) -> Path:
-    """Return the lock of an output, beside it."""
+    """Return the lock file of an output, beside it."""
     return output.with_name(f".{output.name}.lock")
 
 
 def remove_idle_lock(output: Path) -> None:
-    """Remove the lock of an output where it is there and nobody holds it."""
+    """Remove the lock file of an output if it exists and no process holds it."""
     if os.path.lexists(lock_of(output)):
         with suppress(OutputError), lock_file(lock_of(output), keep=False):
             pass
@@ -74,7 +76,7 @@ def remove_idle_lock(output: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process alone. Raises OutputError where another run holds it."""
+    """Lock a folder for this process. Raises OutputError if another run has locked it."""
     with lock_file(folder / LOCK) as held:
         if not held:
             raise OutputError(f"{folder}: another run is writing this output; wait for it")
@@ -83,10 +85,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def locked_outputs(outputs: Iterable[Path], tell: Tell | None = None) -> Iterator[None]:
-    """Hold outputs for this process alone, each by a file beside it that is gone at the end, the first one's last.
+    """Lock outputs for this process, each by a file beside it that is removed at the end, the first one's last.
 
-    Raises OutputError where another run writes one of them. On a file system without locks `tell` is told, and
-    the run goes on without; where it is None, NoLocksError is raised.
+    Raises OutputError if another run writes one of them. On a file system without locks `tell` receives a notice and
+    the run continues without; if it is None, NoLocksError is raised.
     """
     with ExitStack() as stack:
         for output in dict.fromkeys(outputs):
@@ -95,7 +97,7 @@ def locked_outputs(outputs: Iterable[Path], tell: Tell | None = None) -> Iterato
             except NoLocksError as error:
                 if tell is None:
                     raise
-                tell(f"{error}: let no other run write {output.name} at the same time")
+                tell(f"{error}: make sure that no other run writes {output.name} at the same time")
                 continue
             except OutputError as error:
                 raise OutputError(f"{output}: cannot be written ({reason_of(error)})") from error

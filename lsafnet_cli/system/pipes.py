@@ -1,4 +1,4 @@
-"""A two-way connection to a child process that is a program of its own, on every system."""
+"""A two-way connection to a child process, on every operating system."""
 
 import os
 import subprocess
@@ -13,9 +13,9 @@ WINDOWS = sys.platform == "win32"
 def start_connected(
     command: list[str], **settings: Any
 ) -> "tuple[subprocess.Popen[bytes], Connection[Any, Any]]":
-    """Start a command with one more argument, a number, and return its process and our end of the connection.
+    """Start a command with one more argument, a number; return its process and this end of the connection.
 
-    The child calls `connect` with the number; it reads an end of file where this process has gone.
+    The child calls `connect` with the number; it reads an end of file when this process has ended.
     """
     ours, theirs = Pipe()
     number = theirs.fileno()
@@ -37,7 +37,7 @@ def connect(number: int) -> "Connection[Any, Any]":
 
 
 def _inheriting(number: int) -> dict[str, Any]:
-    """Return how Popen is told that the child gets this file descriptor, or on Windows this handle."""
+    """Return the arguments of Popen that pass this file descriptor, or on Windows this handle, to the child."""
     if not WINDOWS:
         return {"pass_fds": [number]}
     getattr(os, "set_handle_inheritable")(number, True)  # noqa: B009 (typed for Windows alone, as is STARTUPINFO)
