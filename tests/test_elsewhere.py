@@ -126,11 +126,11 @@ def test_no_file_of_the_repository_is_a_link_and_both_copies_of_the_sample_are_e
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("aux.tif", "keeps the name aux"),
-        ("maps/COM1.report/a.tif", "keeps the name COM1"),
-        ("maps/a:b.tif", "allows no :"),
-        ("maps/what?.tif", r"allows no \?"),
-        ("maps./a.tif", "drops a full stop"),
+        ("aux.tif", "reserves the name aux"),
+        ("maps/COM1.report/a.tif", "reserves the name COM1"),
+        ("maps/a:b.tif", "does not allow :"),
+        ("maps/what?.tif", r"does not allow \?"),
+        ("maps./a.tif", "removes a full stop"),
     ],
 )
 def test_a_name_that_windows_refuses_is_refused_there(monkeypatch, tmp_path, name, reason):

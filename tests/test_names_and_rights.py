@@ -111,9 +111,9 @@ def give_up_rights():
 
 
 RIGHTS = {
-    "an image": ("a.tif", 0o000, 3, "a.tif: may not be read"),
+    "an image": ("a.tif", 0o000, 3, "a.tif: no permission to read"),
     "the checkpoint": ("tiny.safetensors", 0o000, 5, "tiny.safetensors"),
-    "the vector file": ("aoi.geojson", 0o000, 3, "aoi.geojson: may not be read"),
+    "the vector file": ("aoi.geojson", 0o000, 3, "aoi.geojson: no permission to read"),
     "the output's folder": ("out", 0o555, 6, "out/changes.tif: cannot be written"),
     "a folder on the way": ("out", 0o000, 6, "out/changes.tif: cannot be written"),
 }  # fmt: skip

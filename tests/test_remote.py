@@ -115,7 +115,7 @@ def test_a_server_that_dies_gives_one_line_and_the_same_command_goes_on(images, 
     assert broken.returncode == 3, broken.stderr
     *notes, last = broken.stderr.strip().splitlines()
     assert re.fullmatch(
-        r"lsafnet: http\S+/[ab].tif: reading failed, the server broke off .*try the same.*", last
+        r"lsafnet: http\S+/[ab].tif: reading failed, the server closed the connection .*try again", last
     )
     assert any("finished rows stay in .changes.tif.partial" in note for note in notes)
     assert not (tmp_path / "changes.tif").exists()

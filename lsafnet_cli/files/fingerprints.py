@@ -1,4 +1,4 @@
-"""What decides a map, written beside its parts, so that a run can be resumed."""
+"""Fingerprints: all that determines a map, stored beside its parts so that a run can be resumed."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ Fingerprint = Mapping[str, Any]
 
 
 def read_fingerprint(folder: Path) -> Fingerprint | None:
-    """Return the fingerprint of the run whose parts lie in a folder, or None where it has none."""
+    """Return the fingerprint stored in the work folder of a run, or None if there is none."""
     try:
         found = json.loads((folder / STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -22,19 +22,19 @@ def read_fingerprint(folder: Path) -> Fingerprint | None:
 
 
 def write_fingerprint(folder: Path, fingerprint: Fingerprint) -> None:
-    """Write a fingerprint down, complete or not at all. Raises OutputError."""
+    """Store a fingerprint, complete or not at all. Raises OutputError."""
     with replacing(folder / STATE) as path:
         path.write_text(json.dumps(fingerprint), encoding="utf-8")
 
 
 def differences(old: Fingerprint, new: Fingerprint) -> list[str]:
-    """Return the names of what differs between two fingerprints."""
+    """Return the names of the entries that differ between two fingerprints."""
     plain = json.loads(json.dumps(new))
     return sorted(name for name in old.keys() | plain.keys() if old.get(name) != plain.get(name))
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON has it, dates and paths as texts."""
+    """Return a JSON-ready value; dates and paths become text."""
     if isinstance(value, Mapping):
         return {key: plain(one) for key, one in value.items()}
     if isinstance(value, tuple | list):

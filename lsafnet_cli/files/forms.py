@@ -1,4 +1,4 @@
-"""Forms that QGIS shows for the features of a layer: drop-downs, pictures, names, and what is not to be edited."""
+"""QGIS attribute forms of a layer: drop-downs, pictures, aliases, and read-only fields."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ CATEGORIES = "Symbology|Fields|Forms"  # of a QGIS style that has a form
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """How a field stands in a form: hidden, a drop-down of choices, a picture beside the file, or plain text."""
+    """How a field is shown in a form: hidden, as a drop-down list, as a picture, or as plain text."""
 
     name: str
     alias: str = ""
@@ -19,7 +19,7 @@ class FormField:
 
 
 def add_form(root: ET.Element, fields: Sequence[FormField]) -> None:
-    """Add to a QGIS style what makes the form of its layer."""
+    """Add the attribute form of a layer to its QGIS style."""
     configuration = ET.SubElement(root, "fieldConfiguration")
     aliases, editable = ET.SubElement(root, "aliases"), ET.SubElement(root, "editable")
     for index, field in enumerate(fields):

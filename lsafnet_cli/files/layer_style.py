@@ -1,4 +1,4 @@
-"""The style that a GeoPackage brings along: QGIS reads it from the table layer_styles on opening."""
+"""The default style within a GeoPackage: QGIS reads it from the table layer_styles on opening."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _INSERT = """INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_
 
 @dataclass(frozen=True, slots=True)
 class LayerStyle:
-    """A QGIS style with its name and what it shows."""
+    """A QGIS style with its name and description."""
 
     qml: str
     name: str = "transitions"
@@ -54,7 +54,7 @@ def transition_style(legend: Legend) -> LayerStyle:
 
 
 def style_root(categories: str) -> ET.Element:
-    """Return the outermost element of a QGIS style."""
+    """Return the root element of a QGIS style."""
     return ET.Element("qgis", version="3.22", styleCategories=categories)
 
 
@@ -65,7 +65,7 @@ def qml_text(root: ET.Element) -> str:
 
 
 def polygon_renderer(legend: Legend) -> ET.Element:
-    """Return what of a QGIS style fills polygons by their transition."""
+    """Return the renderer of a QGIS style that fills polygons by their transition."""
     renderer = ET.Element(
         "renderer-v2", type="categorizedSymbol", attr=ATTRIBUTE, symbollevels="0", enableorderby="0"
     )

@@ -1,8 +1,8 @@
 """Names and numbers of the layers of a map."""
 
 CODES = "codes"  # the map itself, among its layers
-TRANSITION = "transition"  # the code that each pixel has if it has changed: `lsafnet decide` needs it
-PERCENT_NODATA = 255  # in the layer of probability
+TRANSITION = "transition"  # the code of the most probable transition of each pixel: `lsafnet decide` needs it
+PERCENT_NODATA = 255  # in the probability layer
 
 
 def is_of_codes(layer: str) -> bool:

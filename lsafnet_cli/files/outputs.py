@@ -1,4 +1,4 @@
-"""Where the files of a run go, and whether they may be written there."""
+"""Output files of a run: their names, and whether they can be written."""
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ MAP_ENDINGS = (".tif", ".tiff")
 
 @dataclass(frozen=True, slots=True)
 class OutputPaths:
-    """The final names of everything a run writes, beside each other but for the polygons."""
+    """The final names of all outputs of a run, in one folder except for the polygons."""
 
     map: Path
     layers: Mapping[str, Path]
@@ -30,9 +30,9 @@ class OutputPaths:
 
     @classmethod
     def of(cls, output: Path, options: OutputOptions) -> "OutputPaths":
-        """Name the files that the options ask for. Raises OptionError for a map that is no .tif."""
+        """Return the output files for these options. Raises OptionError for a map that is no .tif."""
         if output.suffix.lower() not in MAP_ENDINGS:
-            raise OptionError(f"{output}: a change map is a GeoTIFF; end its name in .tif")
+            raise OptionError(f"{output}: a change map is a GeoTIFF; its name must end in .tif")
         layers = {layer: layer_path(output, layer) for layer in options.layers}
         picture = output.with_name(f"{output.stem}.quicklook.png")
         item = output.with_name(f"{output.stem}.stac.json")
@@ -46,7 +46,7 @@ class OutputPaths:
         )
 
     def named(self) -> Iterator[tuple[str, Path]]:
-        """Yield each file with the name it has in a report."""
+        """Yield each file with its name in reports."""
         yield "map", self.map
         yield from self.layers.items()
         for path in self.polygons:
@@ -59,17 +59,17 @@ class OutputPaths:
             yield "stac", self.stac
 
     def check(self, inputs: tuple[str, ...], overwrite: bool, only: Collection[Path] = ()) -> None:
-        """Raise OutputError, before anything is computed, where a file, or `only` some, may not be written."""
+        """Raise OutputError, before anything is computed, if a file (of `only`, if given) cannot be written."""
         paths = [path for _, path in self.named()]
         if len({path.name for path in paths}) < len(paths):
-            raise OptionError(f"{self.map}: two outputs have one name")
+            raise OptionError(f"{self.map}: two outputs have the same name")
         if self.polygons:
-            refuse_unwritable("outputs", self.map)  # they are made in a folder of its name
+            refuse_unwritable("outputs", self.map)  # they are created in a folder with its name
         for path in paths:
             check_path(path, inputs, overwrite or (bool(only) and path not in only))
 
     def keep_off(self, inputs: Iterable[str]) -> None:
-        """Raise OutputError where an output would take the place of an input, by whatever name or link."""
+        """Raise OutputError if an output would overwrite an input, under any name or link."""
         for _, path in self.named():
             keep_off(path, inputs)
 
@@ -85,7 +85,7 @@ def page_path(output: Path) -> Path:
 
 
 def check_path(path: Path, inputs: Iterable[str], overwrite: bool) -> None:
-    """Raise OutputError where a file may not be written. What a killed run left beside it is removed."""
+    """Raise OutputError if a file cannot be written. Temporary files of a killed run beside it are removed."""
     remove_rest(path)
     try:
         _check_place(path, overwrite)
@@ -95,7 +95,7 @@ def check_path(path: Path, inputs: Iterable[str], overwrite: bool) -> None:
 
 
 def remove_rest(path: Path) -> None:
-    """Remove the lock of an output and the file that was to be it, where they are there and nobody holds the lock."""
+    """Remove the lock file and the temporary file of an output, if they exist and no process holds the lock."""
     if os.path.lexists(lock_of(path)) or os.path.lexists(coming(path)):
         with suppress(OutputError, OSError), lock_file(lock_of(path), keep=False) as idle:
             if idle:
@@ -103,10 +103,10 @@ def remove_rest(path: Path) -> None:
 
 
 def keep_off(path: Path, inputs: Iterable[str]) -> None:
-    """Raise OutputError where an output would take the place of an input, by whatever name or link."""
+    """Raise OutputError if an output would overwrite an input, under any name or link."""
     taken = [found for found in map(local_path, inputs) if found is not None]
     if any(_same_file(path, other) for other in taken):
-        raise OutputError(f"{path}: is an input as well; choose another name for the output")
+        raise OutputError(f"{path}: is also an input; choose another name for the output")
 
 
 def _check_place(path: Path, overwrite: bool) -> None:
@@ -115,18 +115,18 @@ def _check_place(path: Path, overwrite: bool) -> None:
     if os.name == "nt" and (reason := why_windows_refuses(path)):
         raise OutputError(f"{path}: {reason}; choose another one")
     if not path.parent.is_dir():
-        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file")
     if path.exists() and not path.is_file():
-        raise OutputError(f"{path}: is no plain file; choose another name for the output")
+        raise OutputError(f"{path}: is not a regular file; choose another name for the output")
     for there in (path, *side_files(path)):
         if os.path.lexists(there) and not overwrite:
             raise OutputError(f"{there}: exists already; add `overwrite` to replace it")
 
 
 def can_be_encoded(path: Path) -> bool:
-    """Return whether a name can be written into other files."""
+    """Return whether a name can be stored as text in other files."""
     try:
         str(path).encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""What a map says about itself in its tags, so that later commands need no checkpoint."""
+"""Provenance tags of a map, so that later commands need no checkpoint."""
 
 import json
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ BEFORE_DATE, AFTER_DATE = "LSAFNET_BEFORE_DATE", "LSAFNET_AFTER_DATE"
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a map comes from: the tool, the checkpoint, the inputs, the options that decided its pixels.
+    """Origin of a map: program version, checkpoint, inputs, and the options that determined its pixels.
 
-    outside: why the images are unlike those that the checkpoint was trained on; () where they are not.
+    outside: why the images are outside the domain of the checkpoint; () if they are inside.
     """
 
     legend: Legend
@@ -32,7 +32,7 @@ class Provenance:
     outside: tuple[str, ...] = ()
 
     def tags(self) -> dict[str, str]:
-        """Return the tags of a map; dates that are not known are left out."""
+        """Return the tags of a map, without dates that are unknown."""
         tags = {
             "TIFFTAG_SOFTWARE": f"lsafnet {self.version}",
             LEGEND: self.legend.to_json(),

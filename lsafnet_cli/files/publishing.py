@@ -1,7 +1,7 @@
-"""Work folders beside outputs, and how finished files leave them: as a set, under their final names.
+"""Work folders beside outputs, and publishing: finished files get their final names as a set.
 
-What is being named stands in the work folder before the first file gets its name, so that a run that is killed
-meanwhile is finished by the next one.
+The list of files is stored in the work folder before the first one is renamed, so that the next run completes what a
+killed run was publishing.
 """
 
 import json
@@ -29,14 +29,14 @@ from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.system.background import when_quiet
 from lsafnet_cli.system.locks import LOCK, Tell, locked_outputs, remove_idle_lock
 
-MARK = "made-by-lsafnet"  # in every work folder, the first file to come and the last to go
+MARK = "made-by-lsafnet"  # in every work folder: the first file created and the last one removed
 NAMING = "naming.json"
 Report = TypeVar("Report")
-FOLDERS_RIGHTS = 0o666  # of what rights the mark was made with, those a file can have
+FOLDERS_RIGHTS = 0o666  # the permission bits of the marker file that a file can have
 
 
 class WorkFolder:
-    """The work folder of an output: files on their way to their final names. Use it while it is `held`."""
+    """The work folder of an output, with files not yet published. Use it while it is `held`."""
 
     def __init__(self, output: Path) -> None:
         self.output = output
@@ -44,13 +44,14 @@ class WorkFolder:
 
     @contextmanager
     def held(self, others: Iterable[Path] = (), tell: Tell | None = None) -> Iterator[None]:
-        """Hold the output and others for this process alone, and make the folder. Raises OutputError."""
+        """Lock the output and others for this process, and create the folder. Raises OutputError."""
         with locked_outputs((self.output, *others), tell):
             self.create()
             yield
 
     def create(self) -> None:
-        """Make the folder. Raises OutputError where that is not allowed, or what is there is not a run's own."""
+        """Create the folder. Raises OutputError if that is not permitted, or if the existing one is no work
+        folder."""
         with output_errors(self.folder):
             if not _made(self.folder):
                 self._refuse_others()
@@ -58,7 +59,8 @@ class WorkFolder:
 
     @contextmanager
     def used(self, others: Iterable[Path] = (), tell: Tell | None = None) -> Iterator[None]:
-        """Hold the output and others, and the folder, which is gone at the end: all is named by then, or nothing."""
+        """Lock the output and others, with a folder that is removed at the end: all files are published by
+        then, or none."""
         with self.held(others, tell):
             self.empty()
             try:
@@ -68,7 +70,7 @@ class WorkFolder:
                     when_quiet(self.remove)
 
     def being_named(self) -> bool:
-        """Return whether some of its files may have their final names and others not."""
+        """Return whether publishing may have been interrupted."""
         naming = Naming.read(self)
         return naming is not None and any(Path(finished).exists() for finished, _ in naming.pairs)
 
@@ -83,20 +85,21 @@ class WorkFolder:
             raise OutputError(f"{self.folder}: is in the way and no folder of lsafnet's; move it elsewhere")
 
     def is_bare(self) -> bool:
-        """Return whether the folder is there and holds nothing: a run was killed at its very beginning or end."""
+        """Return whether the folder exists and is empty: a run was killed at its very start or end."""
         try:
             return {path.name for path in self.folder.iterdir()} <= {MARK}
         except OSError:
             return False
 
     def empty(self) -> None:
-        """Remove what the folder holds, but for its mark and the locks of others who share it."""
+        """Remove the contents of the folder except its marker file and locks of other processes."""
         for path in self.folder.iterdir():
             if path.name not in (MARK, LOCK) and path.suffix != ".lock":
                 remove_whatever(path)
 
     def remove(self) -> None:
-        """Remove the folder and what it holds; the mark goes last, so that a rest of it is known as a run's own."""
+        """Remove the folder with its contents, the marker file last, so that a remainder is recognised as a
+        work folder."""
         with suppress(OSError):
             for path in self.folder.iterdir():
                 if path.name not in (MARK, NAMING):
@@ -106,11 +109,11 @@ class WorkFolder:
             self.folder.rmdir()
 
     def path(self, name: str) -> Path:
-        """Return the path of a file on its way to its final name."""
+        """Return the path of a file before it is published."""
         return self.folder / name
 
     def rights(self) -> int:
-        """Return the rights that new files have here."""
+        """Return the permissions of new files in this folder."""
         return self.path(MARK).stat().st_mode & FOLDERS_RIGHTS
 
 
@@ -127,13 +130,13 @@ def _user() -> int:
 
 
 def _owner_of_new_files(folder: Path) -> int:
-    """Return whose a new file is: on some network file systems not the user's who makes it."""
+    """Return the owner of new files: on some network file systems not the user who creates them."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".lsafnet-") as made:
         return Path(made).stat().st_uid
 
 
 def remove_whatever(path: Path) -> None:
-    """Remove a file, a link or a folder with all it holds."""
+    """Remove a file, a link or a folder with its contents."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -142,9 +145,9 @@ def remove_whatever(path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """A set of files that get their names, in this order: pairs (finished file, final name).
+    """A set of files to publish, in this order: pairs (finished file, final name).
 
-    `gone`: old files that do not belong to the new ones, with the finished file that each makes way for.
+    `gone`: old files to remove, each with the finished file that replaces it.
     asked, report: what the run was asked for, and what it has to say, as JSON-ready values.
     """
 
@@ -156,7 +159,7 @@ class Naming:
 
     @classmethod
     def read(cls, store: WorkFolder) -> "Naming | None":
-        """Return what was being named when a run was killed, None where that is nothing."""
+        """Return the set that a killed run was publishing, None if there is none."""
         try:
             found = cls(**json.loads(store.path(NAMING).read_text(encoding="utf-8")))
             names = [name for old, new in (*found.pairs, *found.gone) for name in (old, new)]
@@ -168,7 +171,7 @@ class Naming:
     def report_to(
         self, asked: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Report]
     ) -> Report | None:
-        """Return what the run had to say, where it was asked the same, else None."""
+        """Return the report of that run if it was asked the same, else None."""
         if self.report is None or self.asked != asked:
             return None
         try:
@@ -177,7 +180,7 @@ class Naming:
             return None
 
     def run(self) -> None:
-        """Name what has not been named yet. Raises OutputError where a name is taken that must not be."""
+        """Publish the files not published yet. Raises OutputError if a name is taken and must not be replaced."""
         for old, finished in self.gone:
             if Path(finished).exists():
                 with output_errors(Path(old)):
@@ -185,15 +188,15 @@ class Naming:
         for finished, final in self.pairs:
             source, target = Path(finished), Path(final)
             if not source.exists():
-                continue  # it has its name already
+                continue  # it is published already
             with output_errors(target):
                 if not self.overwrite and target.exists() and source.samefile(target):
-                    source.unlink()  # killed between the new name and the end of the old one
+                    source.unlink()  # killed between creating the new name and removing the old one
                 else:
                     (name_again if self.overwrite else name_newly)(source, target)
 
     def take_back(self) -> None:
-        """Let files that have taken nobody's name be unnamed again, and no copy beside a name stay."""
+        """Undo the publishing of files that replaced nothing, and remove temporary copies."""
         for finished, final in self.pairs:
             source = Path(finished)
             if not self.overwrite and not source.exists():
@@ -206,10 +209,10 @@ def publish(
     store: WorkFolder, finals: Iterable[Path], overwrite: bool = False,
     asked: Mapping[str, Any] | None = None, report: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
-    """Give finished files in the work folder their final names, with their side files, as a set.
+    """Publish finished files of the work folder with their side files, as a set.
 
-    Nothing is named where a name is taken and `overwrite` is False. Side files come first, and of a shapefile
-    that is replaced nothing of the old one stays beside the new. Raises OutputError.
+    Nothing is published if a name is taken and `overwrite` is False. Side files come first; all files of a replaced
+    shapefile are removed. Raises OutputError.
     """
     named, gone = _with_sides(store, finals, overwrite)
     if not overwrite:
@@ -220,7 +223,7 @@ def publish(
     for final in named:
         with output_errors(final):
             source = store.path(final.name)
-            with suppress(PermissionError):  # file systems without rights
+            with suppress(PermissionError):  # file systems without permissions
                 source.chmod(store.rights())
             to_disk(source)
             pairs.append((str(bring(source, final).absolute()), str(final.absolute())))
@@ -238,7 +241,7 @@ def publish(
 def _with_sides(
     store: WorkFolder, finals: Iterable[Path], overwrite: bool
 ) -> tuple[list[Path], list[tuple[str, str]]]:
-    """Return all names in the order of their naming, and old files to go, with those that they make way for."""
+    """Return all files in the order of publishing, and old files to remove with those that replace them."""
     finals = list(dict.fromkeys(finals))
     named: list[Path] = []
     gone = []
@@ -255,9 +258,9 @@ def _with_sides(
 
 
 def finish_naming(output: Path, others: Iterable[Path] = (), overwrite: bool = False) -> Naming | None:
-    """Finish what a killed run was naming, and remove what it left of locks; return what it named, if anything.
+    """Complete what a killed run was publishing and remove its locks; return the set, if there was one.
 
-    Raises OutputError where another run is at work, or a file cannot be named.
+    Raises OutputError if another run is active, or if a file cannot be published.
     """
     store, others = WorkFolder(output), list(others)
     if not os.path.lexists(store.path(NAMING)) and not store.is_bare():  # False where the name is too long

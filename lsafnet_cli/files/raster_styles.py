@@ -1,7 +1,7 @@
-"""How a class raster tells a GIS its names and colours: GDAL's .aux.xml and QGIS's .qml.
+"""Names and colours of class rasters for GIS: GDAL's .aux.xml and QGIS's .qml.
 
-rasterio writes neither category names nor attribute tables, so the file that GDAL's "persistent auxiliary
-metadata" keeps them in is written here; its element names are those of GDAL's gdal_pam schema.
+rasterio writes neither category names nor attribute tables, so GDAL's "persistent auxiliary metadata" file is
+written here; its element names are those of GDAL's gdal_pam schema.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ _GENERIC, _NAME, _MIN_MAX, _RED, _GREEN, _BLUE = 0, 2, 5, 6, 7, 8  # GDALRATFiel
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """One entry of a class raster: its number, its label, its colour, and the classes it goes from and to."""
+    """One entry of a class raster: value, label, colour, and the classes before and after."""
 
     value: int
     label: str
@@ -54,7 +54,7 @@ def class_categories(legend: Legend) -> list[Category]:
 
 @dataclass(frozen=True, slots=True)
 class RasterStyle:
-    """What a layer's file is besides its pixels: description, categories, how its overviews are made."""
+    """Metadata of a layer's file: description, categories, resampling of its overviews."""
 
     description: str
     categories: tuple[Category, ...]
@@ -64,7 +64,7 @@ class RasterStyle:
     polygons: ET.Element | None = None
 
     def side_files(self, raster: Path) -> dict[Path, str]:
-        """Return the files beside a raster that tell GDAL programs and QGIS how to show it, with their text."""
+        """Return the side files of a raster with names and colours for GDAL programs and QGIS, and their text."""
         style = raster.with_suffix(".qml")
         if not self.categories:
             return {style: percent_qml()}
@@ -99,13 +99,13 @@ def pam_xml(categories: Iterable[Category]) -> str:
 
 
 def srs_in(pam: Path) -> str | None:
-    """Return the CRS that GDAL has put into a `.aux.xml`, as it does where a GeoTIFF's keys cannot hold it."""
+    """Return the CRS that GDAL has stored in a `.aux.xml`, as it does if GeoTIFF keys cannot express it."""
     element = ET.parse(pam).getroot().find("SRS") if pam.exists() else None
     return None if element is None else ET.tostring(element, encoding="unicode")
 
 
 def with_srs(pam: str | None, srs: str) -> str:
-    """Return the text of a `.aux.xml`, which may not have been there, with a CRS in it."""
+    """Return the text of a `.aux.xml`, which may not exist yet, with a CRS added."""
     root = ET.Element("PAMDataset") if pam is None else ET.fromstring(pam)
     root.insert(0, ET.fromstring(srs))
     return _document(root)
@@ -133,7 +133,7 @@ def _attribute_table(band: ET.Element, categories: list[Category]) -> None:
 
 
 def qml(categories: Iterable[Category], polygons: ET.Element | None = None) -> str:
-    """Return a QGIS layer style that draws each category in its colour; "unchanged" (0) is see-through.
+    """Return a QGIS layer style that draws each category in its colour; "unchanged" (0) is transparent.
 
     With a renderer of `polygons` the same file styles polygons that lie beside the raster under its name:
     QGIS looks for `changes.qml` on opening changes.tif and changes.geojson alike, and reads its own part.
@@ -155,7 +155,7 @@ def qml(categories: Iterable[Category], polygons: ET.Element | None = None) -> s
 
 
 def percent_qml() -> str:
-    """Return a QGIS layer style for percent, 0 to 100: from see-through violet over green to yellow."""
+    """Return a QGIS layer style for percent, 0 to 100: from transparent violet over green to yellow."""
     root, renderer = _raster_style("singlebandpseudocolor")
     renderer.attrib |= {"classificationMin": "0", "classificationMax": "100"}
     shader = ET.SubElement(

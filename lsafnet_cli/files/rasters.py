@@ -1,4 +1,4 @@
-"""Opening rasters, so that whatever is wrong with one is one line."""
+"""Opening rasters; every failure becomes a one-line error."""
 
 import math
 import sys
@@ -15,7 +15,7 @@ from lsafnet_cli.files.gdal_errors import GdalError
 from lsafnet_cli.files.sources import open_source, reading_failed, unreadable
 from lsafnet_cli.geometry.grid import Grid
 
-# `ScenePair` speaks of a missing georeference itself. For good, since catch_warnings is not safe in threads.
+# `ScenePair` reports missing georeferencing. Never reset, since catch_warnings is not thread-safe.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 
@@ -42,7 +42,7 @@ RASTER_ERRORS = (RasterioError, GdalError, CRSError, RPCError, UnicodeDecodeErro
 
 @contextmanager
 def open_raster(path: str | Path) -> Iterator[Any]:
-    """Open a raster for reading; what goes wrong while it is open becomes an InputError naming the file."""
+    """Open a raster for reading; failures while it is open become an InputError naming the file."""
     try:
         with rasterio_open(path) as dataset:
             yield dataset
@@ -52,7 +52,7 @@ def open_raster(path: str | Path) -> Iterator[Any]:
 
 @contextmanager
 def reading_pixels(path: str) -> Iterator[None]:
-    """Let whatever goes wrong with the pixels of an image that could be opened become an InputError naming it."""
+    """Turn failures of reading pixels of an open image into an InputError naming the file."""
     try:
         yield
     except RASTER_ERRORS as error:
@@ -60,18 +60,17 @@ def reading_pixels(path: str) -> Iterator[None]:
 
 
 def rasterio_open(path: str | Path) -> Any:
-    """Open a raster for reading; the caller turns errors into words and closes it."""
+    """Open a raster for reading; the caller reports errors and closes it."""
     return open_source(str(path))
 
 
 def grid_of(dataset: Any) -> Grid:
-    """Return the grid of an open raster. A CRS without a transform says nothing of a place, and is left out.
-
-    Raises TransformError where its pixels have no place.
+    """Return the grid of an open raster. A CRS without a transform is ignored. Raises TransformError if its
+    transform is degenerate.
     """
     transform = dataset.transform
     invertible = all(map(math.isfinite, transform)) and transform.determinant != 0
     if not invertible or not all(map(math.isfinite, ~transform)):
-        raise TransformError("its transform does not lead from pixels to the ground")
+        raise TransformError("its transform is degenerate and gives pixels no position")
     crs = None if transform.is_identity else dataset.crs
     return Grid(crs, transform, dataset.width, dataset.height)

@@ -1,4 +1,4 @@
-"""Writing beside, then renaming: the one way in which a file comes under its final name."""
+"""Replacing files: each is written under a temporary name beside the final one, then renamed."""
 
 import errno
 import os
@@ -10,21 +10,21 @@ from pathlib import Path
 from lsafnet_cli.errors import OutputError, reason_of
 from lsafnet_cli.files.rasters import RASTER_ERRORS
 
-LEAST_FREE_BYTES = 2**16  # below this a disk is full: file systems hand out whole blocks
+LEAST_FREE_BYTES = 2**16  # with less free space a disk is full: file systems allocate whole blocks
 NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 
 
 def coming(path: Path) -> Path:
-    """Return the name under which a file is written before it gets its own."""
+    """Return the temporary name of a file."""
     return path.with_name(f".{path.name}.coming")
 
 
 @contextmanager
 def replacing(path: Path, overwrite: bool = True) -> Iterator[Path]:
-    """Give an empty file to be written, which gets the name `path`, complete and on disk, when the block ends well.
+    """Yield an empty temporary file that is renamed to `path`, synced to disk, if the block succeeds.
 
-    What a killed run left of such a file is written over. Whoever may be writing the same file at the same time
-    holds a lock. Without `overwrite` what has appeared under the name stays. Raises OutputError.
+    A temporary file of a killed run is overwritten. Writers of the same file must hold a lock. Without
+    `overwrite` a file that has appeared under the name is kept. Raises OutputError.
     """
     temporary = coming(path)
     with output_errors(path):
@@ -39,25 +39,25 @@ def replacing(path: Path, overwrite: bool = True) -> Iterator[Path]:
 
 
 def make_empty(path: Path) -> None:
-    """Make an empty file, with the rights that new files have here; whatever is there, a link too, goes."""
+    """Create an empty file with the permissions of new files; an existing file or link is removed."""
     with suppress(FileNotFoundError):
         path.unlink()
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
 
 
 def to_disk(path: Path) -> None:
-    """Wait until a file is safe from a loss of power."""
+    """Sync a file to disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
 def name_again(finished: Path, final: Path) -> None:
-    """Let a file take another's place."""
+    """Replace a file by another."""
     finished.replace(final)
 
 
 def name_newly(finished: Path, final: Path) -> None:
-    """Name a file. Raises OutputError, and changes nothing, where the name is taken."""
+    """Rename a file. Raises OutputError, and changes nothing, if the name is taken."""
     if os.name == "posix":
         try:
             os.link(finished, final, follow_symlinks=False)
@@ -74,12 +74,12 @@ def name_newly(finished: Path, final: Path) -> None:
 
 
 def taken(path: Path) -> OutputError:
-    """Return the error that says of a file that it may not be replaced."""
+    """Return the error for a file that must not be replaced."""
     return OutputError(f"{path}: exists already; add `overwrite` to replace it")
 
 
 def bring(source: Path, final: Path) -> Path:
-    """Return a file, on its way to a final name, on the file system of that name: itself, or a copy beside it."""
+    """Return the file itself if it is on the file system of its final name, else a copy beside that name."""
     if source.stat().st_dev == final.parent.stat().st_dev:
         return source
     copy = coming(final)
@@ -96,7 +96,7 @@ def bring(source: Path, final: Path) -> Path:
 
 @contextmanager
 def output_errors(path: Path) -> Iterator[None]:
-    """Let whatever GDAL, torch or the system says against writing become an OutputError naming a file."""
+    """Turn write errors of GDAL, torch and the operating system into an OutputError naming the file."""
     try:
         yield
     except RASTER_ERRORS as error:
@@ -105,7 +105,7 @@ def output_errors(path: Path) -> Iterator[None]:
 
 
 def _is_full(folder: Path) -> bool:
-    # GDAL's drivers often keep the system's reason to themselves.
+    # GDAL drivers often do not report the system's reason.
     try:
         return shutil.disk_usage(folder).free < LEAST_FREE_BYTES
     except OSError:

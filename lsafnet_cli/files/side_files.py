@@ -1,4 +1,4 @@
-"""Files that may lie beside a polygon file or a raster and belong to it."""
+"""Side files of polygon files and rasters."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ RASTER_MORE = (".aux.xml", ".ovr", ".msk")  # what GDAL reads with a raster; QGI
 
 
 def side_files(path: Path) -> list[Path]:
-    """Return the files that may lie beside a polygon file or a raster and belong to it."""
+    """Return the possible side files of a polygon file or a raster."""
     ending = path.suffix.lower()
     if ending in (".tif", ".tiff"):
         return [*(path.with_name(path.name + more) for more in RASTER_MORE), path.with_suffix(".qml")]

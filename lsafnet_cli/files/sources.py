@@ -1,4 +1,4 @@
-"""Sources: what an input's name leads to, and whether that can be an image at all.
+"""Sources: what the name of an input refers to, and whether that can be an image.
 
 A name may be a path, a URL (https://, s3://, gs:// ...), a member of an archive (zip://a.zip!b.tif, or
 /vsizip/a.zip/b.tif), or any other name of GDAL's virtual file systems.
@@ -36,9 +36,9 @@ KINDS = {
     stat.S_ISCHR: "a device",
     stat.S_ISBLK: "a device",
 }
-# A server that falls silent ends a run instead of holding it; slow but steady ones go on.
+# A server that stops responding ends a run instead of blocking it; slow but steady ones do not.
 SILENCE = "GDAL_HTTP_LOW_SPEED_TIME"
-PROBES_IN_PATIENCE = 3  # an image is opened, with its side files, in three times what one silence may last
+PROBES_IN_PATIENCE = 3  # timeout for opening an image with its side files: three times that of one request
 PATIENCE = {
     "GDAL_HTTP_CONNECTTIMEOUT": "10",
     SILENCE: "20",
@@ -49,19 +49,19 @@ PATIENCE = {
 # Side files (.msk, .ovr, .aux.xml) are asked for by name: a bucket is never listed, and no mask overlooked.
 NO_LISTING = {"GDAL_DISABLE_READDIR_ON_OPEN": "TRUE"}
 MOST_BANDS = 10_000
-LONGEST_SIDE_PX = 1 << 24  # twice the earth at 5 m
-SMALLEST_INDEX_ENTRY_BYTES = 2  # what a TIFF keeps, at the very least, for each of its blocks, empty ones too
-BEST_COMPRESSION = 1 << 20  # far beyond what any codec makes of blank pixels
+LONGEST_SIDE_PX = 1 << 24  # twice the circumference of the Earth at 5 m
+SMALLEST_INDEX_ENTRY_BYTES = 2  # minimum that a TIFF stores for each block, also for empty ones
+BEST_COMPRESSION = 1 << 20  # far above the compression ratio of any codec for blank pixels
 ONE_FILE_DRIVERS = ("GTiff", "PNG", "JPEG", "BMP", "GIF", "WEBP", "JP2OpenJPEG")
 
 
 def is_remote(name: str) -> bool:
-    """Return whether a name leads to another machine."""
+    """Return whether a name refers to another machine."""
     return REMOTE.search(name) is not None
 
 
 def local_path(name: str) -> Path | None:
-    """Return the file that a name leads to on this machine, of an archive's member the archive; else None."""
+    """Return the local file that a name refers to, for a member of an archive the archive; else None."""
     if is_remote(name):
         return None
     plain = ARCHIVE_OR_FILE.sub("", name)
@@ -72,7 +72,7 @@ def local_path(name: str) -> Path | None:
 
 
 def same_image(name: str, other: str) -> bool:
-    """Return whether two names lead to one file, whatever links are on the way, or to one member of an archive."""
+    """Return whether two names refer to the same file, also through links, or to the same member of an archive."""
     if name == other:
         return True
     path, second = local_path(name), local_path(other)
@@ -84,19 +84,19 @@ def same_image(name: str, other: str) -> bool:
 
 
 def _member_of(name: str, path: Path | None) -> str:
-    """Return what a name says behind the local file that it leads to: an archive's member, else nothing."""
+    """Return the part of a name after the local file: the member of an archive, else ""."""
     return name.rpartition(path.name)[2].strip("/!}") if path is not None else ""
 
 
 def patience() -> dict[str, str]:
-    """Return GDAL's settings for slow and dead servers, but for those that the user has made."""
+    """Return GDAL's settings for slow and unresponsive servers, except those that the user has set."""
     return {name: value for name, value in PATIENCE.items() if name not in os.environ}
 
 
 def open_source(name: str) -> Any:
-    """Open a raster for reading; the caller turns errors into words and closes it.
+    """Open a raster for reading; the caller reports errors and closes it.
 
-    Raises InputError for what could never be opened.
+    Raises InputError for names that can never be opened.
     """
     refuse_what_is_no_file(name)
     if not is_remote(name):
@@ -117,27 +117,27 @@ def _open_remote(name: str) -> Any:
 
 
 def refuse_what_is_no_file(name: str) -> None:
-    """Raise InputError for a name whose opening would fail without saying why, or never return."""
+    """Raise InputError for a name whose opening would fail without a reason, or never return."""
     if not name:
-        raise InputError("an input has an empty name; name a file")
+        raise InputError("the name of an input is empty; name a file")
     try:
         name.encode()
         path = local_path(name)
         mode = path.stat().st_mode if path is not None else 0
     except UnicodeEncodeError as error:
         raise InputError(f"{name}: this name is not UTF-8; rename the file") from error
-    except (OSError, ValueError):  # not there, or no name of a file at all: opening says so
+    except (OSError, ValueError):  # missing, or not the name of a file: opening will report it
         return
     for is_kind, kind in KINDS.items():
         if is_kind(mode):
             raise InputError(f"{name}: is {kind}; name a file")
     if path is not None and path.exists() and path.stat().st_dev in _systems_own():
-        raise InputError(f"{name}: is no file but the system's own; name a file")
+        raise InputError(f"{name}: is a special file of the operating system; name a data file")
 
 
 @cache
 def _systems_own() -> frozenset[int]:
-    """Return the file systems in which the system shows itself: reading there may never end."""
+    """Return the pseudo file systems of the operating system, where reading may never end."""
     found = (Path(name) for name in ("/proc", "/sys"))
     return frozenset(path.stat().st_dev for path in found if path.is_dir())
 
@@ -145,7 +145,7 @@ def _systems_own() -> frozenset[int]:
 def files_of(dataset: Any, name: str) -> tuple[str, ...]:
     """Return all files that GDAL reads for an open local raster: side files, and the sources of a mosaic.
 
-    None for a remote one: a server would be asked for dozens of names. Raises InputError as above.
+    None for a remote one, since a server would be asked for dozens of names. Raises InputError.
     """
     names = () if is_remote(name) else tuple(dataset.files)
     for source in names:
@@ -154,45 +154,45 @@ def files_of(dataset: Any, name: str) -> tuple[str, ...]:
 
 
 def unreadable(name: str, error: Exception, kind: str = "an image") -> str:
-    """Return in words why a name cannot be opened as an image or as a file of another kind."""
+    """Return the message why a name cannot be opened as an image or as a file of another kind."""
     path = None if name.startswith("/vsi") else local_path(name)
     if path is not None:
         if not os.path.lexists(path):
             return f"{name}: no such file"
         if path.is_symlink() and not path.exists():
-            return f"{name}: is a link that leads nowhere"
+            return f"{name}: is a broken link"
         if path.is_dir():
             return f"{name}: is a folder; name a file"
         if not os.access(path, os.R_OK):
-            return f"{name}: may not be read; ask for permission to read it"
+            return f"{name}: no permission to read this file"
     return f"{name}: cannot be read as {kind} ({reason_of(error)})"
 
 
 def reading_failed(name: str, error: Exception) -> str:
-    """Return in words why reading pixels failed, from an image that could be opened."""
+    """Return the message why reading pixels of an open image failed."""
     if is_remote(name):
-        return (
-            f"{name}: reading failed, the server broke off ({reason_of(error)}); try the same command again"
-        )
+        return f"{name}: reading failed, the server closed the connection ({reason_of(error)}); try again"
     return f"{name}: reading failed, the file is damaged ({reason_of(error)})"
 
 
 def refuse_the_implausible(dataset: Any, name: str) -> None:
-    """Raise InputError for an open raster that declares more than it can hold, before memory is taken for it."""
+    """Raise InputError for an open raster that declares more than it can hold, before memory is allocated."""
     size = f"{dataset.width}x{dataset.height} pixels in {dataset.count} bands"
     if dataset.count == 0:
-        raise InputError(f"{name}: holds no image of its own; name one of its subdatasets (see gdalinfo)")
+        raise InputError(f"{name}: contains no image itself; name one of its subdatasets (see gdalinfo)")
     if dataset.count > MOST_BANDS:
-        raise InputError(f"{name}: declares {size}; images of at most {MOST_BANDS:,} bands are read")
+        raise InputError(f"{name}: declares {size}; at most {MOST_BANDS:,} bands can be read")
     if max(dataset.shape) > LONGEST_SIDE_PX:
-        raise InputError(f"{name}: declares {size}; a side has at most {LONGEST_SIDE_PX:,}: cut it first")
+        raise InputError(
+            f"{name}: declares {size}; at most {LONGEST_SIDE_PX:,} per side can be read: cut it first"
+        )
     file_bytes = _file_bytes(dataset, name)
     if file_bytes is not None and _declares_more_than(dataset, file_bytes):
         raise InputError(f"{name}: declares {size}, but the file has {file_bytes:,} bytes: it is damaged")
 
 
 def _file_bytes(dataset: Any, name: str) -> int | None:
-    """Return the length of a raster that is one plain file here, else None."""
+    """Return the size in bytes of a raster that is a single local file, else None."""
     path = local_path(name)
     if path is None or name.startswith("/vsi") or dataset.driver not in ONE_FILE_DRIVERS:
         return None
@@ -213,5 +213,5 @@ def _declares_more_than(dataset: Any, file_bytes: int) -> bool:
 def _sample_bytes(dtype: str) -> int:
     try:
         return np.dtype(dtype).itemsize
-    except TypeError:  # complex integers, which numpy does not have
+    except TypeError:  # complex integers, unknown to numpy
         return 4

@@ -1,4 +1,4 @@
-"""Cells of CSV tables, which spreadsheets open."""
+"""Cells of CSV tables that are safe to open in spreadsheets."""
 
 from lsafnet_cli.errors import printable
 
@@ -6,9 +6,8 @@ FORMULA_SIGNS = ("=", "+", "-", "@")
 
 
 def spreadsheet_cell(value: object) -> object:
-    """Return a cell that a spreadsheet shows as it is.
-
-    A text that it would compute gets an apostrophe before it; what cannot be shown stands as an escape.
+    """Return a cell that a spreadsheet shows unchanged. Text that it would take for a formula gets an
+    apostrophe; unprintable characters are escaped.
     """
     if not isinstance(value, str):
         return value

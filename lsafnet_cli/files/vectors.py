@@ -1,4 +1,4 @@
-"""Vector files: how fiona is let read them, so that whatever is wrong with one is one line."""
+"""Reading vector files with fiona; every failure becomes a one-line error."""
 
 import sys
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.sources import patience, refuse_what_is_no_file, unreadable
 
-# fiona raises plain RuntimeErrors too, and shapely TypeErrors for geometries that are none
+# fiona also raises plain RuntimeErrors, and shapely TypeErrors for invalid geometries
 VECTOR_ERRORS = (
     FionaError,
     RasterioError,
@@ -36,7 +36,7 @@ VECTOR_ERRORS = (
 
 @contextmanager
 def reading_vectors(path: str, kind: str) -> Iterator[None]:
-    """Let whatever is wrong with a vector file become an InputError; `kind` says what it was to be read as."""
+    """Turn failures of reading a vector file into an InputError; `kind` names what it was read as."""
     refuse_what_is_no_file(path)
     try:
         with fiona.Env(**patience()), _quiet_about_bytes():  # fiona's GDAL is not rasterio's
@@ -46,7 +46,7 @@ def reading_vectors(path: str, kind: str) -> Iterator[None]:
 
 
 def shape_of(geometry: Any) -> BaseGeometry:
-    """Return a feature's geometry without its empty parts, which shapely does not take; empty for None."""
+    """Return the geometry of a feature without empty parts, which shapely rejects; empty for None."""
     found = _without_empty_parts(dict(geometry.__geo_interface__)) if geometry is not None else None
     return shapely.GeometryCollection() if found is None else shape(found)
 
@@ -64,13 +64,13 @@ def _without_empty_parts(geometry: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _rings(polygon: Any) -> list[Any]:
-    """Return the rings of a polygon that have points, none where its outer one has none."""
+    """Return the rings of a polygon that have points; none if its outer ring is empty."""
     return [ring for ring in polygon if ring] if polygon and polygon[0] else []
 
 
 @contextmanager
 def _quiet_about_bytes() -> Iterator[None]:
-    """Let nothing be printed where GDAL quotes a damaged file in a message that is not UTF-8.
+    """Suppress output where GDAL quotes a damaged file in a message that is not UTF-8.
 
     Messages reach fiona through callbacks, whose errors Python can only print; the call that caused the
     message raises its own error all the same.

@@ -1,4 +1,4 @@
-"""A virtual raster (GDAL's VRT format) over files that each hold a part of its pixels."""
+"""A mosaic as virtual raster (GDAL's VRT format) of files that each hold a part."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,10 +30,9 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class RasterMeta:
-    """What a one-band raster is besides its pixels.
+    """Metadata of a one-band raster. If parts are `overlapping`, the last one with data counts.
 
-    Where parts are `overlapping`, the last one with data counts. Parts lie beside the virtual raster or, with
-    `relative_paths`, where their paths lead from there.
+    Parts are in the folder of the virtual raster or, with `relative_paths`, at their paths from there.
     """
 
     grid: Grid
@@ -48,7 +47,7 @@ class RasterMeta:
 
 
 def vrt_xml(meta: RasterMeta, parts: Sequence[Part]) -> str:
-    """Return the text of a VRT that lies beside its `parts`; pixels that no part holds have no data."""
+    """Return the text of a VRT of `parts`; pixels outside all parts have no data."""
     grid = meta.grid
     root = ET.Element("VRTDataset", rasterXSize=str(grid.width), rasterYSize=str(grid.height))
     if grid.crs is not None:
@@ -63,7 +62,7 @@ def vrt_xml(meta: RasterMeta, parts: Sequence[Part]) -> str:
 
 
 def add_transform(root: ET.Element, transform: Affine) -> None:
-    """Say where a virtual raster's pixels lie."""
+    """Write the georeferencing of a virtual raster."""
     ET.SubElement(root, "GeoTransform").text = ", ".join(repr(float(v)) for v in transform.to_gdal())
 
 

@@ -1,4 +1,4 @@
-"""Names under which GDAL itself opens what rasterio's names lead to: /vsizip/, /vsicurl/ and the like."""
+"""Translation of rasterio's names to GDAL's virtual file systems: /vsizip/, /vsicurl/ and the like."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ ARCHIVES = ("zip", "tar", "gzip")
 
 
 def vsi_name(name: str) -> str:
-    """Return the name under which GDAL itself opens a path or URL, absolute where it is a local file."""
+    """Return GDAL's name of a path or URL, absolute if it is a local file."""
     found = _from_url(name)
     if found.startswith("/vsi") or DRIVE.match(found) or ":" in found.split("/")[0]:
         return found
@@ -24,7 +24,7 @@ def _from_url(name: str) -> str:
     url = None if DRIVE.match(name) else URL.match(name)
     schemes = url[1].lower().split("+") if url is not None else []
     if url is None or not all(scheme in SCHEMES for scheme in schemes):
-        return name  # a path, or a name such as NETCDF:file:variable that GDAL knows by itself
+        return name  # a path, or a name such as NETCDF:file:variable that GDAL knows
     place = url[2]
     prefix = "".join(f"/{SCHEMES[scheme]}" for scheme in schemes if SCHEMES[scheme])
     if SCHEMES[schemes[-1]] == "vsicurl":

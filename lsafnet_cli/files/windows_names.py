@@ -1,4 +1,4 @@
-"""Names that Windows gives to no file."""
+"""File names that Windows does not allow."""
 
 from pathlib import PurePath
 
@@ -13,12 +13,12 @@ LETTERS = '<>:"|?*'
 
 
 def why_windows_refuses(path: PurePath) -> str:
-    """Return why no part of a path may be called so on Windows; "" where all may."""
+    """Return why a part of a path is not allowed on Windows; "" if all are."""
     for part in path.parts[1:] if path.anchor else path.parts:
         if part.split(".")[0].strip().lower() in DEVICES:
-            return f"Windows keeps the name {part.split('.')[0]} for a device"
+            return f"Windows reserves the name {part.split('.')[0]} for a device"
         if letters := [letter for letter in LETTERS if letter in part]:
-            return f"Windows allows no {letters[0]} in a name"
+            return f"Windows does not allow {letters[0]} in a name"
         if part not in (".", "..") and part.endswith((".", " ")):
-            return "Windows drops a full stop or blank at a name's end"
+            return "Windows removes a full stop or blank at the end of a name"
     return ""
