@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -224,7 +225,8 @@ class PolygonOptions:
     """How a map is vectorized. Lengths and areas are ground measures; in pixels if the map has no CRS.
 
     `classes` selects transitions as "from:to"; empty means all of them. Dates of None are those of the files.
-    The minimum size is `min_pixels` or `min_area_m2`; one of the two is 0.
+    The minimum size is `min_pixels` or `min_area_m2`; one of the two is 0. `review_form`: GeoPackages get the fields
+    `status` and `corrected_to` too, with a form for QGIS.
     """
 
     min_area_m2: float = 0.0
@@ -235,6 +237,7 @@ class PolygonOptions:
     before_date: date | None = None
     after_date: date | None = None
     min_pixels: int = 0
+    review_form: bool = False
 
     def __post_init__(self) -> None:
         if self.min_pixels < 0 or (self.min_pixels and self.min_area_m2):
@@ -257,7 +260,7 @@ class PolygonOptions:
     @property
     def shaped(self) -> str:
         """The first option given that changes which polygons are written or their shape; "" if there is none."""
-        names = ("min_area_m2", "simplify_m", "smooth", "dissolve", "classes")
+        names = ("min_area_m2", "simplify_m", "smooth", "dissolve", "classes", "review_form")
         return next((name for name in names if getattr(self, name)), "")
 
     @property
@@ -284,6 +287,17 @@ POLYGON_FORMATS = {  # extension and GDAL driver
 POLYGON_ENDINGS = tuple(POLYGON_FORMATS)
 # pyogrio takes names for URLs: it drops the first three, and ! leads into an archive; SQLite's end at ;
 UNWRITABLE_SIGNS = "\n\r\t!;"
+
+
+def check_polygon_files(options: PolygonOptions, paths: Iterable[Path]) -> None:
+    """Raise OptionError for options that no file among `paths` can follow."""
+    endings = [path.suffix.lower() for path in paths]
+    if options.shaped and not endings:
+        raise OptionError(f"`{options.shaped}` applies to polygons only; name their file with `polygons`")
+    if options.review_form and ".gpkg" not in endings:
+        raise OptionError(
+            "`review_form`: only a GeoPackage holds a form; end the name of a polygon file in .gpkg"
+        )
 
 
 def check_polygon_name(option: str, path: Path) -> None:
@@ -344,7 +358,3 @@ class PredictOptions:
         object.__setattr__(self, "ensemble", tuple(map(Path, self.ensemble)))
         if self.ensemble and self.checkpoint is None:
             raise OptionError("an ensemble needs its first checkpoint too; give checkpoint")
-        if self.polygons.shaped and not self.output.polygons:
-            raise OptionError(
-                f"`{self.polygons.shaped}` applies to polygons only; name their file with `polygons`"
-            )

@@ -6,9 +6,11 @@ import os
 import random
 import resource
 import signal
+import sqlite3
 import subprocess
 import time
 from collections import Counter
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -449,3 +451,19 @@ def test_the_mosaic_holds_every_map_where_it_lies_and_moves_with_its_folder(six,
     for number in range(6):
         own = codes(six / "moved" / f"s00{number}.tif")
         np.testing.assert_array_equal(whole[:, number * 72 : (number + 1) * 72], own)
+
+
+def test_the_polygons_of_a_batch_are_shaped_and_take_verdicts(tmp_path, tiny_checkpoint):
+    make_pairs(tmp_path, 2)
+    words = ("--devices", "cpu", "--min-area", "30", "--review-form")
+    done = run(tiny_checkpoint, tmp_path, "b", "a", "-o", "out", *words)
+    assert done.returncode == 0, done.stderr
+    for name in ("s000.gpkg", "s001.gpkg", "changes.gpkg"):
+        with fiona.open(tmp_path / "out" / name, layer="changes") as layer:
+            rows = [row["properties"] for row in layer]
+        assert len(rows) > 0
+        assert {row["status"] for row in rows} == {"open"}
+        assert min(row["area_m2"] for row in rows) >= 30
+    with closing(sqlite3.connect(tmp_path / "out" / "changes.gpkg")) as base:
+        ((style,),) = base.execute("SELECT styleQML FROM layer_styles").fetchall()
+    assert '<field name="corrected_to"' in style

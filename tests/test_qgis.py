@@ -19,9 +19,8 @@ from lsafnet_cli.maps.summarize import summarize_map
 from lsafnet_cli.maps.table import change_table, read_legend
 from lsafnet_cli.maps.zone_file import write_zone_file
 from lsafnet_cli.maps.zones import ZoneRequest
-from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import OutputOptions, PolygonOptions
-from lsafnet_cli.review.verdicts import write_review_layer
+from lsafnet_cli.polygons.vectorization import vectorize_changes
 
 from .maps import blobs, large_legend, write_map, write_zones
 from .qgis_run import qgis_home, qgis_python
@@ -177,7 +176,7 @@ def test_zones_open_shaded_by_the_share_that_changed(qgis, run, tmp_path):
 
 def test_polygons_to_look_at_open_with_a_form_for_the_verdict(qgis, run, tmp_path):
     path, legend = run
-    write_review_layer(str(path), legend, tmp_path / "review.gpkg", PolygonOptions(), False, Observer())
+    vectorize_changes(path, [tmp_path / "review.gpkg"], PolygonOptions(review_form=True))
     seen = qgis(tmp_path / "review.gpkg")["review.gpkg"]
     assert seen["attribute"] == "transition"
     assert seen["form"]["status"]["choices"] == ["open", "accepted", "rejected", "corrected"]

@@ -11,11 +11,10 @@ import rasterio
 
 from lsafnet_cli.errors import InputError, OutputError
 from lsafnet_cli.files.provenance import LEGEND
-from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import PolygonOptions
+from lsafnet_cli.polygons.vectorization import vectorize_changes
 from lsafnet_cli.review.correct import review_map
 from lsafnet_cli.review.labels import write_labels
-from lsafnet_cli.review.verdicts import write_review_layer
 
 from .change_maps import GROUND_TO_WATER, LAND, NODATA, WATER_TO_BUILDING, WATER_TO_GROUND, write_map
 from .conftest import noise, write_raster
@@ -36,7 +35,7 @@ def made(tmp_path):
     tags = {"LSAFNET_VERSION": "0", "LSAFNET_BEFORE_DATE": "2015-06-01"}
     path = write_map(tmp_path / "map.tif", codes, tags=tags)
     layer = tmp_path / "review.gpkg"
-    write_review_layer(str(path), LAND, layer, PolygonOptions(), False, Observer())
+    vectorize_changes(path, [layer], PolygonOptions(review_form=True))
     return path, codes, layer
 
 

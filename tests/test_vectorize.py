@@ -18,6 +18,7 @@ from lsafnet_cli.geometry import row_bands
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.options import OutputOptions
 from lsafnet_cli.polygons import vectorization
+from lsafnet_cli.polygons.table import FIELDS
 
 from . import maps
 from .change_maps import (
@@ -300,8 +301,28 @@ def test_options_without_sense_are_refused(wrong, words):
 
 
 def test_polygon_options_without_a_polygon_file_are_refused():
-    with pytest.raises(OptionError, match="`simplify_m` shapes polygons only"):
-        PredictOptions(polygons=PolygonOptions(simplify_m=3))
+    with pytest.raises(OptionError, match="`simplify_m` applies to polygons only"):
+        predict_change("b.tif", "a.tif", "c.tif", PredictOptions(polygons=PolygonOptions(simplify_m=3)))
+
+
+def test_a_form_for_verdicts_comes_into_geopackages_alone_and_only_where_it_is_asked_for(tmp_path):
+    path = write_map(tmp_path / "map.tif", blobs(30, 30))
+    endings = ("gpkg", "geojson", "shp")
+    for name, options in (("plain", PolygonOptions()), ("form", PolygonOptions(review_form=True))):
+        vectorize_changes(path, [tmp_path / f"{name}.{ending}" for ending in endings], options)
+    plain = {ending: read_polygons(tmp_path / f"plain.{ending}")[1] for ending in endings}
+    form = {ending: read_polygons(tmp_path / f"form.{ending}")[1] for ending in endings}
+    assert tuple(plain["gpkg"]) == FIELDS
+    assert tuple(form["gpkg"]) == (*FIELDS, "status", "corrected_to")
+    assert set(form["gpkg"]["status"]) == {"open"}
+    assert set(form["gpkg"]["corrected_to"]) == {None}
+    assert plain["geojson"].keys() == form["geojson"].keys()
+    assert plain["shp"].keys() == form["shp"].keys()
+    told = maps.output_of("ogrinfo", "-so", tmp_path / "form.gpkg", "changes")
+    assert "status: String (0.0) DEFAULT 'open'" in told
+    assert "corrected_to: String (0.0)" in told
+    with pytest.raises(OptionError, match="`review_form`: only a GeoPackage"):
+        vectorize_changes(path, [tmp_path / "x.geojson"], PolygonOptions(review_form=True))
 
 
 def test_vectorizing_does_not_wait_for_torch(tmp_path):

@@ -23,6 +23,7 @@ from lsafnet_cli.geometry.crs import NoWayError, Way, full_turn, horizontal
 from lsafnet_cli.geometry.footprints import cut_at_antimeridian
 from lsafnet_cli.maps.table import read_legend
 from lsafnet_cli.polygons.files import GPKG_VERSION, LAYER_NAME, ROWS_AT_ONCE, polygon_errors
+from lsafnet_cli.polygons.review_form import STATUS, review_style
 from lsafnet_cli.polygons.table import GEOMETRY
 
 COMMON_CRS = "EPSG:4326"  # of scenes in several CRS
@@ -72,7 +73,7 @@ def merge_polygons(folder: BatchFolder, done: Sequence[SceneRecord], tell: Tell)
                     tell(f"{name} {lacks}: its polygons are not in {MERGED_POLYGONS}")
                     continue
                 count = _append(coming, path, name, (crs, common), count, dissolved)
-            _add_style(coming, folder.path / done[0].output)
+            _add_style(coming, folder.path / done[0].output, reviewed=STATUS in _fields(coming))
             for side in side_files(target):
                 side.unlink(missing_ok=True)
             coming.chmod(finished.stat().st_mode & 0o777)  # SQLite asks for less than new files get here
@@ -106,6 +107,10 @@ def _crs(path: Path) -> str | None:
 
 def _is_multi(path: Path) -> bool:
     return bool(pyogrio.read_info(path, layer=LAYER_NAME)["geometry_type"] == "MultiPolygon")
+
+
+def _fields(path: Path) -> list[str]:
+    return [str(name) for name in pyogrio.read_info(path, layer=LAYER_NAME)["fields"]]
 
 
 def _way(crs: str | None, common: str | None) -> Way | None:
@@ -218,8 +223,8 @@ def _apportioned(
     return ends - before
 
 
-def _add_style(path: Path, change_map: Path) -> None:
-    """Give the merged file the colours of a map's legend, as far as that map can be read."""
+def _add_style(path: Path, change_map: Path, reviewed: bool) -> None:
+    """Give the merged file the colours of a map's legend, and its form, as far as that map can be read."""
     with suppress(LsafnetError), open_raster(change_map) as dataset:
-        style = transition_style(read_legend(change_map, dataset.tags()))
+        style = (review_style if reviewed else transition_style)(read_legend(change_map, dataset.tags()))
         add_layer_style(path, LAYER_NAME, GEOMETRY, style)

@@ -36,6 +36,7 @@ from lsafnet_cli.commands.options import (
     ReadersOpt,
     ResolutionOpt,
     ResumeOpt,
+    ReviewFormOpt,
     SameClassOpt,
     SieveOpt,
     SimplifyOpt,
@@ -214,6 +215,7 @@ def batch(
     smooth: SmoothOpt = False,
     dissolve: DissolveOpt = False,
     classes: ClassesOpt = None,
+    review_form: ReviewFormOpt = False,
 ) -> None:
     """Write the change maps of many pairs; one that fails stops no other. Run again, it does what is missing."""
     from lsafnet_cli.batch.options import BatchOptions
@@ -244,7 +246,9 @@ def batch(
                 tile=TileOptions(tile, overlap, blend),
                 device=make_device_options("auto", precision, batch_size, compiled, memory),
                 output=OutputOptions((), parse_names(also), overwrite, resume),
-                polygons=make_polygon_options(min_area, simplify, smooth, dissolve, classes),
+                polygons=make_polygon_options(
+                    min_area, simplify, smooth, dissolve, classes, review_form=review_form
+                ),
             ),
             devices=devices,
             formats=parse_formats(formats),

@@ -16,6 +16,7 @@ from lsafnet_cli.commands.options import (
     ProgressFormat,
     ProgressOpt,
     QuietOpt,
+    ReviewFormOpt,
     SieveOpt,
     SimplifyOpt,
     SmoothOpt,
@@ -71,6 +72,7 @@ def decide(
     smooth: SmoothOpt = False,
     dissolve: DissolveOpt = False,
     classes: ClassesOpt = None,
+    review_form: ReviewFormOpt = False,
     overwrite: OverwriteOpt = False,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
@@ -85,7 +87,7 @@ def decide(
     options = RedecideOptions(threshold, sieve, tuple(ignore or ()), tuple(merge or ()))
     report = redecide_map(
         changes, output, options, tuple(polygons or ()),
-        make_polygon_options(min_area, simplify, smooth, dissolve, classes),
+        make_polygon_options(min_area, simplify, smooth, dissolve, classes, review_form=review_form),
         overwrite=overwrite, observer=make_observer(quiet, progress, verbose),
     )  # fmt: skip
     show_decided(report, as_json)

@@ -253,6 +253,13 @@ DissolveOpt = Annotated[
         "--dissolve", help="Dissolve into one multipolygon per transition.", rich_help_panel=POLYGONS
     ),
 ]
+ReviewFormOpt = Annotated[
+    bool,
+    typer.Option(
+        "--review-form", rich_help_panel=POLYGONS,
+        help="Give GeoPackages the fields status and corrected_to with a form in QGIS, for lsafnet review.",
+    ),
+]  # fmt: skip
 ClassesOpt = Annotated[
     list[str] | None,
     typer.Option(

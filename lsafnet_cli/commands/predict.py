@@ -39,6 +39,7 @@ from lsafnet_cli.commands.options import (
     ReadersOpt,
     ResolutionOpt,
     ResumeOpt,
+    ReviewFormOpt,
     SameClassOpt,
     SieveOpt,
     SimplifyOpt,
@@ -106,6 +107,7 @@ def predict(
     smooth: SmoothOpt = False,
     dissolve: DissolveOpt = False,
     classes: ClassesOpt = None,
+    review_form: ReviewFormOpt = False,
     before_date: BeforeDateOpt = None,
     after_date: AfterDateOpt = None,
 ) -> None:
@@ -124,7 +126,7 @@ def predict(
         device=make_device_options(device, precision, batch_size, compiled, memory),
         output=OutputOptions(tuple(polygons or ()), parse_names(also), overwrite, resume),
         polygons=make_polygon_options(
-            min_area, simplify, smooth, dissolve, classes, (before_date, after_date)
+            min_area, simplify, smooth, dissolve, classes, (before_date, after_date), review_form
         ),
     )
     from lsafnet_cli.prediction.pipeline import (

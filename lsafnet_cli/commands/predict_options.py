@@ -45,13 +45,21 @@ def make_device_options(
 
 def make_polygon_options(
     min_area: float | None, simplify: float, smooth: bool, dissolve: bool, classes: list[str] | None,
-    dates: tuple[str | None, str | None] = (None, None),
+    dates: tuple[str | None, str | None] = (None, None), review_form: bool = False,
 ) -> PolygonOptions:  # fmt: skip
     """Return how polygons are drawn. Raises OptionError."""
     before, after = map(parse_date, ("--before-date", "--after-date"), dates)
     least_px = POLYGON_SIEVE_PX if min_area is None else 0
     return PolygonOptions(
-        min_area or 0.0, simplify, smooth, dissolve, tuple(classes or ()), before, after, least_px
+        min_area or 0.0,
+        simplify,
+        smooth,
+        dissolve,
+        tuple(classes or ()),
+        before,
+        after,
+        least_px,
+        review_form,
     )
 
 

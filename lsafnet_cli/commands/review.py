@@ -71,18 +71,16 @@ def review(
         raise OptionError("--before and --after belong together: give both or neither")
     observer = make_observer(quiet, progress, verbose)
     if verdicts is None:
-        from lsafnet_cli.maps.table import open_legend
         from lsafnet_cli.options import PolygonOptions
-        from lsafnet_cli.review.verdicts import write_review_layer
+        from lsafnet_cli.polygons.vectorization import vectorize_changes
         from lsafnet_cli.terminal.console import show_polygon_report
 
         if output.suffix.lower() != ".gpkg":
             raise OptionError(
                 f"--output {output}: polygons to look at are a GeoPackage; end its name in .gpkg"
             )
-        legend, _ = open_legend(change_map)
-        options = PolygonOptions(min_area_m2=min_area)
-        made = write_review_layer(change_map, legend, output, options, overwrite, observer)
+        options = PolygonOptions(min_area_m2=min_area, review_form=True)
+        made = vectorize_changes(change_map, [output], options, None, overwrite, observer)
         show_polygon_report(made, as_json)
         return
     from lsafnet_cli.review.correct import review_map

@@ -17,6 +17,7 @@ from lsafnet_cli.commands.options import (
     ProgressFormat,
     ProgressOpt,
     QuietOpt,
+    ReviewFormOpt,
     SimplifyOpt,
     SmoothOpt,
     VerboseOpt,
@@ -48,6 +49,7 @@ def vectorize(
     smooth: SmoothOpt = False,
     dissolve: DissolveOpt = False,
     classes: ClassesOpt = None,
+    review_form: ReviewFormOpt = False,
     before_date: BeforeDateOpt = None,
     after_date: AfterDateOpt = None,
     overwrite: OverwriteOpt = False,
@@ -61,7 +63,9 @@ def vectorize(
     from lsafnet_cli.terminal.console import show_polygon_report
     from lsafnet_cli.terminal.progress import make_observer
 
-    options = make_polygon_options(min_area, simplify, smooth, dissolve, classes, (before_date, after_date))
+    options = make_polygon_options(
+        min_area, simplify, smooth, dissolve, classes, (before_date, after_date), review_form
+    )
     observer = make_observer(quiet, progress, verbose)
     report = vectorize_changes(changes, outputs, options, probability, overwrite, observer)
     show_polygon_report(report, as_json)

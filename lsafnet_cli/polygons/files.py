@@ -22,6 +22,7 @@ from lsafnet_cli.geometry.crs import name_of, way_to_wgs84
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.options import PARQUET, POLYGON_FORMATS
 from lsafnet_cli.polygons.geoparquet import count_rows, write_geoparquet
+from lsafnet_cli.polygons.review_form import add_verdict_fields, review_style
 from lsafnet_cli.polygons.table import FIELDS, GEOMETRY, Layer, PolygonBatch, arrow_table, empty_batch
 
 LAYER_NAME = "changes"
@@ -94,7 +95,10 @@ def _translate(gathered: Path, target: Path, layer: Layer) -> None:
         )
         _write(rows, target, POLYGON_FORMATS[ending], layer, options)
     if ending == ".gpkg":
-        add_layer_style(target, LAYER_NAME, GEOMETRY, transition_style(layer.legend))
+        if layer.review_form:
+            add_verdict_fields(target, LAYER_NAME)
+        style = review_style(layer.legend) if layer.review_form else transition_style(layer.legend)
+        add_layer_style(target, LAYER_NAME, GEOMETRY, style)
 
 
 def _write(

@@ -24,7 +24,7 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What all polygons of a map have in common."""
+    """What all polygons of a map have in common; `review_form`: whether a GeoPackage takes verdicts."""
 
     grid: Grid
     legend: Legend
@@ -32,6 +32,7 @@ class Layer:
     after_date: date | None
     scene: str
     dissolved: bool
+    review_form: bool = False
 
     @property
     def geometry_type(self) -> str:

@@ -17,7 +17,7 @@ from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.maps.table import read_legend
 from lsafnet_cli.observer import Observer, watched
-from lsafnet_cli.options import PolygonOptions, check_polygon_name
+from lsafnet_cli.options import PolygonOptions, check_polygon_files, check_polygon_name
 from lsafnet_cli.polygons.files import refuse_without_place
 from lsafnet_cli.polygons.vectorize import ChangeMap, vectorize_map
 from lsafnet_cli.polygons.wishes import wanted_codes
@@ -65,6 +65,7 @@ def vectorize_changes(
     if len({path.name for path in paths}) < len(paths):
         raise OptionError("`outputs`: two outputs have one name")
     options, observer = options or PolygonOptions(), observer or Observer()
+    check_polygon_files(options, paths)
     asked = _asked_of(inputs, paths, options)
     naming = finish_naming(paths[0], paths[1:], overwrite)
     if naming is not None and (finished := naming.report_to(asked, PolygonReport.from_dict)) is not None:

@@ -77,7 +77,7 @@ def vectorize_map(change_map: ChangeMap, targets: list[Path], options: PolygonOp
             pieces = find_pieces(codes, change_map, targets[0].with_name("mask.work"), options)
             layer = Layer(
                 grid_of(codes), change_map.legend, change_map.before_date, change_map.after_date,
-                change_map.scene, options.dissolve,
+                change_map.scene, options.dissolve, options.review_form,
             )  # fmt: skip
             return write_polygon_files(targets, layer, draw(codes, change_map, pieces, options))
 

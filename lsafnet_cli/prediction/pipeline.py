@@ -15,7 +15,7 @@ from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.files.sources import patience
 from lsafnet_cli.maps.table import uniform_notices
 from lsafnet_cli.observer import Observer, watched
-from lsafnet_cli.options import PredictOptions
+from lsafnet_cli.options import PredictOptions, check_polygon_files
 from lsafnet_cli.polygons.vectorization import sieve_notices
 from lsafnet_cli.prediction.compute import compute_parts
 from lsafnet_cli.prediction.deliver import make_report, write_outputs
@@ -43,6 +43,7 @@ def predict_change(
     there; where there are none, nothing is left behind.
     """
     options, observer = options or PredictOptions(), observer or Observer()
+    check_polygon_files(options.polygons, map(Path, options.output.polygons))
     finished = finished_run((before, after), OutputPaths.of(Path(output), options.output), options)
     if finished is not None:
         observer.notice("an earlier run was killed while its files were being named: that is finished now")

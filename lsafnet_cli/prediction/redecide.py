@@ -27,7 +27,7 @@ from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.legend.regroup import Regrouping, regroup
 from lsafnet_cli.maps.table import ChangeTable, change_table, read_legend, refuse_layer, uniform_notices
 from lsafnet_cli.observer import Observer, watched
-from lsafnet_cli.options import KEEP, OutputOptions, PolygonOptions
+from lsafnet_cli.options import KEEP, OutputOptions, PolygonOptions, check_polygon_files
 from lsafnet_cli.polygons.vectorization import vectorize_changes
 from lsafnet_cli.polygons.wishes import wanted_codes
 from lsafnet_cli.prediction.sieved import sieve_layers
@@ -133,6 +133,7 @@ def redecide_map(
 ) -> RedecideReport:
     """Write another map of the layers beside one, and polygons of it. Raises a subclass of LsafnetError."""
     notes = Observer(observer)
+    check_polygon_files(polygon_options or PolygonOptions(), polygons)
     found = DecidedMap.open(change_map)
     paths = OutputPaths.of(output, OutputOptions(polygons))
     finish_naming(output, polygons)

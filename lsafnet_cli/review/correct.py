@@ -24,8 +24,9 @@ from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.maps.table import open_legend
 from lsafnet_cli.observer import Observer, watched
+from lsafnet_cli.polygons.review_form import STATES
 from lsafnet_cli.prediction.write import MapWriter, PartLayout, PartStore, write_part
-from lsafnet_cli.review.verdicts import ANY_CODE, STATES, Verdicts, read_verdicts
+from lsafnet_cli.review.verdicts import ANY_CODE, Verdicts, read_verdicts
 from lsafnet_cli.system.locks import locked
 
 ROWS_AT_ONCE = 512

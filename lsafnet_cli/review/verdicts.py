@@ -1,9 +1,6 @@
-"""Verdicts: what somebody says of a map's polygons, in a layer with a form for QGIS."""
+"""Verdicts: what somebody says of a map's polygons."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import fiona
@@ -11,56 +8,16 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from lsafnet_cli.errors import InputError, OutputError, reason_of
-from lsafnet_cli.files.forms import CATEGORIES, FormField, add_form
-from lsafnet_cli.files.layer_style import polygon_renderer, qml_text, style_root
+from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.vectors import reading_vectors
 from lsafnet_cli.geometry.arrays import IntArray
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import UNCHANGED, Legend
-from lsafnet_cli.observer import Observer
-from lsafnet_cli.options import PolygonOptions
 from lsafnet_cli.polygons.files import LAYER_NAME
-from lsafnet_cli.polygons.table import FIELDS
-from lsafnet_cli.polygons.vectorization import PolygonReport, vectorize_changes
+from lsafnet_cli.polygons.review_form import ACCEPTED, CORRECTED_TO, OPEN, REJECTED, STATES, STATUS
 from lsafnet_cli.scenes.polygon_files import PolygonPlacing, crs_of_layer, polygons_of
 
-OPEN, ACCEPTED, REJECTED, CORRECTED = STATES = ("open", "accepted", "rejected", "corrected")
-STATUS, CORRECTED_TO = "status", "corrected_to"
 ANY_CODE = -1
-
-
-def write_review_layer(
-    change_map: str,
-    legend: Legend,
-    target: Path,
-    options: PolygonOptions,
-    overwrite: bool,
-    observer: Observer,
-) -> PolygonReport:
-    """Write a map's polygons with `status` and `corrected_to`, and a form. Raises what vectorizing raises."""
-    report = vectorize_changes(change_map, [target], options, None, overwrite, observer)
-    try:
-        with closing(sqlite3.connect(target)) as base, base:
-            base.execute(f"ALTER TABLE {LAYER_NAME} ADD COLUMN {STATUS} TEXT DEFAULT '{OPEN}'")
-            base.execute(f"ALTER TABLE {LAYER_NAME} ADD COLUMN {CORRECTED_TO} TEXT")
-            base.execute("UPDATE layer_styles SET styleQML = ?", (_qml(legend),))
-    except sqlite3.Error as error:
-        raise OutputError(f"{target}: cannot be made ready for a review ({reason_of(error)})") from error
-    return report
-
-
-def _qml(legend: Legend) -> str:
-    root = style_root(CATEGORIES)
-    root.append(polygon_renderer(legend))
-    shown = {"transition", "area_ha", "confidence"}
-    add_form(root, [
-        FormField("fid", kind="hidden"),
-        *(FormField(name, editable=False, kind="text" if name in shown else "hidden") for name in FIELDS),
-        FormField(STATUS, "verdict", STATES),
-        FormField(CORRECTED_TO, "corrected to", tuple(legend.labels.values())),
-    ])  # fmt: skip
-    return qml_text(root)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ SAME = (
     "batch_size", "before", "before_date", "blend", "cards", "class_weights", "classes", "clip", "coregister",
     "crops_per_epoch", "dataset", "device", "devices", "dissolve", "epochs", "exclude", "exclude_values", "format",
     "formats", "labels", "layer", "learning_rate", "mapping", "match", "max_mb", "network", "nodata", "optimizer",
-    "overwrite", "same_class",
+    "overwrite", "review_form", "same_class",
     "pairs", "patience", "per_stratum", "plot", "polygons", "precision", "ray", "recipe", "seconds", "seed", "shard",
     "shares", "smooth", "split_rows", "standard_error", "stretch", "tensorboard", "threshold", "total", "variety",
     "weight_decay", "workers", "zone_field", "zone_layer",
