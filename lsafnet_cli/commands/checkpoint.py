@@ -1,5 +1,6 @@
 """`lsafnet checkpoint`: what a checkpoint holds, which networks there are, import and export."""
 
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -59,6 +60,21 @@ DataSetsOpt = Annotated[
     ),
 ]
 SplitOpt = Annotated[str, typer.Option(help="Split of the data sets.")]
+TrainedSetsOpt = Annotated[
+    list[Path],
+    typer.Option("--dataset", metavar="DIR", help="Data set that the checkpoint was trained on. Repeatable."),
+]
+TrainedSplitOpt = Annotated[
+    str | None, typer.Option(help="Split of the data sets. Default: train where there is one, else all.")
+]
+PixelSizesOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--gsd",
+        metavar="LOW,HIGH",
+        help="Least and greatest pixel size in m. Default: as the data sets' images or JSON files say.",
+    ),
+]
 PlotOpt = Annotated[
     Path | None,
     typer.Option(
@@ -141,6 +157,41 @@ def calibrate(
     if plot is not None:
         plot_reliability(report, plot)
     show_calibration(report, as_json)
+
+
+@app.command()
+def domain(
+    checkpoint: CheckpointToChangeArg,
+    dataset: TrainedSetsOpt,
+    output: OutputOpt,
+    split: TrainedSplitOpt = None,
+    gsd: PixelSizesOpt = None,
+    overwrite: OverwriteOpt = False,
+    as_json: JsonOpt = False,
+    quiet: QuietOpt = False,
+) -> None:
+    """Measure what the training images look like, and write the checkpoint with it; predict warns of other pairs."""
+    from lsafnet_cli.terminal.checkpoints import show_domain
+    from lsafnet_cli.terminal.progress import make_observer
+    from lsafnet_cli.training.domain import add_domain
+
+    sizes = None if gsd is None else _pixel_sizes(gsd)
+    measured = add_domain(
+        checkpoint, dataset, output, split, gsd_m=sizes, overwrite=overwrite, observer=make_observer(quiet)
+    )
+    show_domain(measured, output, as_json)
+
+
+def _pixel_sizes(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low = high = 0.0
+    if not 0 < low <= high < math.inf:
+        raise typer.BadParameter(
+            f"{text!r}: write two rising numbers above 0, such as 0.2,1.5", param_hint="--gsd"
+        )
+    return low, high
 
 
 @app.command()

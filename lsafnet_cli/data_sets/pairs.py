@@ -99,6 +99,11 @@ class LabelledImage:
         return self.scene.grid
 
     @property
+    def aligned(self) -> AlignedImage:
+        """The image on its own grid."""
+        return AlignedImage(self.scene, self.grid, None if self.scene.placement else (0, 0))
+
+    @property
     def shape(self) -> tuple[int, int]:
         """(rows, cols)."""
         return self.grid.shape
@@ -112,10 +117,7 @@ class LabelledImage:
         """Return what `read` does, and (rows, cols) where the image has values."""
         grid = self.grid
         window = window or Window(0, 0, grid.width, grid.height)
-        offset = None if self.scene.placement else (0, 0)
-        values, valid = read_values(
-            AlignedImage(self.scene, grid, offset), window, self.stretch, self.rules.value_range
-        )
+        values, valid = read_values(self.aligned, window, self.stretch, self.rules.value_range)
         if self.label is None:
             return values, np.zeros(valid.shape, np.uint8), valid
         label = self.label.read(grid, window)

@@ -15,7 +15,10 @@ from lsafnet_cli.errors import printable
 from lsafnet_cli.terminal.console import show_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lsafnet.checkpoint.decision import ChangeDecision
+    from lsafnet.checkpoint.domain import Domain
     from lsafnet.checkpoint.info import BandStatistics
     from lsafnet_cli.checkpoints.facts import CheckpointFacts
     from lsafnet_cli.checkpoints.importing import ImportReport
@@ -49,6 +52,7 @@ def show_checkpoint(facts: CheckpointFacts, as_json: bool) -> None:
         "after": _statistics_words(info.normalization.after),
         "tile": f"{info.tile_px} px",
         "pixel size": f"{info.gsd_m:g} m" if info.gsd_m else "any",
+        "domain": domain_words(info.domain),
         "metrics": ", ".join(f"{name} {value:.4g}" for name, value in info.metrics.items()) or "-",
         "decision": _decision_words(info.decision),
         "licence": info.license,
@@ -62,6 +66,26 @@ def show_checkpoint(facts: CheckpointFacts, as_json: bool) -> None:
             Text(f" {entry.color} {printable(entry.name)}"),
             sep="",
         )
+
+
+def show_domain(domain: Domain, output: Path, as_json: bool) -> None:
+    """Print the domain that has been written into a checkpoint."""
+    if as_json:
+        show_json({"checkpoint": str(output), "domain": asdict(domain)})
+        return
+    print(f"domain: {domain_words(domain)}")
+    print(f"checkpoint: {printable(str(output))}")
+
+
+def domain_words(domain: Domain | None) -> str:
+    """Return a checkpoint's domain in one line."""
+    if domain is None:
+        return "not measured"
+    sizes = "of unknown size" if domain.gsd_m is None else "of {:g} to {:g} m".format(*domain.gsd_m)
+    bands = printable(", ".join(domain.bands)) or "not named"
+    measured = domain.statistics
+    statistics = "no statistics" if measured is None else f"statistics of {measured.images} training images"
+    return f"pixels {sizes}; bands {bands}; {statistics}"
 
 
 def _decision_words(decision: ChangeDecision) -> str:

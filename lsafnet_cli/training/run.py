@@ -24,6 +24,7 @@ from lsafnet_cli.system.background import without_main_module
 from lsafnet_cli.system.devices import choose_device, is_out_of_memory
 from lsafnet_cli.training.boards import open_board
 from lsafnet_cli.training.curves import draw_curves
+from lsafnet_cli.training.domain import domain_of, training_images
 from lsafnet_cli.training.draws import Schedule
 from lsafnet_cli.training.options import TrainOptions
 from lsafnet_cli.training.processes import Processes, joined_processes, own_device
@@ -250,7 +251,11 @@ class Training:
         return row
 
     def _publish(self, row: EpochRow, best: bool) -> None:
-        info = replace(self.setup.info, metrics={name: round(x, 5) for name, x in row.scores.items()})
+        info = replace(
+            self.setup.info,
+            metrics={name: round(x, 5) for name, x in row.scores.items()},
+            domain=domain_of(self.trainer.averaged, self.setup.info, training_images(self.setup)),
+        )
         kept = (epoch_file(row.epoch),) if self.setup.options.keep_epochs else ()
         for name in (LAST, *((BEST,) if best else ()), *kept):
             with output_errors(self.run.path / name):

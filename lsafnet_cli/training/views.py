@@ -45,7 +45,7 @@ class Views:
     def draw(self, number: int, item: Item, rng: np.random.Generator) -> Example:
         """Return an example of an item of a source. Raises InputError."""
         source, options = self.sources[number], self._options(rng)
-        zoom = _drawn(source.zoom, rng)
+        zoom = drawn_zoom(source.zoom, rng)
         if isinstance(item, LabelledImage):
             dates, other = self._seen(source, item, zoom, rng), self._other(number, zoom, rng)
             return one_date_pair(dates, other, self.size_px, rng, options, self.sets)
@@ -60,7 +60,7 @@ class Views:
         if len(self.sources) > 1 and rng.random() < FROM_ELSEWHERE:
             others = [source for index, source in enumerate(self.sources) if index != number]
             source = others[int(rng.integers(len(others)))]
-            zoom = _drawn(source.zoom, rng)
+            zoom = drawn_zoom(source.zoom, rng)
         else:
             source = self.sources[number]
         return self._place(source, source.items[int(rng.integers(len(source.items)))], zoom, rng)
@@ -94,7 +94,8 @@ class Views:
         return joined([parts[first : first + aside] for first in range(0, len(parts), aside)])
 
 
-def _drawn(zoom: tuple[float, float], rng: np.random.Generator) -> float:
+def drawn_zoom(zoom: tuple[float, float], rng: np.random.Generator) -> float:
+    """Return a zoom between the least and the greatest, drawn evenly on a logarithmic scale."""
     return float(np.exp(rng.uniform(*np.log(zoom))))
 
 

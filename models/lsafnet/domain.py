@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lsafnet.checkpoint.domain import PERCENTILE, Domain, DomainStatistics, Spread
@@ -89,7 +90,7 @@ def distances(features: Mapping[str, Floats], home: Mapping[str, Spread]) -> Flo
 def measure_domain(
     network: nn.Module,
     info: CheckpointInfo,
-    images: Iterable[Floats],
+    images: Iterable[NDArray[np.floating[Any]]],
     gsd_m: tuple[float, float] | None,
     bands: tuple[str, ...] = ("red", "green", "blue"),
 ) -> Domain:
@@ -100,13 +101,14 @@ def measure_domain(
     fewer than four.
     """
     network, names = network.eval(), feature_layers(network)
-    date = info.normalization.before
-    mean, std = (torch.tensor(values).reshape(1, -1, 1, 1) for values in (date.mean, date.std))
+    date, device = info.normalization.before, next(network.parameters()).device
+    mean, std = (torch.tensor(values, device=device).reshape(1, -1, 1, 1) for values in (date.mean, date.std))
     levels, contrasts, features = [], [], []
     for image in images:
         levels.append(image.mean(axis=(1, 2), dtype=np.float64))
         contrasts.append(image.std(axis=(1, 2), dtype=np.float64))
-        normalised = (torch.from_numpy(np.ascontiguousarray(image, np.float32))[None] - mean) / std
+        values = torch.from_numpy(np.ascontiguousarray(image, np.float32)).to(device)
+        normalised = (values[None] - mean) / std
         features.append(image_features(network, names, normalised))
     if len(features) < 4:
         raise ValueError(f"{len(features)} images say too little about where a checkpoint is at home")
