@@ -108,7 +108,7 @@ def test_a_pair_without_shared_ground_is_refused(tmp_path):
         write_raster(tmp_path / f"{name}.tif", np.ones((1, 20, 30), "uint8"), transform=place)
         for name, place in (("a", PLACE), ("b", PLACE @ Affine.translation(30, 0)))
     ]
-    with pytest.raises(NoOverlapError, match=r"a\.tif and .*b\.tif share no ground.*check each file's CRS"):
+    with pytest.raises(NoOverlapError, match=r"a\.tif and .*b\.tif do not overlap.*check each file's CRS"):
         align_pair(read_pair(*paths, ReadOptions()))
 
 

@@ -431,7 +431,7 @@ def test_scenes_in_several_crs_are_merged_in_degrees_and_make_no_mosaic(six, tin
     observer = Observer()
     assert batch(six, tiny_checkpoint, observer, mosaic=True).exit_code == 0
     assert any("s001.tif has another CRS" in notice for notice in observer.notices)
-    assert any("s002 has no georeference" in notice for notice in observer.notices)
+    assert any("s002 is not georeferenced" in notice for notice in observer.notices)
     assert not (six / "out" / "changes.vrt").exists()
     with fiona.open(six / "out" / "changes.gpkg") as layer, fiona.open(six / "out" / "s001.gpkg") as own:
         assert layer.crs.to_epsg() == 4326

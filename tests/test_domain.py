@@ -131,7 +131,7 @@ def test_pixels_of_another_size_are_outside(tmp_path, at_home, scale):
 def test_values_in_a_corner_of_their_range_are_outside_until_they_are_stretched(tmp_path, at_home):
     pair = images(tmp_path, lambda pixels: pixels // 10)
     (found,) = [one for one in reasons(tmp_path, at_home, *pair) if one.startswith("values fill")]
-    assert "of 0 to 255 (`stretch` percentile:2,98 spreads them)" in found
+    assert "of 0 to 255 (`stretch` percentile:2,98 rescales them)" in found
     assert any("values fill" in one for one in check_pair(*pair, at_home).domain.reasons)
     stretched = ReadOptions(stretch=StretchRule.parse("percentile:2,98"))
     assert not any("values fill" in one for one in check_pair(*pair, at_home, stretched).domain.reasons)
@@ -143,7 +143,7 @@ def six_bands(pixels):
 
 def test_bands_that_nobody_names_are_outside_until_they_are_chosen(tmp_path, at_home):
     pair = images(tmp_path, six_bands, photometric="minisblack")
-    expected = "bands 1, 2, 3 of 6 taken by their place, for none has a name (`bands`)"
+    expected = "bands 1, 2, 3 of 6 chosen by position, since none has a name (`bands`)"
     assert expected in check_pair(*pair, at_home).domain.reasons
     assert expected in reasons(tmp_path, at_home, *pair)
     named = check_pair(*pair, at_home, ReadOptions(bands=(3, 2, 1)))

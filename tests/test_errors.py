@@ -75,10 +75,10 @@ NO_FILES = {
     "bytes\udcff.tif b.tif -o out.tif": (3, "bytes\\udcff.tif: this name is not UTF-8"),
 }  # fmt: skip
 NO_PAIRS = {
-    "a.tif far.tif -o out.tif": (4, "a.tif and far.tif share no ground"),
-    "a.tif bare.tif -o out.tif": (4, "bare.tif has no georeference but a.tif has one"),
+    "a.tif far.tif -o out.tif": (4, "a.tif and far.tif do not overlap"),
+    "a.tif bare.tif -o out.tif": (4, "bare.tif is not georeferenced but a.tif is"),
     "bare.tif bare_small.tif -o out.tif": (4, "80x70", "80x60", "one size"),
-    "a.tif b.tif -o out.tif --aoi far.geojson": (4, "far.geojson: --aoi holds no pixel"),
+    "a.tif b.tif -o out.tif --aoi far.geojson": (4, "far.geojson: --aoi contains no pixel"),
     "a.tif a.tif -o out.tif": (4, "a.tif", "is given as both dates"),
     "bare.tif bare_twin.tif -o out.tif --aoi far.geojson": (4, "far.geojson", "images without a CRS"),
     "a.tif b.tif -o out.tif --aoi gone.gpkg": (3, "gone.gpkg: no such file"),
@@ -136,7 +136,7 @@ USAGE = {
     "a.tif b.tif -o out.tif --tile 0": (2, "--tile 0", "32"),
     "a.tif b.tif -o out.tif --overlap -1": (2, "--overlap -1"),
     "a.tif b.tif -o out.tif --overlap 33": (2, "--overlap 33", "at most half, 32 pixels"),
-    "a.tif b.tif -o out.tif --resolution 0.00001": (2, "--resolution", "a side has at most 1,000,000"),
+    "a.tif b.tif -o out.tif --resolution 0.00001": (2, "--resolution", "at most 1,000,000 per side"),
     "a.tif b.tif -o out.tif --resolution nan": (2, "--resolution nan"),
     "a.tif b.tif -o out.tif --stretch range:-inf,inf": (2, "--stretch range:-inf,inf", "finite"),
     "a.tif b.tif -o out.tif --stretch range:nan,1": (2, "--stretch range:nan,1", "finite"),

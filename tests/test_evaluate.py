@@ -224,7 +224,7 @@ def test_what_does_not_fit_is_said(tmp_path):
         evaluate_map(path, (references[0], strange))
     place = PLACE @ Affine.translation(5000, 0)
     far = write_classes(tmp_path / "far.tif", np.ones((9, 9)), transform=place)
-    with pytest.raises(NoOverlapError, match=r"changes.tif and .*far.tif share no ground"):
+    with pytest.raises(NoOverlapError, match=r"changes.tif and .*far.tif do not overlap"):
         evaluate_map(path, (references[0], far))
     blank = write_classes(tmp_path / "blank.tif", np.zeros(codes.shape))
     with pytest.raises(NoOverlapError, match=r"no pixel with data has a known label .*10,200 no label"):

@@ -112,7 +112,7 @@ def test_what_each_image_has_to_say_is_said_once(tmp_path, tiny_checkpoint):
     observer = Observer()
     chosen = [tiny_checkpoint, tiny_checkpoint]
     report = evaluate_data_set(folder, chosen, predict_options=PLAIN, observer=observer)
-    (said,) = (text for text in observer.notices if "have no georeference" in text)
+    (said,) = (text for text in observer.notices if "are not georeferenced" in text)
     assert said.startswith("scene0: ")
     assert any("only 3 images" in text for text in report.notices)
     assert report.notices == tuple(observer.notices)

@@ -209,7 +209,7 @@ def test_an_input_that_changes_during_a_run_is_noticed(pair, tmp_path, tiny_chec
 
     monkeypatch.setattr(pipeline, "compute_parts", changing)
     output = tmp_path / "c.tif"
-    with pytest.raises(InputError, match=r"after\.tif: has changed since the run began"):
+    with pytest.raises(InputError, match=r"after\.tif: has changed since the run started"):
         predict_change(*pair, output, PredictOptions(checkpoint=tiny_checkpoint))
     assert not output.exists()
     monkeypatch.undo()

@@ -101,7 +101,7 @@ def test_each_date_may_have_a_mask_of_its_own(pair, tiny_checkpoint, tmp_path):
 
 def test_a_band_called_scl_serves_and_a_missing_mask_is_said(tmp_path):
     image = write_raster(tmp_path / "image.tif", noise(1, 20, 20, bands=4))
-    with pytest.raises(OptionError, match="no band and no file beside it is called so"):
+    with pytest.raises(OptionError, match="no band and no file beside it has this name"):
         cloud_mask("scl", str(image))
     with rasterio.open(image, "r+") as dataset:
         dataset.set_band_description(4, "SCL")

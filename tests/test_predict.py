@@ -183,7 +183,7 @@ def test_two_images_without_georeference_are_compared_pixel_by_pixel(tiny_checkp
     output = OutputOptions((polygons,), also=("quicklook",))
     options = PredictOptions(checkpoint=tiny_checkpoint, output=output)
     report = predict_change(*names, tmp_path / "changes.tif", options)
-    assert any("no georeference" in notice for notice in report.notices)
+    assert any("not georeferenced" in notice for notice in report.notices)
     assert report.table.changed_ha is None
     described = json.loads(gdalinfo(tmp_path / "changes.tif"))
     assert described["size"] == [70, 90]
@@ -255,4 +255,4 @@ def test_other_number_types_are_stretched_once_and_the_numbers_are_tagged(tiny_c
         assert json.loads(dataset.tags()["LSAFNET_OPTIONS"])["stretch"]["before"] == json.loads(
             json.dumps(stretch)
         )
-    assert sum("uint16 numbers are stretched" in notice for notice in report.notices) == 2
+    assert sum("uint16 values are stretched" in notice for notice in report.notices) == 2

@@ -148,10 +148,10 @@ def test_coregistering_takes_the_shift_back(tmp_path, owner, crs):
 def test_predict_says_that_the_dates_lie_off_each_other_and_mends_it(shifted_pair, tiny_checkpoint, tmp_path):
     options = PredictOptions(checkpoint=tiny_checkpoint, grid=GridOptions(coregister="off"))
     plain = predict_change(*shifted_pair, tmp_path / "a.tif", options)
-    assert any("about 3.9 pixels off" in text and "`coregister`" in text for text in plain.notices)
+    assert any("by about 3.9 pixels" in text and "`coregister`" in text for text in plain.notices)
     options = PredictOptions(checkpoint=tiny_checkpoint)
     mended = predict_change(*shifted_pair, tmp_path / "b.tif", options)
-    assert not any("pixels off" in text for text in mended.notices)
+    assert not any("is shifted by" in text for text in mended.notices)
     assert any(
         text.startswith("`coregister`: the dates are brought together by +3.0") for text in mended.notices
     )

@@ -100,7 +100,7 @@ def test_a_mask_that_is_lost_while_a_run_goes_on_is_noticed(images):
     scene = read_scene(images / "a.tif", None, None)
     SceneSource(scene).close()
     (images / "a.tif.msk").unlink()
-    with pytest.raises(InputError, match=r"a.tif: is not as it was when the run began"):
+    with pytest.raises(InputError, match=r"a.tif: has changed since the run started"):
         SceneSource(scene)
 
 

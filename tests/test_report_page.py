@@ -127,6 +127,6 @@ def test_predict_writes_the_page_of_the_map_as_well(pair, tiny_checkpoint, tmp_p
 
 def test_images_of_another_place_are_refused_by_the_name_of_the_map(tmp_path, images):
     far = write_map(tmp_path / "far.tif", blobs(60, 80), transform=PLACE @ Affine.translation(5000, 0))
-    with pytest.raises(NoOverlapError, match=r"do not lie where .*far\.tif does"):
+    with pytest.raises(NoOverlapError, match=r"do not cover .*far\.tif"):
         write_report_page(far, tmp_path / "r.html", *images)
     assert not (tmp_path / "r.html").exists()

@@ -136,7 +136,7 @@ def test_an_image_without_data_has_a_harmless_stretch(tmp_path):
 
 def test_complex_numbers_are_refused(tmp_path):
     path = write_raster(tmp_path / "a.tif", np.ones((1, 9, 9), "complex64"))
-    with pytest.raises(InputError, match=r"a\.tif: holds complex64 numbers; convert it to real ones"):
+    with pytest.raises(InputError, match=r"a\.tif: holds complex64 numbers; convert them to real numbers"):
         read_scene(path, None, None)
 
 
@@ -229,13 +229,13 @@ def test_bands_are_chosen_by_number_or_name(tmp_path, bands, found):
 
 def test_a_band_that_is_not_there_is_named_with_those_that_are(tmp_path):
     path = write_named(tmp_path / "a.tif")
-    with pytest.raises(InputError, match=r"no band is called 'nir'; there are B01, B02"):
+    with pytest.raises(InputError, match=r"no band has the name 'nir'; there are B01, B02"):
         read_scene(path, ("nir",), 1)
     with pytest.raises(InputError, match="has 13 bands; `bands` asks for band 14"):
         read_scene(path, (14,), 1)
     with pytest.raises(OptionError, match="names 2 bands, but the checkpoint reads 3"):
         read_scene(path, (1, 2), 3)
-    with pytest.raises(InputError, match=r"no band is called 'red'; there are no names"):
+    with pytest.raises(InputError, match=r"no band has the name 'red'; there are no names"):
         read_scene(write_raster(tmp_path / "b.tif", np.ones((2, 9, 9), "uint16")), ("red",), 1)
 
 

@@ -152,7 +152,7 @@ def test_a_band_that_is_asked_for_is_data_whatever_its_colour(tmp_path, warped):
     holed = read_whole(align_pair(read_pair(path, path, ReadOptions(bands=(1, 2, 3)))).after)[1]
     np.testing.assert_array_equal(holed, nir > 0)
     (notice,) = doubt_notices(read_scene(path, None, 3))
-    assert "band 4 is called alpha, but holds many values" in notice
+    assert "band 4 is declared as alpha, but holds many different values" in notice
 
 
 @pytest.mark.parametrize("soft", [0, 3])

@@ -43,7 +43,7 @@ def write_mosaic(
         reason = (
             f"{astray[0].name} has another CRS, pixel size, grid or legend than {first.name}"
             if astray
-            else f"{first.name} has no georeference"
+            else f"{first.name} is not georeferenced"
         )
         tell(f"{target.name} is not written: {reason}")
         return False

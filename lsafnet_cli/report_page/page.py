@@ -77,7 +77,7 @@ def write_report_page(
 ) -> PageReport:  # fmt: skip
     """Write a change map as one HTML file of at most `options.max_mb` megabytes that opens offline.
 
-    Raises InputError for what is no change map, PairError where the images and the map share no ground,
+    Raises InputError for what is no change map, PairError if the images and the map do not overlap,
     OptionError where nothing fits into so few megabytes, OutputError where the page may not be written.
     """
     map_path, target, options = str(change_map), Path(output), options or PageOptions()

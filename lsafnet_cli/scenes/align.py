@@ -1,4 +1,4 @@
-"""Align: a `ScenePair` becomes an `AlignedPair`, two images on one grid over the ground they share."""
+"""Align: a `ScenePair` becomes an `AlignedPair`, two images on one grid over their overlap."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,15 +18,15 @@ from lsafnet_cli.options import GridOptions
 from lsafnet_cli.scenes.masks import PlacedMask
 from lsafnet_cli.scenes.read import Scene, ScenePair
 
-WHOLE_PIXEL_TOLERANCE_PX = 0.01  # below what any resampling could mend
-LARGEST_SIDE_PX = 1_000_000  # of a grid that --resolution makes
+WHOLE_PIXEL_TOLERANCE_PX = 0.01  # smaller offsets do not matter to resampling
+LARGEST_SIDE_PX = 1_000_000  # of a grid of another resolution
 
 
 @dataclass(frozen=True, slots=True)
 class AlignedImage:
-    """One date on the common grid: read at an offset of whole pixels, or warped on read where that is None.
+    """One date on the common grid: read at an offset of whole pixels, or warped on read if the offset is None.
 
-    Pixels that `masks` leave out are without data.
+    Pixels within `masks` have no data.
     """
 
     scene: Scene
@@ -41,11 +41,11 @@ class AlignedImage:
 
     @property
     def all_valid(self) -> bool:
-        """Whether no pixel of the grid can be without data; a warp may reach beyond its image."""
+        """Whether every pixel of the grid has data; a warp may extend beyond its image."""
         return self.offset is not None and self.scene.all_valid and not self.masks
 
     def cut(self, window: Window, grid: Grid) -> "AlignedImage":
-        """Return the image over a window of its grid, which makes the grid `grid`."""
+        """Return the image over a window of its grid; `grid` is the grid of the window."""
         masks = tuple(mask.cut(window) for mask in self.masks)
         if self.offset is None:
             return replace(self, grid=grid, masks=masks)
@@ -57,7 +57,7 @@ class AlignedImage:
 
 @dataclass(frozen=True, slots=True)
 class AlignedPair:
-    """Both dates on one grid, which covers the ground they share."""
+    """Both dates on one grid that covers their overlap."""
 
     grid: Grid
     before: AlignedImage
@@ -70,10 +70,10 @@ class AlignedPair:
 
 
 def align_pair(pair: ScenePair, options: GridOptions | None = None) -> AlignedPair:
-    """Put both images on one grid, over the ground both cover: by default that of the before image.
+    """Put both images on one grid over their overlap: by default that of the before image.
 
     An image whose pixels coincide with the grid's is read as it is, any other is warped on read. Raises
-    NoOverlapError where they share no ground.
+    NoOverlapError if they do not overlap.
     """
     options = options or GridOptions()
     whole = common_grid(pair, options)
@@ -86,22 +86,22 @@ def align_pair(pair: ScenePair, options: GridOptions | None = None) -> AlignedPa
 
 
 def common_grid(pair: ScenePair, options: GridOptions) -> Grid:
-    """Return the grid of the image that `options` name, with pixels of their size where they name one."""
+    """Return the grid of the image chosen by `options`, with their pixel size if they have one."""
     grid = (pair.before if options.owner == "before" else pair.after).grid
     if options.resolution_m is None:
         return grid
     sides = pixel_sides_m(grid)
     if sides is None:
         raise OptionError(
-            "`resolution_m`: the images' pixels have no ground size that is known; leave it out"
+            "`resolution_m`: the ground size of the images' pixels is unknown; omit this option"
         )
     width_m, height_m = sides
     scale = options.resolution_m / width_m, options.resolution_m / height_m
     cols, rows = max(1, round(grid.width / scale[0])), max(1, round(grid.height / scale[1]))
     if max(rows, cols) > max(LARGEST_SIDE_PX, *grid.shape):
         raise OptionError(
-            f"`resolution_m` {options.resolution_m}: would make {cols:,} x {rows:,} pixels; "
-            f"a side has at most {LARGEST_SIDE_PX:,}"
+            f"`resolution_m` {options.resolution_m}: this gives {cols:,} x {rows:,} pixels; "
+            f"at most {LARGEST_SIDE_PX:,} per side are possible"
         )
     return Grid(grid.crs, grid.transform @ Affine.scale(*scale), cols, rows)
 
@@ -123,7 +123,7 @@ def window_within(grid: Grid, others: Mapping[str, Grid]) -> Window:
         cols = _both(cols, _centres_between(seen_cols, grid.width))
     if rows[0] >= rows[1] or cols[0] >= cols[1]:
         raise NoOverlapError(
-            f"{' and '.join(others)} share no ground: {' against '.join(map(extent, others.values()))}; check each "
+            f"{' and '.join(others)} do not overlap: {' against '.join(map(extent, others.values()))}; check each "
             "file's CRS"
         )
     return Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0])
@@ -134,9 +134,9 @@ def _both(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
 
 
 def footprint(grid: Grid, onto: Grid, path: str) -> tuple[FloatArray, FloatArray]:
-    """Return (cols, rows) on `onto` of points spread over `grid`; those that `onto`'s CRS lacks are left out.
+    """Return (cols, rows) on `onto` of points spread over `grid`, without those outside the domain of its CRS.
 
-    Raises PairError, which names the file `path`, where the two CRS have nothing to do with each other.
+    Raises PairError, naming the file `path`, if no transformation between both CRSs exists.
     """
     x, y = (axis.ravel() for axis in spread_points(grid, None))
     if grid.crs is not None and onto.crs is not None and grid.crs != onto.crs:
@@ -144,7 +144,7 @@ def footprint(grid: Grid, onto: Grid, path: str) -> tuple[FloatArray, FloatArray
             cols, rows = to_pixels(x, y, horizontal(grid.crs), onto)
         except NoWayError as error:
             raise PairError(
-                f"{path}: cannot be brought to the other image's CRS ({reason_of(error)})"
+                f"{path}: cannot be transformed to the other image's CRS ({reason_of(error)})"
             ) from error
     else:
         cols, rows = onto.to_pixels(x, y)
@@ -152,7 +152,10 @@ def footprint(grid: Grid, onto: Grid, path: str) -> tuple[FloatArray, FloatArray
     cols, rows = cols[seen], rows[seen]
     if seen.all() or not seen.any():
         return cols, rows
-    margin_cols, margin_rows = np.ptp(cols) / 8, np.ptp(rows) / 8  # what is seen may go on between the points
+    margin_cols, margin_rows = (
+        np.ptp(cols) / 8,
+        np.ptp(rows) / 8,
+    )  # the visible part may extend between the points
     return (
         np.append(cols, [cols.min() - margin_cols, cols.max() + margin_cols]),
         np.append(rows, [rows.min() - margin_rows, rows.max() + margin_rows]),
@@ -169,7 +172,7 @@ def _centres_between(positions: NDArray[np.float64], length: int) -> tuple[int, 
 
 
 def extent(grid: Grid) -> str:
-    """Return a grid's bounds and CRS in words."""
+    """Return the bounds and CRS of a grid as text."""
     corners = [grid.transform @ corner for corner in ((0, 0), (grid.width, grid.height))]
     (left, top), (right, bottom) = corners
     name = grid.crs.to_string() if grid.crs is not None else "no CRS"
@@ -186,7 +189,7 @@ def offset_px(grid: Grid, other: Grid) -> tuple[float, float] | None:
 
 
 def whole_pixel_offset(grid: Grid, other: Grid) -> tuple[int, int] | None:
-    """Return (row, col) of `grid`'s first pixel on `other`, or None where pixels do not coincide."""
+    """Return (row, col) of `grid`'s first pixel on `other`, or None if pixels do not coincide."""
     if grid.crs != other.crs:
         return None
     corners = np.array([(0, 0), (grid.width, 0), (0, grid.height), (grid.width, grid.height)], float)

@@ -15,14 +15,14 @@ from shapely.geometry.base import BaseGeometry
 
 from lsafnet_cli.geometry.arrays import BoolArray
 
-LOOKED_AT_ROWS = 512  # at once, in search of the first wanted pixel
+LOOKED_AT_ROWS = 512  # read at once when searching for the first pixel of the area
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AreaOfInterest:
     """Polygons in pixels of a grid: (col, row), the first pixel's outer corner is (0, 0).
 
-    A pixel belongs to the area where its centre lies in a polygon.
+    A pixel belongs to the area if its centre is within a polygon.
     """
 
     parts: NDArray[Any]
@@ -30,7 +30,7 @@ class AreaOfInterest:
 
     @classmethod
     def of(cls, geometry: BaseGeometry) -> "AreaOfInterest | None":
-        """Return the area of a polygon or several, None where there is none."""
+        """Return the area of one or several polygons, None if there are none."""
         parts = shapely.get_parts(geometry)
         parts = parts[~shapely.is_empty(parts)]
         if len(parts) == 0:
@@ -40,14 +40,14 @@ class AreaOfInterest:
 
     @property
     def window(self) -> Window:
-        """The window of whole pixels whose centres lie within the area's bounding box."""
+        """The window of whole pixels whose centres are within the area's bounding box."""
         left, top, right, bottom = shapely.total_bounds(self.parts)
         col, row = (int(np.ceil(edge - 0.5)) for edge in (left, top))
         end_col, end_row = (int(np.floor(edge - 0.5)) + 1 for edge in (right, bottom))
         return Window(col, row, max(end_col - col, 0), max(end_row - row, 0))
 
     def within(self, window: Window) -> Window:
-        """Return the part of a window that bounds what of the area lies in it; it is empty where nothing does."""
+        """Return the bounding window of the area within a window; empty if there is none."""
         near = self.parts[self.tree.query(_box(window), predicate="intersects")]
         cut = shapely.intersection(near, _box(window))
         cut = cut[shapely.area(cut) > 0]
@@ -59,11 +59,11 @@ class AreaOfInterest:
 
     @property
     def sha256(self) -> str:
-        """A digest of the polygons, for telling whether an area is still the same."""
+        """A hash of the polygons, to detect changes of an area."""
         return hashlib.sha256(b"".join(shapely.to_wkb(self.parts))).hexdigest()
 
     def cut(self, window: Window) -> "AreaOfInterest":
-        """Return the area as seen from the first pixel of a window."""
+        """Return the area relative to the first pixel of a window."""
         moved = np.array([translate(part, -window.col_off, -window.row_off) for part in self.parts])
         shapely.prepare(moved)
         return AreaOfInterest(moved, shapely.STRtree(moved))
@@ -77,7 +77,7 @@ class AreaOfInterest:
             return np.zeros((rows, cols), bool)
         if shapely.contains(near, box).any():
             return np.ones((rows, cols), bool)
-        # cut with a pixel to spare: filling takes as long as an outline has corners, wherever they lie
+        # cut with a margin of a pixel: rasterizing takes time for every vertex, also outside the window
         cut = shapely.get_parts(shapely.intersection(near, box.buffer(1.0, join_style="mitre")))
         polygons = cut[(shapely.area(cut) > 0) & (shapely.get_type_id(cut) == shapely.GeometryType.POLYGON)]
         if len(polygons) == 0:

@@ -20,18 +20,18 @@ OTHER_WAVES = {
     "ultra",
     "mask",
     "yellow",
-}  # "red edge", say
+}  # for example "red edge"
 NAMES_SHOWN = 20
 
 
 def choose_bands(
     dataset: Any, path: str, bands: tuple[int | str, ...] | None, band_count: int | None
 ) -> tuple[int, ...]:
-    """Return the numbers of the bands to read: those named, else the first `band_count` that are no alpha.
+    """Return the numbers of the bands to read: those named, else the first `band_count` that are not alpha.
 
-    Where three are wanted and the file says which are red, green and blue, it is those, in that order. Names
-    are compared with the bands' descriptions, then with the colours, in any case. Raises InputError where
-    the file lacks one, OptionError where the checkpoint wants another number of bands.
+    If three are needed and the file has red, green and blue bands, these are taken in that order. Names
+    are compared with the bands' descriptions, then with the colours, in any case. Raises InputError if the
+    file lacks one, OptionError if the checkpoint needs another number of bands.
     """
     meanings = list(dataset.colorinterp)
     colors = [index for index, meaning in enumerate(meanings, 1) if meaning != ColorInterp.alpha]
@@ -39,21 +39,23 @@ def choose_bands(
     if bands is not None:
         if len(bands) != wanted:
             shown = ",".join(map(str, bands))
-            raise OptionError(f"`bands` {shown}: names {len(bands)} bands, but the checkpoint reads {wanted}")
+            raise OptionError(
+                f"`bands` {shown}: {len(bands)} bands are given, but the checkpoint needs {wanted}"
+            )
         return tuple(_band_number(dataset, path, band) for band in bands)
     if wanted == len(COLORS) and (found := colors_said(dataset)):
         return found
     if len(colors) < wanted:
         repeated = ",".join(["1"] * wanted)
         hint = f"; `bands` {repeated} repeats its only one" if len(colors) == 1 else ""
-        raise InputError(f"{path}: has {len(colors)} bands, but the checkpoint reads {wanted}{hint}")
+        raise InputError(f"{path}: has {len(colors)} bands, but the checkpoint needs {wanted}{hint}")
     return tuple(colors[:wanted])
 
 
 def colors_said(dataset: Any) -> tuple[int, ...] | None:
-    """Return the numbers of a file's red, green and blue bands, None where it does not say.
+    """Return the numbers of a file's red, green and blue bands, None if they are unknown.
 
-    Descriptions count before colours, for GDAL calls the first three bands of a file so unless told otherwise.
+    Descriptions take precedence over colours, since GDAL by default calls the first three bands red, green and blue.
     """
     described = [(description or "").strip().casefold() for description in dataset.descriptions]
     colored = [meaning.name for meaning in dataset.colorinterp]
@@ -73,14 +75,14 @@ def _color_word(description: str) -> str:
 def choose_colors(
     _dataset: Any, path: str, bands: tuple[int | str, ...] | None, band_count: int | None
 ) -> tuple[int, ...]:
-    """Return what `choose_bands` does for a palette image, whose bands are 1 red, 2 green, 3 blue."""
+    """Return the bands of a palette image, where 1 is red, 2 green and 3 blue; see `choose_bands`."""
     names = [color.name for color in COLORS]
     found = tuple(names.index(band) + 1 if band in names else band for band in bands or (1, 2, 3))
     if wrong := [band for band in found if band not in (1, 2, 3)]:
         raise InputError(f"{path}: a palette image has bands 1, 2, 3 (red, green, blue), not {wrong[0]}")
     if band_count not in (None, len(found)):
         raise InputError(
-            f"{path}: a palette image gives {len(found)} bands, but the checkpoint reads {band_count}"
+            f"{path}: a palette image gives {len(found)} bands, but the checkpoint needs {band_count}"
         )
     return tuple(int(band) for band in found)
 
@@ -96,13 +98,15 @@ def _band_number(dataset: Any, path: str, band: int | str) -> int:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise InputError(f"{path}: bands {matches} are all called {band!r}; give `bands` numbers")
+            raise InputError(
+                f"{path}: bands {matches} all have the name {band!r}; give their numbers in `bands`"
+            )
     shown = ", ".join(filter(None, (name or color for name, color in names[:NAMES_SHOWN]))) or "no names"
-    raise InputError(f"{path}: no band is called {band!r}; there are {shown}")
+    raise InputError(f"{path}: no band has the name {band!r}; there are {shown}")
 
 
 def band_names(dataset: Any) -> list[tuple[str, str]]:
-    """Return (description, colour) of each band, "" where the file does not say."""
+    """Return (description, colour) of each band, "" if unknown."""
     unsaid = (ColorInterp.undefined, ColorInterp.gray)
     return [
         (description or "", "" if meaning in unsaid else meaning.name)
@@ -116,8 +120,10 @@ def is_paletted(dataset: Any) -> bool:
 
 
 def common_dtype(dataset: Any, path: str, bands: tuple[int, ...]) -> str:
-    """Return the dtype that holds the numbers of all `bands`. Raises InputError for complex ones."""
+    """Return the dtype that holds the values of all `bands`. Raises InputError for complex ones."""
     dtypes = {dataset.dtypes[band - 1] for band in bands}
     if unreadable := dtypes - set(READABLE_DTYPES):
-        raise InputError(f"{path}: holds {', '.join(sorted(unreadable))} numbers; convert it to real ones")
+        raise InputError(
+            f"{path}: holds {', '.join(sorted(unreadable))} numbers; convert them to real numbers"
+        )
     return str(np.result_type(*dtypes))

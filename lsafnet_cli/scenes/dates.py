@@ -1,4 +1,4 @@
-"""When an image was taken, by what its file says about its acquisition; the time a file was made tells nothing."""
+"""Acquisition dates of images from the metadata of their files; the creation time of a file is not used."""
 
 import re
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from typing import Any
 
 from lsafnet_cli.scenes.name_dates import day_of_mission
 
-# (GDAL's metadata domain, tag), the surest first
+# (GDAL's metadata domain, tag), the most reliable first
 TAGS = (
-    ("IMAGERY", "ACQUISITIONDATETIME"),  # GDAL's own, of the sensors that it knows
+    ("IMAGERY", "ACQUISITIONDATETIME"),  # set by GDAL for known sensors
     (None, "ACQUISITIONDATETIME"),
     (None, "DATE_ACQUIRED"),  # Landsat
     (None, "ACQUISITION_DATE"),
@@ -30,14 +30,14 @@ DAY = re.compile(r"(\d{4})[-:/]?(\d{2})[-:/]?(\d{2})(?!\d)|(\d{4})(\d{2})(\d{2})
 
 @dataclass(frozen=True, slots=True)
 class Acquired:
-    """A day, and where it is known from."""
+    """A day and its source."""
 
     day: date
     source: str
 
 
 def acquired_of(dataset: Any, name: str) -> Acquired | None:
-    """Return when the image in an open raster of some name was taken, None where nothing says so."""
+    """Return the acquisition date of an open raster, None if it is unknown."""
     for domain, tag in TAGS:
         text = dataset.tags(ns=domain).get(tag, "") if domain else dataset.tags().get(tag, "")
         if (day := parse_day(text)) is not None:
@@ -47,7 +47,8 @@ def acquired_of(dataset: Any, name: str) -> Acquired | None:
 
 
 def parse_day(text: str) -> date | None:
-    """Return the day that a text begins with, as 2019-06-15, 2019:06:15 or 20190615, a time after it or not."""
+    """Return the day at the start of a text, as 2019-06-15, 2019:06:15 or 20190615, with or without a time
+    after it."""
     match = DAY.match(text.strip())
     return _day(*filter(None, match.groups())) if match else None
 

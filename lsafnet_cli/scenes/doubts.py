@@ -1,6 +1,6 @@
-"""Doubts about what a file says of its pixels: fill that no tag declares, an alpha band that holds measurements.
+"""Suspicious validity of images: undeclared fill values, alpha bands that hold measurements.
 
-Only a few whole rows are looked at: they are cheap to read from a file on this machine.
+Only a few whole rows are sampled: they are fast to read from a local file.
 """
 
 from collections.abc import Iterator
@@ -16,41 +16,39 @@ from lsafnet_cli.scenes.read import Scene
 from lsafnet_cli.scenes.scene_files import SceneSource
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray
 
-ROWS = 12  # looked at, the first and the last among them
-LEAST_FILL_SHARE = 0.03  # of all pixels looked at: what fill along the edges must make up
-LEAST_ROWS_SHARE = 0.5  # of all rows looked at: those that begin or end with the fill
+ROWS = 12  # sampled, including the first and the last one
+LEAST_FILL_SHARE = 0.03  # of all sampled pixels: minimum share of fill along the edges
+LEAST_ROWS_SHARE = 0.5  # of all sampled rows: minimum share of those that start or end with the fill
 LEAST_RUN_PX = 3
-GRADED_SHARE = (
-    0.1  # of an alpha band's pixels, neither nothing nor everything, from which on they are measurements
-)
+GRADED_SHARE = 0.1  # minimum share of intermediate values in an alpha band for them to be measurements
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One number in all bands that fills a share of an image along its edges."""
+    """A value in all bands that fills a share of an image along its edges."""
 
     number: float
     share: float
 
 
 def doubt_notices(scene: Scene) -> Iterator[str]:
-    """Yield what looks wrong about an image's validity, and what to do. Raises InputError."""
+    """Yield warnings about the validity of an image, and what to do. Raises InputError."""
     if scene.paletted:
         return
     try:
         fill = fill_along_edges(*_rows_of(scene))
         graded = scene.alpha is not None and alpha_is_graded(scene)
     except InputError:
-        return  # reading says so where it matters
+        return  # reading reports it if it matters
     if fill is not None:
         yield (
-            f"{scene.path}: the number {fill.number:g} fills about {fill.share:.0%} of the image along its edges "
-            f"and counts as data; if it is fill, declare it with `nodata` {fill.number:g}"
+            f"{scene.path}: the value {fill.number:g} fills about {fill.share:.0%} of the image along its edges "
+            f"and is treated as data; if it is a fill value, declare it with `nodata` {fill.number:g}"
         )
     if graded:
         yield (
-            f"{scene.path}: band {scene.alpha} is called alpha, but holds many values, as near infrared would: "
-            "where it is 0, pixels are taken to be without data; `bands` that name it read it as data"
+            f"{scene.path}: band {scene.alpha} is declared as alpha, but holds many different values, like near "
+            "infrared: where it is 0, pixels are treated as no data; name it in `bands` to read it as data"
         )
 
 
@@ -59,14 +57,14 @@ def _spread_rows(scene: Scene) -> list[int]:
 
 
 def _rows_of(scene: Scene) -> tuple[NumberArray, BoolArray]:
-    """Return (bands, rows, cols) numbers and their (rows, cols) validity of rows spread over a file."""
+    """Return (bands, rows, cols) values and their (rows, cols) validity of rows spread over a file."""
     with reading_pixels(scene.path), SceneSource(scene) as source:
         found = [source.read(Window(0, row, scene.file_shape[1], 1)) for row in _spread_rows(scene)]
     return np.concatenate([n for n, _ in found], axis=1), np.concatenate([valid for _, valid in found])
 
 
 def fill_along_edges(numbers: NumberArray, valid: BoolArray) -> Fill | None:
-    """Return the fill that (bands, rows, cols) rows spread over an image show, None where there is none."""
+    """Return the fill value in (bands, rows, cols) rows spread over an image, None if there is none."""
     plain = valid & (numbers == numbers[:1]).all(axis=0)
     corners = np.concatenate([numbers[0, :, 0][plain[:, 0]], numbers[0, :, -1][plain[:, -1]]])
     if corners.size == 0:
@@ -84,12 +82,12 @@ def fill_along_edges(numbers: NumberArray, valid: BoolArray) -> Fill | None:
 
 
 def _leading(same: BoolArray) -> NDArray[np.int64]:
-    """Return how many pixels each row begins with that are True."""
+    """Return the number of True pixels at the start of each row."""
     return np.asarray(np.where(same.all(axis=1), same.shape[1], (~same).argmax(axis=1)), np.int64)
 
 
 def alpha_is_graded(scene: Scene) -> bool:
-    """Return whether a scene's alpha band holds values between nothing and everything in many places."""
+    """Return whether many pixels of a scene's alpha band are neither transparent nor opaque."""
     with open_raster(scene.path) as dataset:
         rows = [
             dataset.read(scene.alpha, window=Window(0, row, dataset.width, 1)) for row in _spread_rows(scene)

@@ -1,4 +1,4 @@
-"""Whether a pair looks like what a checkpoint was trained on, as far as that is seen without its network."""
+"""Whether a pair is within the domain of a checkpoint, as far as that can be tested without its network."""
 
 from collections.abc import Iterator
 
@@ -14,9 +14,9 @@ from lsafnet_cli.scenes.read import Scene
 from lsafnet_cli.scenes.stretch import Sample, Stretch
 
 SIZE_TOLERANCE = 1.5  # times smaller or larger than any pixel trained on
-SAME_SIZE_FACTOR = 3.0  # where a checkpoint names one size only
-CORNER_SHARE = 0.25  # of the range: values that fill less are dark, or flat, as if never stretched
-BAND_WORDS = ("red", "green", "blue", "nir", "swir")  # looked for in the descriptions of bands
+SAME_SIZE_FACTOR = 3.0  # if a checkpoint has a single size only
+CORNER_SHARE = 0.25  # of the range: values that fill less are dark, or have low contrast, as if not stretched
+BAND_WORDS = ("red", "green", "blue", "nir", "swir")  # searched for in the descriptions of bands
 FARTHEST_LEVEL = 4.0  # standard deviations of the training images' means
 
 
@@ -27,9 +27,9 @@ def outside_reasons(
     stretches: tuple[Stretch | None, Stretch | None],
     named_bands: bool,
 ) -> Iterator[str]:
-    """Yield why a pair lies outside what a checkpoint was trained on, each in a few words.
+    """Yield the reasons why a pair is outside the domain of a checkpoint, each in a few words.
 
-    `named_bands`: whether the user chose the bands; what nobody chose and no file names is a guess.
+    `named_bands`: whether the user chose the bands; otherwise bands without names are a guess.
     """
     yield from _size_reasons(aligned, info)
     said: set[str] = set()
@@ -39,7 +39,7 @@ def outside_reasons(
             *_band_reasons(scene, info.domain, named_bands),
             *_value_reasons(sample, stretch, info),
         ):
-            if (kind := reason.split()[0]) not in said:  # said of one date, it need not be of the other
+            if (kind := reason.split()[0]) not in said:  # reported for one date, it need not be for the other
                 said.add(kind)
                 yield reason
 
@@ -61,7 +61,7 @@ def _size_reasons(aligned: AlignedPair, info: CheckpointInfo) -> Iterator[str]:
 
 
 def _band_reasons(scene: Scene, domain: Domain | None, named_bands: bool) -> Iterator[str]:
-    """Yield what is odd about the bands: taken by their place alone, or not of the colours trained on."""
+    """Yield doubts about the bands: chosen by position only, or of other colours than in training."""
     if scene.paletted:
         return
     with open_raster(scene.path) as dataset:
@@ -70,16 +70,16 @@ def _band_reasons(scene: Scene, domain: Domain | None, named_bands: bool) -> Ite
         texts = [names[band - 1][0].casefold() for band in scene.bands]
     shown = ", ".join(map(str, scene.bands))
     if len(names) > len(scene.bands) and not named_bands and not any((*colors, *texts)):
-        yield f"bands {shown} of {len(names)} taken by their place, for none has a name (`bands`)"
+        yield f"bands {shown} of {len(names)} chosen by position, since none has a name (`bands`)"
     expected = domain.bands if domain is not None else ()
     for band, wanted, color, text in zip(scene.bands, expected, colors, texts, strict=False):
         found = color or next((word for word in BAND_WORDS if word in text), "")
         if found and wanted and found != wanted:
-            yield f"band {band} is {found} where {wanted} was trained on (false colour)"
+            yield f"band {band} is {found} but {wanted} was used in training (false colour)"
 
 
 def _value_reasons(sample: Sample, stretch: Stretch | None, info: CheckpointInfo) -> Iterator[str]:
-    """Yield what is odd about the values that the network would see."""
+    """Yield doubts about the input values of the network."""
     if not sample.valid.any():
         return
     low, high = info.value_range
@@ -91,7 +91,7 @@ def _value_reasons(sample: Sample, stretch: Stretch | None, info: CheckpointInfo
     if (most - least) < CORNER_SHARE * (high - low):
         yield (
             f"values fill {least:.3g} to {most:.3g} of {low:.3g} to {high:.3g} "
-            "(`stretch` percentile:2,98 spreads them)"
+            "(`stretch` percentile:2,98 rescales them)"
         )
     statistics = info.domain.statistics if info.domain is not None else None
     if statistics is not None:
@@ -109,5 +109,5 @@ def _deviation(values: "np.ndarray[tuple[int], np.dtype[np.float64]]", spread: S
 
 
 def outside_words(reasons: tuple[str, ...]) -> str:
-    """Return the one line that says that a pair lies outside, and why."""
+    """Return the notice that a pair is outside the domain, with the reasons."""
     return f"the pair is unlike what the checkpoint was trained on: {'; '.join(reasons)}: expect poor maps"

@@ -1,4 +1,4 @@
-"""Images: the pixels of one date on the common grid, read as they are or warped on the way."""
+"""Images: the pixels of one date on the common grid, read unchanged or warped on read."""
 
 import threading
 from typing import Any, Self
@@ -18,9 +18,11 @@ from lsafnet_cli.scenes.read import Scene
 from lsafnet_cli.scenes.scene_files import ANY_CRS, VALID, SceneSource, usable_pixels
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray
 
-WARP_TOLERANCE_PX = 0.01  # GDAL interpolates positions between some that it computes, to this
+WARP_TOLERANCE_PX = 0.01  # tolerance, in pixels, of positions that GDAL interpolates
 WARP_MEMORY_MB = 64
-COARSE = 1.5  # from here on a pixel is the mean over its ground; below, GDAL's wider kernel moves it a little
+COARSE = (
+    1.5  # from this ratio a pixel is the mean over its extent; below, GDAL's wider kernel shifts it slightly
+)
 PLAIN_BILINEAR = {"XSCALE": 1, "YSCALE": 1}
 
 
@@ -77,19 +79,20 @@ class ImageReader:
 
     def _kept(self, handle: Any) -> Any:
         with self._lock:
-            self._open.insert(0, handle)  # what was opened last is closed first
+            self._open.insert(0, handle)  # closed in reverse order
         return handle
 
 
 def warp_scene(source: Any, scene: Scene, grid: Grid, **options: Any) -> tuple[NumberArray, BoolArray]:
-    """Return numbers (bands, rows, cols) and valid (rows, cols) of a scene on `grid`.
+    """Return values (bands, rows, cols) and valid (rows, cols) of a scene on `grid`.
 
-    `source` are all bands of its virtual raster, or an array that holds the same. `options` are GDAL's, and an
-    array's src_transform and src_crs. Bilinear; where the grid is coarser, over all of a pixel's ground.
+    `source` are all bands of its virtual raster, or an array with the same content. `options` are GDAL's, and an
+    array's src_transform and src_crs. Resampling is bilinear, or the mean over the extent of a pixel if the
+    grid is coarser.
     """
     warped = np.zeros(
         (_band_count(source), *grid.shape), scene.dtype
-    )  # no pixel beyond the source is touched
+    )  # nothing outside the source is written
     reproject(
         source,
         warped,
@@ -114,7 +117,7 @@ def _band_count(source: Any) -> int:
 
 
 def coarseness(grid: Grid, other: Grid) -> float:
-    """Return how many times as large, along a side, pixels of `grid` are as those of `other`, about."""
+    """Return the approximate ratio of the pixel sizes of `grid` and `other`."""
     sizes = [pixel_size_m(g) or abs(g.transform.determinant) ** 0.5 for g in (grid, other)]
     return sizes[0] / sizes[1]
 
@@ -135,7 +138,7 @@ def decimated(image: AlignedImage, shape: tuple[int, int]) -> tuple[NumberArray,
 
 
 def _warped_small(image: AlignedImage, source: SceneSource, small: Grid) -> tuple[NumberArray, BoolArray]:
-    """Return what `decimated` does for an image that is warped, from a read hardly finer than the `small` grid."""
+    """Return the same for a warped image, from a read at about the resolution of the `small` grid."""
     scene = image.scene
     if scene.placement:
         with source.open_virtual() as virtual:
@@ -150,7 +153,7 @@ def _warped_small(image: AlignedImage, source: SceneSource, small: Grid) -> tupl
 
 
 def _window_under(image: AlignedImage) -> Window:
-    """Return the window of a file that lies under the common grid, with a few pixels around."""
+    """Return the window of a file under the common grid, with a margin of a few pixels."""
     cols, rows = footprint(image.grid, image.scene.grid, image.scene.path)
     limits = ((cols, image.scene.grid.width), (rows, image.scene.grid.height))
     (left, right), (top, bottom) = (

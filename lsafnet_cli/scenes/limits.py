@@ -1,4 +1,4 @@
-"""Limits: values so far outside a checkpoint's range that its network cannot answer are clipped, and counted."""
+"""Limits: values too far outside a checkpoint's range for its network are clipped and counted."""
 
 import threading
 from typing import Any
@@ -8,14 +8,14 @@ import numpy as np
 from lsafnet_cli.geometry.arrays import BoolArray
 from lsafnet_cli.scenes.validity import NumberArray
 
-RANGES_BEYOND = 10  # how many times the width of its range a value may lie outside it
+RANGES_BEYOND = 10  # largest distance of a value from the range, in widths of the range
 
 
 class ValueLimits:
-    """Clips pixels, as they are read, to what a checkpoint of `value_range` can bear; used from any thread.
+    """Clips pixels on read to values acceptable for a checkpoint of `value_range`; thread-safe.
 
-    A fill value without a nodata tag (-3.4e38) would otherwise spread through the network and make its answer
-    for a whole tile no number at all.
+    A fill value without a nodata tag (-3.4e38) would otherwise spread through the network and make its output
+    NaN for a whole tile.
     """
 
     def __init__(self, value_range: tuple[float, float]) -> None:
@@ -26,7 +26,7 @@ class ValueLimits:
         self.extremes = (np.inf, -np.inf)
 
     def clip(self, numbers: NumberArray, valid: BoolArray) -> None:
-        """Clip (bands, rows, cols) in place, and count the pixels of which a valid number was."""
+        """Clip (bands, rows, cols) in place, and count the pixels with a clipped valid value."""
         low, high = _within(numbers.dtype, self.low, self.high)
         outside = ((numbers < low) | (numbers > high)).any(axis=0) & valid
         with self._lock:
@@ -41,19 +41,19 @@ class ValueLimits:
         np.clip(numbers, low, high, out=numbers)
 
     def notice(self, path: str) -> str | None:
-        """Return what the user should know, None where nothing was clipped."""
+        """Return the notice for the user, None if nothing was clipped."""
         if not self.clipped:
             return None
         low, high = self.extremes
         return (
-            f"{path}: {self.clipped:,} of {self.seen:,} pixels hold numbers far outside the checkpoint's range "
+            f"{path}: {self.clipped:,} of {self.seen:,} pixels hold values far outside the checkpoint's range "
             f"({low:.6g} to {high:.6g}); they are clipped to {self.low:g}..{self.high:g}. "
             "Are they fill? Declare them as nodata"
         )
 
 
 def _within(dtype: "np.dtype[Any]", low: float, high: float) -> tuple[float, float]:
-    """Return the limits as numbers that `dtype` can hold."""
+    """Return the limits as values of `dtype`."""
     if dtype.kind == "f":
         return low, high
     whole = np.iinfo(dtype)
@@ -61,7 +61,7 @@ def _within(dtype: "np.dtype[Any]", low: float, high: float) -> tuple[float, flo
 
 
 def limits_for(dtype: str, value_range: tuple[float, float]) -> ValueLimits | None:
-    """Return the limits of numbers of `dtype`, None where every one of them lies within."""
+    """Return the limits for values of `dtype`, None if all of them are within."""
     limits = ValueLimits(value_range)
     if np.dtype(dtype).kind == "f":
         return limits

@@ -1,4 +1,4 @@
-"""Masks: pixels that are left out of a map, by an area to exclude or by the clouds of either date."""
+"""Masks: pixels excluded from a map by an area or by the clouds of either date."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,10 +22,10 @@ from lsafnet_cli.scenes.aoi import AreaOfInterest
 from lsafnet_cli.scenes.name_dates import date_in_name
 from lsafnet_cli.scenes.outline import place_outline, read_outline
 
-SAMPLE_PX = 1024  # longest side of the decimated look that tells the shares
+SAMPLE_PX = 1024  # longest side of the decimated read that estimates the shares
 CLOUDS, SHADOWS, SNOW, DEFECTIVE, EXCLUDED = "clouds", "cloud shadows", "snow", "defective pixels", "excluded"
 SCL = {1: DEFECTIVE, 3: SHADOWS, 8: CLOUDS, 9: CLOUDS, 10: CLOUDS, 11: SNOW}
-"""Numbers of Sentinel-2's scene classification."""
+"""Values of Sentinel-2's scene classification."""
 QA_PIXEL = {1: CLOUDS, 2: CLOUDS, 3: CLOUDS, 4: SHADOWS, 5: SNOW}
 """Bits of Landsat Collection 2's QA_PIXEL: dilated cloud, cirrus, cloud, cloud shadow, snow."""
 NAMED = ("scl", "qa_pixel")
@@ -34,7 +34,7 @@ Codes = NDArray[Any]
 
 
 class Mask(Protocol):
-    """What tells for which cause pixels of a grid are left out."""
+    """A source of masked pixels of a grid, by cause."""
 
     def causes(self, grid: Grid, window: Window) -> Mapping[str, BoolArray]:
         """Return (rows, cols) for each cause over a window of `grid`. Raises InputError."""
@@ -43,7 +43,7 @@ class Mask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RasterMask:
-    """A band whose numbers say what is left out: `kind` is "scl", "qa_pixel", or "values" (None: all but 0)."""
+    """A band whose values mask pixels: `kind` is "scl", "qa_pixel", or "values" (None: all but 0)."""
 
     path: str
     kind: str
@@ -51,7 +51,7 @@ class RasterMask:
     values: tuple[int, ...] | None = None
 
     def causes(self, grid: Grid, window: Window) -> Mapping[str, BoolArray]:
-        """Return (rows, cols) for each cause, by the nearest pixel."""
+        """Return (rows, cols) for each cause, by nearest-neighbour resampling."""
         codes = _read_band(self.path, self.band, grid, window)
         if self.kind == "values":
             return {EXCLUDED: codes != 0 if self.values is None else np.isin(codes, self.values)}
@@ -68,19 +68,19 @@ class RasterMask:
 
 @dataclass(frozen=True, slots=True)
 class AreaMask:
-    """Polygons, in pixels of the grid that they were placed on, whose pixels are left out."""
+    """Polygons in pixel coordinates of a grid that mask the pixels within."""
 
     path: str
     area: AreaOfInterest
 
     def causes(self, grid: Grid, window: Window) -> Mapping[str, BoolArray]:  # noqa: ARG002 - placed already
-        """Return (rows, cols) of what the polygons hold."""
+        """Return (rows, cols), True within the polygons."""
         return {EXCLUDED: self.area.inside(window)}
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedMask:
-    """A mask seen from a part of the grid that it was found for: `row`, `col` are that part's first pixel."""
+    """A mask for a part of the grid it was made for; `row`, `col` are the first pixel of that part."""
 
     mask: RasterMask | AreaMask
     grid: Grid
@@ -88,16 +88,16 @@ class PlacedMask:
     col: int = 0
 
     def cut(self, window: Window) -> Self:
-        """Return it as seen from the first pixel of a window."""
+        """Return the mask relative to the first pixel of a window."""
         return replace(self, row=self.row + int(window.row_off), col=self.col + int(window.col_off))
 
     def excluded(self, window: Window) -> BoolArray:
-        """Return (rows, cols), True where pixels of a window are left out. Raises InputError."""
+        """Return (rows, cols), True where pixels of a window are masked. Raises InputError."""
         moved = Window(window.col_off + self.col, window.row_off + self.row, window.width, window.height)
         return np.asarray(np.logical_or.reduce(list(self.mask.causes(self.grid, moved).values())))
 
     def shares(self) -> dict[str, float]:
-        """Return the share of the grid that each cause takes, about: from lines spread over it."""
+        """Return the approximate share of the grid masked by each cause, from lines spread over it."""
         step = max(1, self.grid.height // SAMPLE_PX)
         width, seen = self.grid.width, dict[str, list[float]]()
         for row in range(step // 2, self.grid.height, step):
@@ -107,9 +107,9 @@ class PlacedMask:
 
 
 def cloud_mask(wish: str, image: str) -> RasterMask:
-    """Return what a wish such as "scl", "qa_pixel" or a file's name means for an image.
+    """Return the mask that "scl", "qa_pixel" or a file name means for an image.
 
-    Raises OptionError where the image has no such band or neighbour.
+    Raises OptionError if the image has no such band or side file.
     """
     if wish not in NAMED:
         name = Path(wish).name.casefold()
@@ -123,14 +123,12 @@ def cloud_mask(wish: str, image: str) -> RasterMask:
     found = _neighbours(path, wish) if path is not None else []
     if len(found) == 1:
         return RasterMask(str(found[0]), wish)
-    what = (
-        f"{len(found)} files beside it could be it" if found else "no band and no file beside it is called so"
-    )
-    raise OptionError(f"`cloud_masks` {wish}: {image} has no such mask ({what}); name the mask's file")
+    what = f"{len(found)} files beside it match" if found else "no band and no file beside it has this name"
+    raise OptionError(f"`cloud_masks` {wish}: {image} has no such mask ({what}); name the mask file")
 
 
 def _neighbours(image: Path, word: str) -> list[Path]:
-    """Return the files beside an image, or beside its folder, that are called so and lie with it by name."""
+    """Return the files beside an image or its folder that have this name and belong to the image by name."""
     folders = (image.parent, *(image.parent.parent.glob("R?0m") if image.parent.name.startswith("R") else ()))
     every = sorted(
         path
@@ -150,13 +148,13 @@ def _has_word(name: str, word: str) -> bool:
 
 
 def exclusion(path: str, values: Sequence[int] | None, grid: Grid) -> RasterMask | AreaMask | None:
-    """Return what a file excludes: a raster's pixels, or what polygons hold; None where they lie elsewhere."""
+    """Return the mask of a file, from pixels of a raster or from polygons; None if it is outside the grid."""
     try:
         with rasterio_open(path):
             return RasterMask(path, "values", values=tuple(values) if values is not None else None)
     except RasterioIOError:
         if values is not None:
-            raise OptionError(f"`exclude_values`: {path} is no raster that could be read") from None
+            raise OptionError(f"`exclude_values`: {path} cannot be read as a raster") from None
     try:
         return AreaMask(path, place_outline(read_outline(path, "exclude"), grid))
     except NoOverlapError:
@@ -164,7 +162,7 @@ def exclusion(path: str, values: Sequence[int] | None, grid: Grid) -> RasterMask
 
 
 def _read_band(path: str, band: int, grid: Grid, window: Window) -> Codes:
-    """Return (rows, cols) numbers of a band over a window of a grid, by the nearest pixel; 0 beyond the file."""
+    """Return (rows, cols) values of a band over a window of a grid, by nearest neighbour; 0 outside the file."""
     with open_raster(path) as dataset:
         own = grid_of(dataset)
         if grid.crs is None or own.crs is None:

@@ -1,4 +1,4 @@
-"""Dates in the names of images: which day or year a name tells, and what is left of it, the site."""
+"""Dates and sites in the names of images: the day or year, and the remainder, which is the site."""
 
 import re
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from datetime import date
 from pathlib import PurePosixPath
 
 _Y, _M, _D = r"(?P<y>(?:19|20)\d\d)", r"(?P<m>0[1-9]|1[0-2])", r"(?P<d>0[1-9]|[12]\d|3[01])"
-# names as the missions give them: the site is their tile, path and row, or quarter quadrangle
+# names of satellite missions; the site is their tile, path and row, or quarter quadrangle
 MISSIONS = {
     "Sentinel-2": rf"S2[A-D]_MSI\w+?_{_Y}{_M}{_D}T\d{{6}}_.*?(?P<site>T\d\d[A-Z]{{3}})",
     "Sentinel-2 tile": rf"(?P<site>T\d\d[A-Z]{{3}})_{_Y}{_M}{_D}T\d{{6}}",
     "Landsat": rf"L[COTEM]0\d_\w{{4}}_(?P<site>\d{{6}})_{_Y}{_M}{_D}_\d{{8}}",
     "NAIP": rf"(?P<site>m_\d{{7}}_[ns][ew])_\d\d_\w+?_{_Y}{_M}{_D}",
 }
-# of these a name tells the day, and no site that pairs images
+# these names hold the day, but no site that pairs images
 MISSIONS_WITHOUT_SITE = {
     "Sentinel": rf"S[1-6][A-D]_(?:\w+?_)??{_Y}{_M}{_D}T\d{{6}}",
     "PlanetScope": rf"{_Y}{_M}{_D}_\d{{6}}_(?:\d\d_)?[0-9a-f]{{4}}_",
@@ -24,13 +24,13 @@ PLAIN = (
     rf"(?<!\d){_Y}[-_]?{_M}(?!\d)",
     rf"(?<!\d){_Y}(?!\d)",
 )
-"""Dates as people write them, the most exact first: 20200831, 2020-08-31, 202008, 2020."""
+"""Common date formats, the most exact first: 20200831, 2020-08-31, 202008, 2020."""
 _SEPARATORS = "-_. "
 
 
 @dataclass(frozen=True, slots=True)
 class NamedDate:
-    """What a name tells: the first day it may mean, whether that is the very day, the rest of it, and by what."""
+    """Date and site in a name: first possible day, whether it is exact, the remainder, and the format."""
 
     first_day: date
     exact: bool
@@ -39,7 +39,7 @@ class NamedDate:
 
     @property
     def day(self) -> date | None:
-        """The day, None where the name tells a month or a year only."""
+        """The day, None if the name holds a month or a year only."""
         return self.first_day if self.exact else None
 
     @property
@@ -49,9 +49,9 @@ class NamedDate:
 
 
 def date_in_name(path: str) -> NamedDate | None:
-    """Return what the name of a file tells, or else the nearest folder that tells a date; None where none does.
+    """Return date and site from the name of a file, or else of the nearest folder with a date; None if there is none.
 
-    `path` is relative to where the images lie, with "/" between its parts; its ending plays no part.
+    `path` is relative to the folder of images, with "/" between its parts; its extension is ignored.
     """
     parts = list(PurePosixPath(path).parts)
     parts[-1] = PurePosixPath(parts[-1]).stem
@@ -63,9 +63,9 @@ def date_in_name(path: str) -> NamedDate | None:
 
 
 def day_of_mission(name: str) -> tuple[date, str] | None:
-    """Return the day that a file's name tells as a mission gives names, and which mission's; None for any other name.
+    """Return the day and the mission from a file name of a satellite mission; None for any other name.
 
-    Other names may tell another day: when an orthophoto was made, say.
+    Other names may hold another date, for example the creation date of an orthophoto.
     """
     for mission, pattern in {**MISSIONS, **MISSIONS_WITHOUT_SITE}.items():
         match = re.match(pattern, name)

@@ -1,4 +1,4 @@
-"""What a user should know about a run, in words."""
+"""Notices and warnings of a run about its images."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -19,48 +19,48 @@ TOLERABLE_SHIFT_PX = 1.0
 
 
 def grid_notices(pair: ScenePair, aligned: AlignedPair, options: GridOptions) -> Iterator[str]:
-    """Yield how the images are brought onto one grid, where that is not plain."""
+    """Yield how the images are put on one grid, if they are not on one already."""
     grid, owner = aligned.grid, pair.before if options.owner == "before" else pair.after
     if not pair.georeferenced:
         for scene in (pair.before, pair.after):
             if scene.unplaced_crs is not None:
-                yield f"{scene.path} names {scene.unplaced_crs}, but neither transform nor control points"
-        yield "the images have no georeference: they are compared pixel by pixel, and areas are not known"
+                yield f"{scene.path} has the CRS {scene.unplaced_crs}, but neither transform nor control points"
+        yield "the images are not georeferenced: they are compared pixel by pixel, and areas are unknown"
         return
     for image in (aligned.before, aligned.after):
         if image.offset is None:
             yield f"{image.scene.path} {_why_warped(image.scene)}: {_onto(owner, image.scene, options)}"
     if options.resolution_m is None and grid.shape != owner.grid.shape:
         share = grid.pixel_count / owner.grid.pixel_count
-        yield f"the images share {grid.width}x{grid.height} pixels, {share:.1%} of {owner.path}"
+        yield f"the images overlap in {grid.width}x{grid.height} pixels, {share:.1%} of {owner.path}"
 
 
 def _why_warped(scene: Scene) -> str:
     if scene.placement.gcps:
-        return f"is placed by {len(scene.placement.gcps)} ground control points"
+        return f"is georeferenced by {len(scene.placement.gcps)} ground control points"
     return (
-        "is placed by rational polynomials (RPC), at height 0"
+        "is georeferenced by rational polynomial coefficients (RPC), at height 0"
         if scene.placement.rpcs
-        else "lies on another grid"
+        else "is on another grid"
     )
 
 
 def _onto(owner: Scene, scene: Scene, options: GridOptions) -> str:
     if options.resolution_m is not None:
         return f"it is warped to pixels of {options.resolution_m:g} m"
-    return "it is warped upright" if scene is owner else f"it is warped onto that of {owner.path}"
+    return "it is warped to a north-up grid" if scene is owner else f"it is warped to that of {owner.path}"
 
 
 def area_notices(outline: Outline, area: AreaOfInterest, grid: Grid) -> Iterator[str]:
-    """Yield what part of the shared ground the map covers, and what had to be assumed for that."""
+    """Yield the part of the overlap that the map covers, and assumptions made for it."""
     if outline.crs is None:
-        yield f"{outline.path} has no CRS: its coordinates are taken to be in that of the images"
+        yield f"{outline.path} has no CRS: its coordinates are assumed to be in that of the images"
     window = area.window
     yield f"`aoi`: the map covers {window.width}x{window.height} of {grid.width}x{grid.height} pixels"
 
 
 def stretch_notices(pair: ScenePair, stretches: tuple[Stretch | None, Stretch | None]) -> Iterator[str]:
-    """Yield the numbers that each image is stretched by."""
+    """Yield the stretch limits of each image."""
     for scene, stretch in zip((pair.before, pair.after), stretches, strict=True):
         if stretch is not None:
             yield f"{scene.path}: {_describe(scene, stretch)}"
@@ -68,59 +68,59 @@ def stretch_notices(pair: ScenePair, stretches: tuple[Stretch | None, Stretch | 
 
 def _describe(scene: Scene, stretch: Stretch) -> str:
     limits = ", ".join(f"{low:.6g}..{high:.6g}" for low, high in zip(stretch.low, stretch.high, strict=True))
-    return f"{scene.dtype} numbers are stretched from {limits} (bands {', '.join(map(str, scene.bands))})"
+    return f"{scene.dtype} values are stretched from {limits} (bands {', '.join(map(str, scene.bands))})"
 
 
 def registration_notices(found: Registration) -> Iterator[str]:
-    """Yield a warning where the dates lie visibly off each other."""
+    """Yield a warning if the dates are visibly shifted against each other."""
     if found.clear and (found.distance_px or 0) > TOLERABLE_SHIFT_PX:
         yield (
-            f"the after image lies about {found.distance_px:.1f} pixels off the before image "
+            f"the after image is shifted by about {found.distance_px:.1f} pixels against the before image "
             f"({found.rows_px:+.1f} rows, {found.cols_px:+.1f} cols; spread {found.spread_px:.1f}): "
-            "edges will look changed; `coregister` corrects a constant shift"
+            "expect false changes along edges; `coregister` corrects a constant shift"
         )
 
 
 def outline_notices(grid: Grid, also: tuple[str, ...]) -> Iterator[str]:
-    """Yield that a STAC item will lack its geometry, where the grid has a CRS and yet no outline on the globe."""
+    """Yield a notice if a STAC item has no geometry because its grid has a CRS but no outline on the globe."""
     if "stac" in also and grid.crs is not None and footprint_of(grid) is None:
         yield f"the STAC item has no geometry: {name_of(grid.crs)} has no outline in WGS 84"
 
 
 def answer_notices(answered: int, unanswered: int) -> Iterator[str]:
-    """Yield warnings about measured pixels that got no answer, and about a map that holds no pixel with data."""
+    """Yield warnings about valid pixels without a result, and about a map without any pixel with data."""
     if unanswered:
         share = unanswered / (answered + unanswered)
         yield (
             f"{unanswered:,} pixels ({share:.2%} of those with data in both images) are no data in the map: the "
-            "network gave no finite number there; check the images' values and `precision`"
+            "network gave no finite value there; check the images' values and `precision`"
         )
     elif answered == 0:
-        yield "no pixel has data in both images: the map holds nothing but nodata"
+        yield "no pixel has data in both images: the map is entirely nodata"
 
 
 def date_notices(pair: ScenePair) -> Iterator[str]:
-    """Yield a warning where the files' own dates say that the images are swapped."""
+    """Yield a warning if the acquisition dates of the files suggest that the images are swapped."""
     before, after = pair.before.acquired, pair.after.acquired
     if before is not None and after is not None and after.day < before.day:
         yield (
-            f"{pair.after.path} was taken on {after.day} ({after.source}), before {pair.before.path} "
+            f"{pair.after.path} was acquired on {after.day} ({after.source}), before {pair.before.path} "
             f"({before.day}, {before.source}): swap them?"
         )
 
 
 def band_notices(pair: ScenePair, named: bool) -> Iterator[str]:
-    """Yield which bands are read where nobody named them and they are not the first ones in order."""
+    """Yield which bands are read if the user chose none and they are not the first ones in order."""
     for scene in (pair.before, pair.after):
         if not named and not scene.paletted and scene.bands != tuple(range(1, len(scene.bands) + 1)):
             shown = ",".join(map(str, scene.bands))
-            yield f"{scene.path}: bands {shown} are read, as the file's own names and colours of bands say"
+            yield f"{scene.path}: bands {shown} are read, according to the names and colours of bands in the file"
 
 
 def range_notices(
     scene: Scene, stretch: Stretch | None, value_range: tuple[float, float], sample: Callable[[], Sample]
 ) -> Iterator[str]:
-    """Yield a warning where an image is taken as it is, though its numbers are those of another range."""
+    """Yield a warning if an image is not stretched although its values are in another range."""
     if stretch is not None or fills_range(scene.dtype, value_range):
         return
     seen = sample()
@@ -128,15 +128,15 @@ def range_notices(
     if out_of_range(numbers, value_range):
         low, high = np.percentile(numbers, (2, 98))
         yield (
-            f"{scene.path}: most numbers lie in {low:.6g}..{high:.6g}, but the checkpoint was trained on "
-            f"{value_range[0]:g}..{value_range[1]:g}: expect noise; `stretch` auto brings them there"
+            f"{scene.path}: most values lie in {low:.6g}..{high:.6g}, but the checkpoint was trained on "
+            f"{value_range[0]:g}..{value_range[1]:g}: expect noise; `stretch` auto rescales them"
         )
 
 
 def blank_notices(samples: Mapping[str, Sample]) -> Iterator[str]:
-    """Yield a warning for each image that holds nothing, or one number only."""
+    """Yield a warning for each image that is empty or constant."""
     for path, sample in samples.items():
         if not sample.valid.any():
             yield f"{path}: no pixel of a sample has data"
         elif all(np.ptp(band[sample.valid]) == 0 for band in sample.numbers):
-            yield f"{path}: one number throughout; there is nothing to compare"
+            yield f"{path}: all pixels have one value; there is nothing to compare"

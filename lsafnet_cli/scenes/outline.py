@@ -1,4 +1,4 @@
-"""Outline: a vector file's polygons become an area of interest in pixels of the common grid."""
+"""Outline: polygons of a vector file become an area of interest in pixels of the common grid."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from lsafnet_cli.scenes.polygon_files import PolygonPlacing, crs_of_layer, polyg
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """The polygons of a vector file, united; without a CRS they are taken to be in the grid's."""
+    """The union of the polygons of a vector file; without a CRS they are assumed to be in that of the grid."""
 
     path: str
     geometry: BaseGeometry
@@ -27,14 +27,11 @@ class Outline:
 
 
 def read_outline(path: str, option: str = "aoi") -> Outline:
-    """Read the polygons of the first layer that has some.
-
-    Raises InputError where the file cannot be read or holds none.
-    """
+    """Read the polygons of the first layer that has any. Raises InputError if the file cannot be read or has none."""
     with reading_vectors(path, "a vector file"):
         outline = _first_polygons(path)
     if outline is None:
-        raise InputError(f"{path}: holds no polygon; `{option}` takes the area within polygons")
+        raise InputError(f"{path}: contains no polygon; `{option}` needs polygons")
     return outline
 
 
@@ -49,28 +46,28 @@ def _first_polygons(path: str) -> Outline | None:
 
 
 def place_outline(outline: Outline, grid: Grid) -> AreaOfInterest:
-    """Return the outline in pixels of a grid, cut to it.
+    """Return the outline in pixels of a grid, clipped to it.
 
-    Raises NoOverlapError where it does not touch the grid or holds no pixel's centre, PairError where a grid
-    without a CRS leaves its place unknown.
+    Raises NoOverlapError if it does not overlap the grid or contains no pixel centre, PairError if the grid
+    has no CRS and the outline has one.
     """
     if outline.crs is not None and grid.crs is None:
         raise PairError(
-            f"{outline.path}: its place on images without a CRS is unknown; give the images a CRS first"
+            f"{outline.path}: cannot be placed on images without a CRS; assign a CRS to the images first"
         )
     try:
         placed = PolygonPlacing(outline.crs, grid).place(outline.geometry)
     except NoWayError as error:
         raise PairError(
-            f"{outline.path}: its CRS does not fit that of the images ({reason_of(error)})"
+            f"{outline.path}: cannot be transformed to the CRS of the images ({reason_of(error)})"
         ) from error
     if not np.isfinite(shapely.get_coordinates(placed)).all():
-        raise PairError(f"{outline.path}: reaches where the images' CRS has no coordinates; cut it first")
+        raise PairError(f"{outline.path}: extends beyond the domain of the images' CRS; clip it first")
     whole = shapely.box(0, 0, grid.width, grid.height)
     within = simple_parts(shapely.intersection(shapely.make_valid(placed), whole))
     area = AreaOfInterest.of(shapely.union_all(list(filter(is_polygon, within))))
     if area is None or not area.holds_a_pixel():
         raise NoOverlapError(
-            f"{outline.path}: `aoi` holds no pixel of the ground that both images share; check its CRS"
+            f"{outline.path}: `aoi` contains no pixel of the overlap of both images; check its CRS"
         )
     return area

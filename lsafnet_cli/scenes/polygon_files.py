@@ -1,4 +1,4 @@
-"""Polygons of vector files on a grid: read, mended, cut to what lies about the grid, and brought into its pixels."""
+"""Polygons of vector files on a grid: read, repaired, clipped, and transformed to pixel coordinates."""
 
 from typing import Any
 
@@ -13,22 +13,20 @@ from lsafnet_cli.geometry.crs import horizontal
 from lsafnet_cli.geometry.footprints import Extent, is_polygon, simple_parts, to_pixels
 from lsafnet_cli.geometry.grid import Grid
 
-EDGE_SHARE = (
-    1 / 512
-)  # of a grid's extent: the longest edge that is brought into another CRS as a straight one
-FARTHEST = 1e12  # of any coordinate; squares of larger ones overflow where polygons are mended
+EDGE_SHARE = 1 / 512  # of a grid's extent: longest edge that is transformed to another CRS as a straight line
+FARTHEST = 1e12  # of any coordinate; squares of larger ones overflow when polygons are repaired
 
 
 def crs_of_layer(source: Any) -> CRS | None:
-    """Return the CRS of an open vector layer, None where it has none."""
+    """Return the CRS of an open vector layer, None if it has none."""
     return horizontal(source.crs_wkt) if source.crs_wkt else None
 
 
 def polygons_of(feature: Any) -> list[BaseGeometry]:
-    """Return the polygons of a feature, mended where their rings cross. Raises ValueError for absurd places."""
+    """Return the polygons of a feature, repaired if rings cross. Raises ValueError for absurd coordinates."""
     flat = shapely.force_2d(shape_of(feature.geometry))
-    if not (np.abs(shapely.get_coordinates(flat)) < FARTHEST).all():  # those that are no numbers, too
-        raise ValueError(f"feature {feature.id} has coordinates that are no place in any CRS")
+    if not (np.abs(shapely.get_coordinates(flat)) < FARTHEST).all():  # NaN as well
+        raise ValueError(f"feature {feature.id} has coordinates that are invalid in any CRS")
     return [part for part in simple_parts(shapely.make_valid(flat)) if is_polygon(part)]
 
 
@@ -36,14 +34,15 @@ class PolygonPlacing:
     """Transforms polygons from their CRS to pixel coordinates of a grid, x = column, y = row."""
 
     def __init__(self, crs: CRS | None, grid: Grid) -> None:
-        """None stands for the grid's own CRS. Raises NoWayError where the two have nothing in common."""
+        """None stands for the grid's own CRS. Raises NoWayError if no transformation exists."""
         self._crs, self._grid = crs, grid
         self.extent = Extent.of(grid, crs)
         own = None if grid.crs is None else horizontal(grid.crs)
         self._bent = own is not None and crs is not None and not own.equals(crs, ignore_axis_order=True)
 
     def place(self, geometry: BaseGeometry) -> BaseGeometry:
-        """Return what of a geometry lies about the grid, in its pixels; not finite where these have no such place."""
+        """Return the part of a geometry near the grid in pixel coordinates; not finite outside the domain of
+        its CRS."""
         if self.extent is None:
             return shapely.MultiPolygon()
         here = self.extent.cut(geometry)

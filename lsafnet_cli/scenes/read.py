@@ -24,13 +24,13 @@ from lsafnet_cli.scenes.bands import choose_bands, choose_colors, common_dtype, 
 from lsafnet_cli.scenes.dates import Acquired, acquired_of
 from lsafnet_cli.scenes.validity import alpha_band, validity_of
 
-TALLEST_BLOCK_ROW = 2048  # taller blocks (a file of one strip) are left to GDAL's cache
-RPC_CRS = "EPSG:4326"  # what RPCs are defined in
+TALLEST_BLOCK_ROW = 2048  # taller blocks (files of one strip) rely on GDAL's cache
+RPC_CRS = "EPSG:4326"  # the CRS of RPCs
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """How a file that has no transform of its own lies on the ground; empty for the usual file that has one.
+    """Georeferencing of a file without a transform; empty for files with a transform.
 
     gcps: ground control points (row, col, x, y, z). rpcs: rational polynomial coefficients, as GDAL names them.
     """
@@ -42,7 +42,7 @@ class Placement:
         return bool(self.gcps or self.rpcs)
 
     def moved(self, dx: float, dy: float) -> "Placement":
-        """Return it after a shift in the units of the scene's CRS."""
+        """Return it shifted, in units of the scene's CRS."""
         points = tuple((row, col, x + dx, y + dy, z) for row, col, x, y, z in self.gcps)
         by = {"LONG_OFF": dx, "LAT_OFF": dy}
         return Placement(points, tuple((k, str(float(v) + by[k]) if k in by else v) for k, v in self.rpcs))
@@ -50,14 +50,14 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One date's image as its file holds it.
+    """The image of one date as stored in its file.
 
-    `validity` says where invalid pixels are known from: "all" (nowhere), "nodata" (a number in the bands) or
+    `validity` is the source of invalid pixels: "all" (none), "nodata" (a number in the bands) or
     "mask" (a mask band, a .msk file); besides, they are invalid where the band `alpha` is 0. `block_shape` is
     (rows, cols) of the unit it is stored in, `scaling` (scale, offset) of each band. `paletted` files are one
     band of palette indices, read as red, green, blue. Where there is a `placement`, `grid` is that which the
     file would be warped to, and `file_shape` (rows, cols) its own size.
-    `unplaced_crs` names a CRS that a file has without any place in it.
+    `unplaced_crs` is the CRS of a file that has a CRS but no transform.
     `alpha_is_data` where the file's alpha band was asked for as data. `nodata_given` where nodata is not the file's.
     `files` are all that GDAL reads for a local one, side files and the sources of a mosaic too.
     """
@@ -82,12 +82,12 @@ class Scene:
 
     @property
     def day(self) -> date | None:
-        """The day it was taken, where the file says so."""
+        """The acquisition date, if known."""
         return None if self.acquired is None else self.acquired.day
 
     @property
     def all_valid(self) -> bool:
-        """Whether no pixel can be without data."""
+        """Whether every pixel has data."""
         return (
             self.validity == "all"
             and self.alpha is None
@@ -97,18 +97,18 @@ class Scene:
 
     @property
     def georeferenced(self) -> bool:
-        """Whether its pixels have a place on the ground."""
+        """Whether it is georeferenced."""
         return self.grid.crs is not None or self.grid.transform != Affine.identity()
 
     def moved(self, dx: float, dy: float) -> Self:
-        """Return the scene after a shift on the ground, in the units of its CRS."""
+        """Return the scene shifted, in units of its CRS."""
         grid = replace(self.grid, transform=Affine.translation(dx, dy) @ self.grid.transform)
         return replace(self, grid=grid, placement=self.placement.moved(dx, dy))
 
 
 @dataclass(frozen=True, slots=True)
 class ScenePair:
-    """The images of two dates; they have the same number of bands and both or neither have a georeference."""
+    """The images of two dates, with the same number of bands, both or neither georeferenced."""
 
     before: Scene
     after: Scene
@@ -117,7 +117,7 @@ class ScenePair:
         if self.before.georeferenced != self.after.georeferenced:
             bare, placed = sorted((self.before, self.after), key=lambda scene: scene.georeferenced)
             raise PairError(
-                f"{bare.path} has no georeference but {placed.path} has one; georeference both or neither"
+                f"{bare.path} is not georeferenced but {placed.path} is; georeference both or neither"
             )
         if (self.before.grid.crs is None) != (self.after.grid.crs is None):
             bare, _ = sorted((self.before, self.after), key=lambda scene: scene.grid.crs is not None)
@@ -125,19 +125,17 @@ class ScenePair:
         if not self.georeferenced and self.before.grid.shape != self.after.grid.shape:
             raise PairError(
                 f"{self.before.path} is {_size(self.before)} and {self.after.path} is {_size(self.after)} pixels; "
-                "without a georeference both must have one size"
+                "images that are not georeferenced must have the same size"
             )
 
     def refuse_one_image(self) -> None:
-        """Raise PairError where both dates are one file, whatever links lead there."""
+        """Raise PairError if both dates are the same file, also through links."""
         if same_image(self.before.path, self.after.path):
-            raise PairError(
-                f"{self.before.path}: is given as both dates, so nothing could have changed; name two images"
-            )
+            raise PairError(f"{self.before.path}: is given for both dates; give two different images")
 
     @property
     def georeferenced(self) -> bool:
-        """Whether the pair's pixels have a place on the ground."""
+        """Whether the pair is georeferenced."""
         return self.before.georeferenced
 
 
@@ -148,9 +146,9 @@ def _size(scene: Scene) -> str:
 def read_pair(
     before: str | Path, after: str | Path, options: ReadOptions, band_count: int | None = None
 ) -> ScenePair:
-    """Open both images and check them. `band_count` is how many bands the checkpoint wants.
+    """Open both images and check them. `band_count` is the number of bands of the checkpoint.
 
-    Raises InputError where a file cannot be read, PairError where two files are no pair.
+    Raises InputError if a file cannot be read, PairError if two files do not form a pair.
     """
     numbers = options.nodata or (None, None)
     first, second = (
@@ -163,7 +161,7 @@ def read_pair(
 def read_scene(
     path: str | Path, bands: tuple[int | str, ...] | None, band_count: int | None, nodata: float | None = None
 ) -> Scene:
-    """Open one image and check it, without reading a pixel. `nodata` stands in place of the file's own number."""
+    """Open one image and check it, without reading a pixel. `nodata` overrides the no-data value of the file."""
     with open_raster(path) as dataset:
         refuse_the_implausible(dataset, str(path))
         paletted = is_paletted(dataset) and band_count != 1
@@ -194,7 +192,7 @@ def read_scene(
 
 
 def read_picture(path: str | Path) -> Scene:
-    """Open an image for the eye: its red, green and blue, else its first three bands, else its first one."""
+    """Open an image for display: red, green and blue, else the first three bands, else the first one."""
     with open_raster(path) as dataset:
         plain = [meaning for meaning in dataset.colorinterp if meaning != ColorInterp.alpha]
         count = 3 if len(plain) >= 3 or is_paletted(dataset) else 1
@@ -210,7 +208,7 @@ def _nodata(
 
 
 def _placement(dataset: Any) -> Placement:
-    """Return how a file without a transform lies on the ground, GCPs before RPCs."""
+    """Return the georeferencing of a file without a transform; GCPs take precedence over RPCs."""
     if not dataset.transform.is_identity:
         return Placement()
     gcps, crs = dataset.gcps
@@ -222,7 +220,7 @@ def _placement(dataset: Any) -> Placement:
 
 
 def _placed_grid(dataset: Any, placement: Placement) -> Grid:
-    """Return the grid that GDAL would warp a file with GCPs or RPCs to, in the CRS of these."""
+    """Return the grid to which GDAL would warp a file with GCPs or RPCs, in their CRS."""
     gcps, gcps_crs = dataset.gcps
     crs = gcps_crs if placement.gcps else CRS.from_user_input(RPC_CRS)
     known = {"gcps": gcps} if placement.gcps else {"rpcs": dataset.rpcs}

@@ -1,4 +1,4 @@
-"""Registration: how far the after image lies off the before image, measured in both images' pixels.
+"""Registration: the shift of the after image against the before image, measured in their pixels.
 
 Each window is measured by phase correlation (Kuglin and Hines 1975), refined to a fraction of a pixel by a
 matrix Fourier transform around the peak (Guizar-Sicairos, Thurman and Fienup, Optics Letters 33, 2008).
@@ -28,18 +28,18 @@ LEAST_VALID_SHARE = 0.75
 LEAST_PEAK = 10.0  # standard deviations of the correlation above its mean; unrelated images stay below
 LEAST_WINDOWS = 2
 LEAST_SHIFT_PX = 0.1
-FINENESS = 50  # steps in a pixel of the refined search
-CUTOFF = 0.35  # cycles in a pixel; above lie noise and the traces of resampling and compression
+FINENESS = 50  # steps per pixel of the refined search
+CUTOFF = 0.35  # cycles per pixel; higher frequencies are noise and artefacts of resampling and compression
 SPREAD_FACTOR = 1.4826  # median absolute deviation to standard deviation of a normal distribution
-LARGEST_NUMBER = 1e100  # fill values are larger at times, and their squares then no numbers
+LARGEST_NUMBER = 1e100  # fill values may be larger, and their squares overflow
 Picture = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """What a feature's (row, col) in the after image exceeds that in the before image by, in pixels.
+    """(row, col) of a feature in the after image minus that in the before image, in pixels.
 
-    `peak` is how clearly the window says so, in standard deviations of its correlation.
+    `peak` is the significance of the correlation peak of the window, in standard deviations.
     """
 
     rows: float
@@ -51,7 +51,7 @@ class Shift:
 class Registration:
     """The median shift of the windows that could be measured, and its spread (a robust standard deviation).
 
-    `windows` is how many could be measured, of `tried`; with fewer than LEAST_WINDOWS the rest is None.
+    `windows` of `tried` windows could be measured; with fewer than LEAST_WINDOWS the rest is None.
     """
 
     tried: int
@@ -62,25 +62,25 @@ class Registration:
 
     @property
     def clear(self) -> bool:
-        """Whether there is a shift to speak of: more than LEAST_SHIFT_PX, and more than the windows disagree by."""
+        """Whether the shift is significant: larger than LEAST_SHIFT_PX and than the spread of the windows."""
         distance, spread = self.distance_px, self.spread_px
         return distance is not None and spread is not None and distance > max(LEAST_SHIFT_PX, spread)
 
     @property
     def distance_px(self) -> float | None:
-        """The length of the shift, or None where it is not known."""
+        """The length of the shift, or None if it is unknown."""
         if self.rows_px is None or self.cols_px is None:
             return None
         return float(np.hypot(self.rows_px, self.cols_px))
 
 
 def register_pair(pair: AlignedPair, area: AreaOfInterest | None = None) -> Registration:
-    """Measure the shift between both dates on windows spread over the ground they share, or over an area of it."""
+    """Measure the shift between both dates on windows spread over their overlap, or over an area of interest."""
     return summarize_shifts([measure_shift(*window) for window in read_windows(pair, area)])
 
 
 def summarize_shifts(found: Sequence[Shift | None]) -> Registration:
-    """Return the median of the shifts that were found, and their spread."""
+    """Return the median of the measured shifts, and their spread."""
     shifts = np.array([(shift.rows, shift.cols) for shift in found if shift is not None]).reshape(-1, 2)
     if len(shifts) < min(LEAST_WINDOWS, max(len(found), 1)):
         return Registration(len(found), len(shifts))
@@ -93,7 +93,7 @@ def summarize_shifts(found: Sequence[Shift | None]) -> Registration:
 def read_windows(
     pair: AlignedPair, area: AreaOfInterest | None = None
 ) -> Iterator[tuple[NumberArray, NumberArray, BoolArray]]:
-    """Yield numbers (bands, rows, cols) of both dates and valid (rows, cols) of windows spread over a pair."""
+    """Yield values (bands, rows, cols) of both dates and valid (rows, cols) of windows spread over a pair."""
     with ImageReader(pair.before) as before, ImageReader(pair.after) as after:
         for window in spread_windows(pair.grid, area):
             shape = int(window.height), int(window.width)
@@ -110,8 +110,8 @@ def read_windows(
 def spread_windows(grid: Grid, area: AreaOfInterest | None = None) -> Iterator[Window]:
     """Yield at most WINDOWS_ALONG_SIDE squared windows of WINDOW_PX, evenly spread over a grid.
 
-    With an area of interest they are spread over its bounding box, each shrunk to what it holds of the area; those
-    that are then too small to be measured are left out.
+    With an area of interest they are spread over its bounding box, each reduced to the area within it; those that are
+    then too small are dropped.
     """
     whole = Window(0, 0, grid.width, grid.height) if area is None else area.window
     rows, cols = (_starts(int(side)) for side in (whole.height, whole.width))
@@ -130,9 +130,9 @@ def _starts(length: int) -> list[int]:
 
 
 def measure_shift(before: NumberArray, after: NumberArray, valid: BoolArray) -> Shift | None:
-    """Return the shift between two images (bands, rows, cols) of one place; None where none can be told.
+    """Return the shift between two images (bands, rows, cols) of one place; None if it cannot be measured.
 
-    The images must mostly be valid, at least SMALLEST_PX a side, and have something in common.
+    The images must be mostly valid, have at least SMALLEST_PX a side, and correlate.
     """
     if min(valid.shape) < SMALLEST_PX or valid.mean() < LEAST_VALID_SHARE:
         return None
@@ -154,7 +154,7 @@ def measure_shift(before: NumberArray, after: NumberArray, valid: BoolArray) -> 
 
 
 def looks_alike(pair: AlignedPair, rows: int, cols: int, area: AreaOfInterest | None = None) -> float:
-    """Return the mean correlation, -1..1, of the dates' brightness where the after image is moved back by a shift."""
+    """Return the mean correlation, -1..1, of the dates' brightness after correcting a shift."""
     found = []
     for before, after, valid in read_windows(pair, area):
         height, width = valid.shape[0] - abs(rows), valid.shape[1] - abs(cols)
@@ -174,12 +174,12 @@ def looks_alike(pair: AlignedPair, rows: int, cols: int, area: AreaOfInterest | 
 
 
 def _prepare(numbers: NumberArray, valid: BoolArray) -> Picture:
-    """Return the mean of the bands as a picture of mean 0 that fades out at its edges, 0 where invalid."""
+    """Return the mean of the bands with mean 0 and tapered edges, 0 where invalid."""
     grey = numbers.astype(np.float64).clip(-LARGEST_NUMBER, LARGEST_NUMBER).mean(axis=0)
     low, high = np.percentile(grey[valid], (1, 99))
     grey = np.where(
         valid, grey.clip(2 * low - high, 2 * high - low), 0.0
-    )  # a spike would be found everywhere
+    )  # a spike would dominate the correlation
     grey[valid] -= grey[valid].mean()
     fade = np.outer(*(np.hanning(side) for side in valid.shape))
     return np.asarray(grey * fade)
@@ -201,7 +201,7 @@ def _refine(cross: NDArray[np.complex128], row: int, col: int) -> tuple[float, f
 
 
 def coregistered(pair: ScenePair, aligned: AlignedPair, found: Registration, owner: str) -> ScenePair:
-    """Return the pair with the shift that was `found` corrected: the image that does not own the grid is moved."""
+    """Return the pair with a measured shift corrected by moving the image that does not own the grid."""
     if found.rows_px is None or found.cols_px is None:
         return pair
     grid, sign = aligned.grid, -1 if owner == "before" else 1

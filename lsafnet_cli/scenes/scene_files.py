@@ -1,7 +1,7 @@
-"""Scene files: an image file as its scene sees it, with palettes expanded, a place on the ground, and validity.
+"""Scene files: opened images with expanded palettes, georeferencing, and validity.
 
-Where a scene is not simply a file's own pixels, it is read through a virtual raster (GDAL's VRT format): the
-bands that are read come first, then one or two bands that hold VALID where pixels are valid.
+If a scene is not just the pixels of a file, it is read through a virtual raster (GDAL's VRT format): the
+bands come first, then one or two bands that hold VALID where pixels are valid.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from lsafnet_cli.files.vsi import vsi_name
 from lsafnet_cli.scenes.read import Scene
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray, all_finite, valid_pixels, validity_of
 
-VALID = 100  # fits every dtype; what a warp makes of it is how many percent of a pixel are valid
-ANY_CRS = "EPSG:3857"  # stands in where both images have none, for GDAL wants one to warp
+VALID = 100  # fits every dtype; after a warp it is the valid percentage of a pixel
+ANY_CRS = "EPSG:3857"  # used if both images have none, since GDAL needs one to warp
 
 
 class SceneSource:
@@ -31,9 +31,12 @@ class SceneSource:
         self._file = rasterio_open(scene.path)
         stored = (1,) if scene.paletted else scene.bands
         found = self._file.shape, validity_of(self._file, stored, scene.nodata_given)
-        if found != (scene.file_shape, scene.validity):  # a mask beside it lost on a faltering server, say
+        if found != (
+            scene.file_shape,
+            scene.validity,
+        ):  # for example a mask file that an unreliable server no longer finds
             self._file.close()
-            raise InputError(f"{scene.path}: is not as it was when the run began; try the same command again")
+            raise InputError(f"{scene.path}: has changed since the run started; run the same command again")
 
     def __enter__(self) -> Self:
         return self
@@ -53,7 +56,7 @@ class SceneSource:
     def read(
         self, window: Window | None, shape: tuple[int, int] | None = None
     ) -> tuple[NumberArray, BoolArray]:
-        """Return numbers (bands, rows, cols) and valid (rows, cols) of a window, or of all, in `shape`."""
+        """Return values (bands, rows, cols) and valid (rows, cols) of a window, or of the whole image, in `shape`."""
         rows, cols = shape or ((window.height, window.width) if window else self._scene.file_shape)
         numbers = np.empty((len(self._scene.bands), int(rows), int(cols)), self._scene.dtype)
         valid = np.empty(numbers.shape[1:], bool)
@@ -91,12 +94,12 @@ class SceneSource:
             valid &= self._file.read_masks(1, window=window, out_shape=numbers.shape[1:]) > 0
 
     def open_virtual(self) -> Any:
-        """Return the scene as a raster that can be warped: its bands, then its validity bands."""
+        """Return the scene as a raster to warp: its bands, then its validity bands."""
         return rasterio_open(virtual_xml(self._scene))
 
 
 def usable_pixels(numbers: NumberArray, validity: NumberArray) -> BoolArray:
-    """Return (rows, cols), True where all that went into warped numbers was valid.
+    """Return (rows, cols), True where all source pixels of a warped pixel were valid.
 
     `validity` (bands, rows, cols) are a virtual raster's validity bands, warped alike.
     """
@@ -111,7 +114,7 @@ def virtual_xml(scene: Scene) -> str:
     name = vsi_name(scene.path)
     for band in scene.bands:
         _number_band(root, scene, name, band)
-    if scene.alpha_is_data and scene.validity == "all":  # GDAL's mask of the file would be that band
+    if scene.alpha_is_data and scene.validity == "all":  # GDAL would take that band as the mask of the file
         _validity_band(root, name, ["1"], everywhere=True)
         return ET.tostring(root, encoding="unicode")
     if scene.nodata_given and scene.validity == "nodata":
@@ -159,7 +162,7 @@ def _number_band(root: ET.Element, scene: Scene, name: str, band: int) -> None:
 
 
 def _with_nodata(scene: Scene, name: str) -> str:
-    """Return the text of a virtual raster of a file's bands, by their numbers, with nodata numbers of their own."""
+    """Return the text of a virtual raster of bands of a file, with their own no-data values."""
     rows, cols = scene.file_shape
     root = ET.Element("VRTDataset", rasterXSize=str(cols), rasterYSize=str(rows))
     numbers = dict(zip(scene.bands, scene.nodata, strict=True))

@@ -1,4 +1,4 @@
-"""Stamps: a few digits that change when an input changes, be it here or on a server."""
+"""Stamps: short hashes that change when an input changes, local or on a server."""
 
 import hashlib
 import json
@@ -22,30 +22,30 @@ WEB_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Stamps:
-    """The stamps that files had when a run began; those of servers are not asked for again."""
+    """Stamps of files at the start of a run; those of remote files are not requested again."""
 
     known: Mapping[str, list[Any]]
 
     @classmethod
     def of(cls, names: Iterable[str]) -> "Stamps":
-        """Take the stamps of files as they are now."""
+        """Record the current stamps of files."""
         return cls({name: file_stamp(name) for name in names})
 
     def with_files(self, names: Iterable[str]) -> "Stamps":
-        """Return these stamps and those of further files as they are now."""
+        """Return these stamps and the current ones of further files."""
         return Stamps({**Stamps.of(names).known, **self.known})
 
     def check(self) -> None:
-        """Raise InputError where a file is not the one that it was."""
+        """Raise InputError if a file has changed."""
         for name, stamp in self.known.items():
             if file_stamp(name) != stamp:
-                raise InputError(f"{name}: has changed since the run began; run the same command again")
+                raise InputError(f"{name}: has changed since the run started; run the same command again")
 
 
 def scene_stamp(scene: Scene) -> list[Any]:
-    """Return what changes when an image changes, be it here or on a server.
+    """Return a stamp of an image, local or remote.
 
-    Raises InputError where a server has to be asked and does not answer.
+    Raises InputError if a server has to be asked and does not respond.
     """
     if not is_remote(scene.path):
         return [file_stamp(name) for name in scene.files or (scene.path,)]
@@ -54,7 +54,7 @@ def scene_stamp(scene: Scene) -> list[Any]:
 
 
 def file_stamp(name: str | Path) -> list[Any]:
-    """Return what changes when a local file changes: size and time; any other name stands for itself."""
+    """Return a stamp of a local file from size and time; any other name is its own stamp."""
     path = local_path(str(name))
     try:
         status = path.stat() if path is not None else None
@@ -66,7 +66,7 @@ def file_stamp(name: str | Path) -> list[Any]:
 
 
 def web_stamp(url: str) -> list[str] | None:
-    """Return what a server says of a file's version, None where it says nothing."""
+    """Return the version of a file reported by a server, None if there is none."""
     try:
         with urlopen(Request(url, headers={"Range": "bytes=0-0"}), timeout=WEB_SECONDS) as answer:
             said = [answer.headers[name] for name in ("ETag", "Last-Modified", "Content-Range")]
@@ -76,7 +76,7 @@ def web_stamp(url: str) -> list[str] | None:
 
 
 def look_of(scene: Scene) -> list[str]:
-    """Return the header and the central block of an image, as far as they can be put into a few digits."""
+    """Return a hash of the header and the central block of an image."""
     grid, (rows, cols) = scene.grid, scene.block_shape
     row, col = (length // 2 // block * block for length, block in zip(grid.shape, (rows, cols), strict=True))
     with open_raster(scene.path) as dataset:
@@ -86,7 +86,7 @@ def look_of(scene: Scene) -> list[str]:
 
 
 def _last_block(dataset: Any) -> list[str | None]:
-    """Return where a TIFF's last block lies and how long it is."""
+    """Return offset and size of a TIFF's last block."""
     rows, cols = dataset.block_shapes[0]
     last = f"{(dataset.width - 1) // cols}_{(dataset.height - 1) // rows}"
     return [dataset.get_tag_item(f"BLOCK_{what}_{last}", "TIFF", bidx=1) for what in ("OFFSET", "SIZE")]

@@ -1,4 +1,4 @@
-"""Stretch: how a scene's numbers become the values a checkpoint was trained on, decided once per scene."""
+"""Stretch: rescaling a scene's values to the range of a checkpoint, determined once per scene."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from lsafnet_cli.scenes.validity import BoolArray, NumberArray
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """How numbers of a file become the values a checkpoint was trained on, band by band.
+    """Linear rescaling of a file's values to the range of a checkpoint, band by band.
 
-    value = clip((number - low) / (high - low), 0, 1) * (value_high - value_low) + value_low, where high may be
-    the lower number; `None` in place of a stretch takes the numbers as they are.
+    value = clip((number - low) / (high - low), 0, 1) * (value_high - value_low) + value_low, where high may
+    be the lower value; `None` instead of a stretch leaves values unchanged.
     """
 
     low: tuple[float, ...]
@@ -27,19 +27,19 @@ class Stretch:
 
     def __post_init__(self) -> None:
         if any(low == high for low, high in zip(self.low, self.high, strict=True)):
-            raise ValueError(f"a stretch needs two limits in every band, not {self.low} and {self.high}")
+            raise ValueError(f"a stretch needs two limits for every band, not {self.low} and {self.high}")
 
 
-SAMPLE_PX = 1024  # longest side of the decimated read behind a stretch
+SAMPLE_PX = 1024  # longest side of the decimated read from which a stretch is determined
 WHOLE_READ_PX = 1 << 26  # larger files without overviews are sampled by windows instead
 WINDOWS_ALONG_SIDE, WINDOW_PX = 8, 256
 
 
 def scene_stretch(scene: Scene, rule: StretchRule, value_range: tuple[float, float]) -> Stretch | None:
-    """Return the stretch of a scene, where need be from a sample of it; None where its numbers serve as they are.
+    """Return the stretch of a scene, if necessary from a sample of it; None if no rescaling is needed.
 
-    A file's own scale and offset count: the range of a rule is meant in scaled values, and "none" takes
-    scaled values as they are, cut to the checkpoint's range.
+    Scale and offset of a file are applied: the range of a rule is in scaled values, and "none" takes scaled values,
+    clipped to the checkpoint's range.
     """
     return stretch_of(scene, rule, value_range, lambda: sample_scene(scene))
 
@@ -47,7 +47,7 @@ def scene_stretch(scene: Scene, rule: StretchRule, value_range: tuple[float, flo
 def stretch_of(
     scene: Scene, rule: StretchRule, value_range: tuple[float, float], sample: Callable[[], "Sample"]
 ) -> Stretch | None:
-    """Return the same, taking the sample only where one is needed."""
+    """Return the same, taking a sample only if one is needed."""
     scaled = any(linear != (1.0, 0.0) for linear in scene.scaling)
     plain = rule.kind == "auto" and has_range(scene.dtype, value_range)
     if not scaled and plain and not fills_range(scene.dtype, value_range):
@@ -64,7 +64,7 @@ def stretch_of(
 
 
 def _to_stretch(scene: Scene, ends: list[Any]) -> Stretch:
-    """Return the stretch; numbers that fall as the scaled values rise are turned round."""
+    """Return the stretch; limits are swapped if the scale is negative."""
     turned = [
         (high, low) if scale < 0 else (low, high)
         for (low, high), (scale, _) in zip(ends, scene.scaling, strict=True)
@@ -73,7 +73,7 @@ def _to_stretch(scene: Scene, ends: list[Any]) -> Stretch:
 
 
 def has_range(dtype: str, value_range: tuple[float, float]) -> bool:
-    """Return whether numbers of `dtype` lie in the checkpoint's range as they are."""
+    """Return whether values of `dtype` need no rescaling to the checkpoint's range."""
     high = value_range[1]
     if high <= 1:
         return dtype.startswith("float")
@@ -81,13 +81,13 @@ def has_range(dtype: str, value_range: tuple[float, float]) -> bool:
 
 
 def fills_range(dtype: str, value_range: tuple[float, float]) -> bool:
-    """Return whether numbers of `dtype` cannot lie beyond the checkpoint's range."""
+    """Return whether values of `dtype` cannot exceed the checkpoint's range."""
     whole = np.iinfo(dtype) if np.dtype(dtype).kind != "f" else None
     return whole is not None and value_range[0] <= whole.min and whole.max <= value_range[1]
 
 
 def out_of_range(numbers: NumberArray, value_range: tuple[float, float]) -> bool:
-    """Return whether the 2nd or 98th percentile of (bands, pixels) numbers lies half a range beyond the range."""
+    """Return whether the 2nd or 98th percentile of (bands, pixels) values exceeds the range by half its width."""
     if numbers.size == 0:
         return False
     low, high = np.percentile(numbers, (2, 98), axis=1)
@@ -96,7 +96,7 @@ def out_of_range(numbers: NumberArray, value_range: tuple[float, float]) -> bool
 
 
 def percentile_limits(numbers: NumberArray, rule: StretchRule) -> tuple[float, float]:
-    """Return (low, high) of a band's valid numbers; where percentiles coincide, its extremes; never equal."""
+    """Return (low, high) of a band's valid values; the extremes if percentiles coincide; never equal."""
     if numbers.size == 0:
         return 0.0, 1.0
     low, high = (float(value) for value in np.percentile(numbers, (rule.low, rule.high)))
@@ -106,7 +106,7 @@ def percentile_limits(numbers: NumberArray, rule: StretchRule) -> tuple[float, f
 
 
 class Sample:
-    """Some pixels of a scene: numbers (bands, rows, cols), valid (rows, cols)."""
+    """A sample of a scene: values (bands, rows, cols), valid (rows, cols)."""
 
     def __init__(self, numbers: NumberArray, valid: BoolArray) -> None:
         self.numbers, self.valid = numbers, valid
@@ -118,9 +118,9 @@ class Sample:
 
 
 def sample_scene(scene: Scene) -> Sample:
-    """Return a decimated read of a scene, at most SAMPLE_PX a side; windows spread over it where that is dear.
+    """Return a decimated read of a scene, at most SAMPLE_PX a side, or windows spread over it.
 
-    A decimated read decodes a whole file that has no overviews. Raises InputError.
+    Windows are read if the file has no overviews and a decimated read would decode all of it. Raises InputError.
     """
     with reading_pixels(scene.path), SceneSource(scene) as source:
         if source.has_overviews or scene.grid.pixel_count <= WHOLE_READ_PX:

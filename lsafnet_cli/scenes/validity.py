@@ -1,4 +1,4 @@
-"""Validity: which pixels of a file were measured, as GDAL's masks tell it."""
+"""Validity: which pixels of a file have data, according to GDAL's masks."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ NumberArray = NDArray[Any]
 
 
 def validity_of(dataset: Any, bands: tuple[int, ...], nodata_given: bool = False) -> str:
-    """Return where an open raster knows invalid pixels of `bands` from: "all" (nowhere), "nodata" or "mask".
+    """Return the source of invalid pixels of `bands`: "all" (none), "nodata" or "mask".
 
-    `nodata_given`: the number is known, whatever the file says.
+    `nodata_given`: the user gave the no-data value.
     """
     flags = {flag for band in bands for flag in dataset.mask_flag_enums[band - 1]}
     if MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags:
@@ -31,8 +31,8 @@ def alpha_band(dataset: Any) -> int | None:
 def valid_pixels(numbers: NumberArray, nodata: tuple[float | None, ...]) -> BoolArray:
     """Return (rows, cols), True where (bands, rows, cols) numbers were measured.
 
-    As GDAL's own masks have it, a pixel is without data where every band holds its nodata number; besides,
-    a pixel with a number that is not finite in any band is never valid.
+    As in GDAL's masks, a pixel has no data if every band holds its no-data value; moreover, a pixel with a value
+    that is not finite in any band is never valid.
     """
     known = [
         (band, missing)
@@ -46,7 +46,7 @@ def valid_pixels(numbers: NumberArray, nodata: tuple[float | None, ...]) -> Bool
 
 
 def holds_number(numbers: NumberArray, number: float) -> BoolArray:
-    """Return where numbers are a number, real ones to within rounding, as GDAL compares them (ARE_REAL_EQUAL).
+    """Return where values equal a number, floats to within rounding as in GDAL (ARE_REAL_EQUAL).
 
     A sum of two that overflows counts as equal too: the many ways to write the lowest float32 are one number.
     """
@@ -59,7 +59,7 @@ def holds_number(numbers: NumberArray, number: float) -> BoolArray:
 
 
 def all_finite(numbers: NumberArray) -> BoolArray:
-    """Return (rows, cols), True where the number of every band is finite."""
+    """Return (rows, cols), True where the values of all bands are finite."""
     if numbers.dtype.kind == "f":
         return np.asarray(np.isfinite(numbers).all(axis=0))
     return np.broadcast_to(True, numbers.shape[1:])
