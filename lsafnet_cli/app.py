@@ -30,12 +30,14 @@ from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, InputError, LsafnetError, 
 from lsafnet_cli.observer import LOG
 from lsafnet_cli.system.background import anything_at_work, do_what_was_put_off
 from lsafnet_cli.terminal.hints import read_letter_by_letter, usage_text
+from lsafnet_cli.terminal.room import is_narrow
 from lsafnet_cli.terminal.streams import (
     ended_as_by_ctrl_c,
     open_closed_streams,
     write_any_text,
     written_results,
 )
+from lsafnet_cli.terminal.waiting import waiting
 
 PROGRAM = "lsafnet"
 NO_ARGUMENTS = "NoArgsIsHelpError"  # of Typer, which keeps it to itself and so knows it by its name too
@@ -46,6 +48,7 @@ app = typer.Typer(
     name=PROGRAM,
     help="What changed between two georeferenced images, from what to what, and where exactly.",
     no_args_is_help=True,
+    rich_markup_mode=None if is_narrow(sys.stdout) else "rich",  # boxes would cut words
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -92,7 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
     open_closed_streams()
     write_any_text()
     try:
-        with ended_as_by_ctrl_c(), written_results():
+        with ended_as_by_ctrl_c(), written_results(), waiting():
             code = app(arguments, prog_name=PROGRAM, standalone_mode=False)
     except LsafnetError as error:
         LOG.debug("", exc_info=True)  # shown with -vv

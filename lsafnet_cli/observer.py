@@ -30,6 +30,11 @@ class Observer:
         else:
             LOG.info("%s", self.notices[-1])
 
+    def wait(self, stage: str) -> None:
+        """Something of unknown length begins, such as "reading the images"; it lasts until the next word."""
+        if self._parent is not None:
+            self._parent.wait(stage)
+
     def start(self, stage: str, total: int, unit: str = "px", *, done: int = 0, items: int = 0) -> None:
         """A stage of `total` pixels (or other units) starts; `done` of them were done earlier; it has `items`
         items."""

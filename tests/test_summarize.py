@@ -127,9 +127,9 @@ def test_the_command_prints_table_markdown_csv_and_json(made, capsys):
     assert (code, said) == (0, "")
     assert "Grünfläche" in table
     assert "建物" in table
-    assert run(capsys, "summarize", path, "--format", "markdown")[1].startswith(
-        "## whole map\n\n| from / to |"
-    )
+    finding, markdown = run(capsys, "summarize", path, "--format", "markdown")[1].split("\n\n", 1)
+    assert finding == f"{table.splitlines()[0]}."
+    assert markdown.startswith("## whole map\n\n| from / to |")
     assert run(capsys, "summarize", path, "--format", "csv")[1].startswith(",".join(CSV_COLUMNS))
     as_json = json.loads(run(capsys, "summarize", path, "--json")[1])
     assert as_json == json.loads(run(capsys, "summarize", path, "--format", "json")[1])

@@ -262,11 +262,13 @@ def batch(
         found = find_pairs(before, after, pairs, match, series)
         folder = needed(output)
         if dry_run:
+            observer.wait("planning the scenes")
             show_plan_only(found, folder, options, as_json)
             return
         from lsafnet_cli.batch.driver import run_batch
 
         tell_left_out(found, observer.notice)
+        observer.wait("planning the scenes")
         ended = run_batch(found.scenes, folder, options, observer)
     show_batch(ended, as_json)
     raise typer.Exit(ended.exit_code)

@@ -30,11 +30,14 @@ def check(
     resolution: ResolutionOpt = None,
 ) -> None:
     """Say whether two images fit, where they lie, and what predict would make of them; exit code 0 or 4."""
-    from lsafnet_cli.prediction.check import check_pair
-    from lsafnet_cli.terminal.check import show_check
+    from lsafnet_cli.terminal.waiting import waiting
 
     read = make_read_options(bands, stretch, nodata=nodata)
-    found = check_pair(before, after, checkpoint, read, GridOptions(grid, resolution))
+    with waiting("comparing the images"):
+        from lsafnet_cli.prediction.check import check_pair
+        from lsafnet_cli.terminal.check import show_check
+
+        found = check_pair(before, after, checkpoint, read, GridOptions(grid, resolution))
     show_check(found, as_json)
     if not found.fits:
         raise typer.Exit(PairError.exit_code)

@@ -80,14 +80,17 @@ def decide(
     progress: ProgressOpt = ProgressFormat.AUTO,
 ) -> None:
     """Make another map of the layers beside one: threshold, sieve, merged and ignored classes; no network."""
+    from lsafnet_cli.terminal.progress import make_observer
+
+    observer = make_observer(quiet, progress, verbose)
+    observer.wait("reading the map")
     from lsafnet_cli.prediction.redecide import RedecideOptions, redecide_map
     from lsafnet_cli.terminal.console import show_decided
-    from lsafnet_cli.terminal.progress import make_observer
 
     options = RedecideOptions(threshold, sieve, tuple(ignore or ()), tuple(merge or ()))
     report = redecide_map(
         changes, output, options, tuple(polygons or ()),
         make_polygon_options(min_area, simplify, smooth, dissolve, classes, review_form=review_form),
-        overwrite=overwrite, observer=make_observer(quiet, progress, verbose),
+        overwrite=overwrite, observer=observer,
     )  # fmt: skip
     show_decided(report, as_json)

@@ -14,8 +14,11 @@ def demo(
     folder: FolderArg = Path("lsafnet-demo"), overwrite: OverwriteOpt = False, quiet: QuietOpt = False
 ) -> None:
     """Write the made sample pair into a folder and map its changes: map, polygons, a picture and a page."""
-    from lsafnet_cli.prediction.demonstration import run_demonstration
-    from lsafnet_cli.terminal.console import show_report
     from lsafnet_cli.terminal.progress import make_observer
 
-    show_report(run_demonstration(folder, overwrite, make_observer(quiet)), as_json=False)
+    observer = make_observer(quiet)
+    observer.wait("loading PyTorch")
+    from lsafnet_cli.prediction.demonstration import run_demonstration
+    from lsafnet_cli.terminal.console import show_report
+
+    show_report(run_demonstration(folder, overwrite, observer), as_json=False)

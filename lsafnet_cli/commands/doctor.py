@@ -16,10 +16,13 @@ SecondsOpt = Annotated[
 
 def doctor(checkpoint: CheckpointOpt = None, seconds: SecondsOpt = 10.0, as_json: JsonOpt = False) -> None:
     """Say what this machine can do, and what is wrong: versions, drivers, devices, speed, disk, checkpoint."""
-    from lsafnet_cli.doctor.diagnosis import examine
-    from lsafnet_cli.terminal.doctor import show_diagnosis
+    from lsafnet_cli.terminal.waiting import waiting
 
-    found = examine(checkpoint, seconds)
+    with waiting("examining this machine"):
+        from lsafnet_cli.doctor.diagnosis import examine
+        from lsafnet_cli.terminal.doctor import show_diagnosis
+
+        found = examine(checkpoint, seconds)
     show_diagnosis(found, as_json)
     if found.exit_code:
         raise typer.Exit(found.exit_code)

@@ -161,6 +161,7 @@ def evaluate(
     if plot is not None:
         check_plot(plot, (changes, *(references or ())) if changes else (), overwrite)
     observer = make_observer(quiet)
+    observer.wait("loading PyTorch")
     report: Evaluation
     if dataset is not None:
         from lsafnet_cli.evaluation.data_sets import evaluate_data_set

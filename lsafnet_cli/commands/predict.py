@@ -129,11 +129,12 @@ def predict(
             min_area, simplify, smooth, dissolve, classes, (before_date, after_date), review_form
         ),
     )
-    from lsafnet_cli.prediction.pipeline import (
-        predict_change,
-    )  # here, so that wrong options do not wait for torch
-    from lsafnet_cli.terminal.console import show_report
     from lsafnet_cli.terminal.progress import make_observer
 
-    report = predict_change(before, after, output, options, make_observer(quiet, progress, verbose))
+    observer = make_observer(quiet, progress, verbose)
+    observer.wait("loading PyTorch")
+    from lsafnet_cli.prediction.pipeline import predict_change  # here: wrong options do not wait for torch
+    from lsafnet_cli.terminal.console import show_report
+
+    report = predict_change(before, after, output, options, observer)
     show_report(report, as_json, verbose > 0)

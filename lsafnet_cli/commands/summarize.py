@@ -2,11 +2,14 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lsafnet_cli.commands.options import MapArg, PlotOpt
+
+if TYPE_CHECKING:
+    from lsafnet_cli.maps.summarize import MapSummary
 
 
 class SummaryFormat(StrEnum):
@@ -61,11 +64,24 @@ def summarize(
         raise OptionError("--zone-field and --zone-layer name a part of a file: give --zones too")
     if zones is None and output is not None:
         raise OptionError(f"--output {output}: writes the zones with their numbers; give --zones too")
+    from lsafnet_cli.terminal.waiting import waiting
+
+    with waiting("counting pixels"):
+        summary = counted(change_map, zones, zone_field, zone_layer, output, plot, overwrite)
+    from lsafnet_cli.terminal.numbers import show_summary
+
+    show_summary(summary, SummaryFormat.JSON if as_json else form)
+
+
+def counted(
+    change_map: str, zones: str | None, zone_field: str | None, zone_layer: str | None,
+    output: Path | None, plot: Path | None, overwrite: bool,
+) -> "MapSummary":  # fmt: skip
+    """Return the numbers of a map, and write the zones and the plot that are asked for."""
     from lsafnet_cli.maps.plots import check_plot, plot_summary
     from lsafnet_cli.maps.summarize import summarize_map
     from lsafnet_cli.maps.zone_file import check_zone_file, write_zone_file
     from lsafnet_cli.maps.zones import ZoneRequest
-    from lsafnet_cli.terminal.numbers import show_summary
 
     if plot is not None:
         check_plot(plot, (change_map,), overwrite)
@@ -77,4 +93,4 @@ def summarize(
         write_zone_file(summary, request, output, overwrite)
     if plot is not None:
         plot_summary(summary, plot, overwrite)
-    show_summary(summary, SummaryFormat.JSON if as_json else form)
+    return summary

@@ -258,10 +258,12 @@ def train(
         overwrite=overwrite,
     )
     from lsafnet_cli.terminal.progress import make_observer
+
+    observer = make_observer(quiet, progress, verbose, details=True)
+    observer.wait("preparing the training")
     from lsafnet_cli.terminal.training import show_training
     from lsafnet_cli.training.run import train_network  # here, so that wrong options do not wait for torch
 
-    observer = make_observer(quiet, progress, verbose, details=True)
     show_training(train_network(dataset, output, options, observer), as_json)
 
 

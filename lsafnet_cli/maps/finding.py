@@ -48,6 +48,12 @@ def finding_text(table: ChangeTable, before: date | None = None, after: date | N
     return f"{changed_text(table)}{_between(before, after)}"
 
 
+def headline(table: ChangeTable, before: date | None = None, after: date | None = None) -> str:
+    """Return the finding and the largest net changes: what a person reads first, on one line without a full stop."""
+    balance = balance_text(table)
+    return finding_text(table, before, after) + (f"; {balance} net" if balance else "")
+
+
 def balance_text(table: ChangeTable) -> str:
     """Return the largest net gains and losses, as "building +0.07 ha, water -0.61 ha"; "" where there are none."""
     unit, digits = ("px", 0) if table.valid_ha is None else ("ha", 2)

@@ -14,6 +14,7 @@ from lsafnet_cli.geometry.ground import pixel_areas
 from lsafnet_cli.geometry.row_bands import row_windows
 from lsafnet_cli.legend.classes import Legend, hex_color
 from lsafnet_cli.maps.count import CodeArray, CodeCounts
+from lsafnet_cli.maps.finding import dates_of_tags, headline
 from lsafnet_cli.maps.table import ChangeTable, TransitionRow, hectares, read_legend, refuse_layer, table_of
 from lsafnet_cli.maps.zone_features import names_of_zones
 from lsafnet_cli.maps.zones import ZoneRequest, ZoneSet, read_zones
@@ -72,6 +73,7 @@ class MapSummary:
 
     map: str
     crs: str | None
+    finding: str
     classes: tuple[str, ...]
     colors: tuple[str, ...]
     zone_field: str | None
@@ -115,7 +117,8 @@ def summarize_map(path: str | Path, zones: ZoneRequest | None = None) -> MapSumm
     change map, OptionError for a zone field or layer that is not there, NoOverlapError where no zone touches the map.
     """
     with open_raster(path) as dataset:
-        legend, grid = read_legend(Path(path), dataset.tags()), grid_of(dataset)
+        tags, grid = dataset.tags(), grid_of(dataset)
+        legend = read_legend(Path(path), tags)
         refuse_layer(str(path), dataset.descriptions[0], legend)
         zone_set = read_zones(zones, grid) if zones is not None else ZoneSet(None, ())
         areas = pixel_areas(grid)
@@ -136,13 +139,15 @@ def summarize_map(path: str | Path, zones: ZoneRequest | None = None) -> MapSumm
     }
     nothing = CodeCounts.start(str(path), legend, areas)
     every = names_of_zones(zones) if zones is not None else ()
+    in_all = _summary(MAP, None, whole)
     return MapSummary(
         map=str(path),
         crs=grid.crs.to_string() if grid.crs is not None else None,
+        finding=headline(in_all.table, *dates_of_tags(tags)),
         classes=legend.names[1:],
         colors=tuple(map(hex_color, legend.colors[1:])),
         zone_field=zone_set.field,
-        whole=_summary(MAP, None, whole),
+        whole=in_all,
         zones=tuple(found.get(name) or _summary(ZONE, name, nothing) for name in every),
         outside=_summary(OUTSIDE, None, outside) if zone_set.zones else None,
     )

@@ -93,9 +93,11 @@ def _note(part: AreaSummary) -> str:
 
 
 def markdown_text(summary: MapSummary) -> str:
-    """Return a summary as Markdown: a heading and a from-to table for each part."""
+    """Return a summary as Markdown: the finding in one sentence, then a heading and a from-to table for each part."""
     tables = [*map(from_to_table, summary.parts), *([zones_table(summary)] if summary.zones else [])]
-    return "\n".join(line for table in tables for line in markdown_lines(table))
+    return "\n".join(
+        [f"{_plain(summary.finding)}.", "", *(line for table in tables for line in markdown_lines(table))]
+    )
 
 
 def markdown_lines(table: FromTo) -> Iterator[str]:

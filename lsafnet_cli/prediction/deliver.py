@@ -9,6 +9,7 @@ from lsafnet_cli.files.layers import CODES
 from lsafnet_cli.files.outputs import OutputPaths
 from lsafnet_cli.files.publishing import output_errors
 from lsafnet_cli.geometry.ground import pixel_size_m
+from lsafnet_cli.maps.finding import headline
 from lsafnet_cli.maps.quicklook import draw_quicklook
 from lsafnet_cli.maps.table import ChangeTable, change_table
 from lsafnet_cli.polygons.vectorization import vectorizing
@@ -133,6 +134,7 @@ def make_report(
         options=dict(provenance.options),
         notices=tuple(notices),
         domain=DomainVerdict(not provenance.outside, provenance.outside),
+        finding=headline(table, provenance.before_date, provenance.after_date),
         table=table,
         polygon_count=polygon_count,
         seconds=run.seconds,

@@ -131,8 +131,11 @@ def open_prediction(
     networks = [str(name) for name in (options.checkpoint, *options.ensemble) if name]
     paths.check((*given, *networks), options.output.overwrite, only)
     last_words = [] if checkpoint else filter(None, [default_notice(options.checkpoint)])
+    if checkpoint is None:
+        notes.wait("loading the checkpoint")
     checkpoint = checkpoint or load_ensemble(options.checkpoint, options.ensemble)
     with rasterio.Env(**patience()), memory_errors():
+        notes.wait("reading the images")
         scenes = read_pair(*pair, options.read, checkpoint.info.bands)
         scenes.refuse_one_image()
         files = scenes.before.files + scenes.after.files

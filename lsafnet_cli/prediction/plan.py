@@ -259,6 +259,7 @@ def place_pair(
     area = (
         None if aoi is None else place_outline(read_outline(str(aoi)), aligned.grid)
     )  # nothing else is read
+    observer.wait("measuring the shift between the dates")
     found = register_pair(aligned, area)
     if not found.clear or (automatic and not _is_sure(aligned, found, area)):
         if not automatic:

@@ -25,6 +25,7 @@ from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.row_bands import row_windows
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.legend.regroup import Regrouping, regroup
+from lsafnet_cli.maps.finding import headline
 from lsafnet_cli.maps.table import ChangeTable, change_table, read_legend, refuse_layer, uniform_notices
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import KEEP, OutputOptions, PolygonOptions, check_polygon_files
@@ -64,6 +65,7 @@ class RedecideReport:
     outputs: dict[str, str]
     options: dict[str, Any]
     notices: tuple[str, ...]
+    finding: str
     table: ChangeTable
     polygon_count: int | None
 
@@ -153,7 +155,7 @@ def redecide_map(
         count = _draw(found, output, polygons, polygon_options, overwrite, notes)
     return RedecideReport(
         str(change_map), {name: str(path) for name, path in paths.named()}, dict(provenance.options),
-        tuple(notes.notices), table, count,
+        tuple(notes.notices), headline(table, provenance.before_date, provenance.after_date), table, count,
     )  # fmt: skip
 
 

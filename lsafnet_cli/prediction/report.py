@@ -32,6 +32,7 @@ class RunReport:
     options: dict[str, Any]
     notices: tuple[str, ...]
     domain: DomainVerdict
+    finding: str
     table: ChangeTable
     polygon_count: int | None
     seconds: dict[str, float]

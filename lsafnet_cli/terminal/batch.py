@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from lsafnet_cli.errors import printable
 from lsafnet_cli.terminal.console import show_json
+from lsafnet_cli.terminal.room import print_table, say
 
 if TYPE_CHECKING:
     from lsafnet_cli.batch.driver import BatchReport
@@ -21,17 +22,16 @@ def show_batch(report: BatchReport, as_json: bool) -> None:
     if as_json:
         show_json(report.as_dict())
         return
-    console = Console(soft_wrap=True)
     if report.failures:
         shown = Table(
             "scene", "exit code", Column("why", overflow="fold"), title="Failed", title_justify="left"
         )
         for record in report.failures:
             shown.add_row(Text(record.name), str(record.exit_code), Text(record.error))
-        console.print(shown)
-    console.print(Text(_batch_words(report)))
+        print_table(shown)
+    say(_batch_words(report))
     for name, path in report.outputs.items():
-        console.print(Text(f"{name}: {path}"))
+        print(f"{name}: {path}")
 
 
 def _batch_words(report: BatchReport) -> str:
@@ -52,21 +52,20 @@ def show_batch_plan(plan: BatchPlan, found: Pairing, seconds: float, as_json: bo
         left_out = {"unpaired": found.unpaired, "doubled": found.doubled, "notes": found.notes}
         show_json({**plan.as_dict(), **left_out, "estimated_seconds": round(seconds, 1)})
         return
-    console = Console(soft_wrap=True)
     shown = Table("scene", "before", "after", "pixels", "MB", Column("to do", overflow="fold"))
     for scene in plan.scenes:
         spec, size = scene.spec, scene.size
         pixels = f"{size.width:,} x {size.height:,}" if size.pixels else "cannot be read"
         cells = (spec.name, spec.before, spec.after, pixels, f"{size.file_bytes / 1e6:,.1f}")
         shown.add_row(*map(Text, (*cells, ", ".join(scene.reasons) or "nothing: done")))
-    console.print(shown)
+    print_table(shown)
     for text in (
         *found.notes,
         *(f"no partner: {path}" for path in found.unpaired),
         *(f"doubled: {d}" for d in found.doubled),
     ):
-        console.print(Text(text))
-    console.print(Text(
+        say(printable(text))
+    say(
         f"{len(plan.todo):,} of {len(plan.scenes):,} scenes to do, {plan.pixels / 1e6:,.1f} Mpx, "
         f"about {seconds:,.0f} s on this machine"
-    ))  # fmt: skip
+    )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from lsafnet_cli.errors import printable
 from lsafnet_cli.terminal.console import show_json
+from lsafnet_cli.terminal.room import print_table, say
 
 if TYPE_CHECKING:
     from lsafnet_cli.prediction.check import CommonFacts, PairCheck, SceneFacts
@@ -21,15 +22,14 @@ def show_check(found: PairCheck, as_json: bool) -> None:
     if as_json:
         show_json(found.as_dict())
         return
-    console = Console(soft_wrap=True)
-    console.print(_scene_table(found))
+    print_table(_scene_table(found))
     if found.common is not None:
-        console.print(Text(f"shared: {_common_words(found.common)}"))
+        say(printable(f"shared: {_common_words(found.common)}"))
     if found.registration is not None and found.registration.distance_px is not None:
-        console.print(Text(f"shift: {_shift_words(found.registration)}"))
+        say(printable(f"shift: {_shift_words(found.registration)}"))
     for finding in found.findings:
-        console.print(Text(f"{finding.level}: {finding.text}"))
-    console.print(Text(f"the pair {found.verdict}"))
+        say(printable(f"{finding.level}: {finding.text}"))
+    say(printable(f"the pair {found.verdict}"))
 
 
 def _scene_table(found: PairCheck) -> Table:

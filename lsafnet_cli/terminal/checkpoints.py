@@ -13,6 +13,7 @@ from rich.text import Text
 
 from lsafnet_cli.errors import printable
 from lsafnet_cli.terminal.console import show_json
+from lsafnet_cli.terminal.room import print_table, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,7 @@ def show_checkpoint(facts: CheckpointFacts, as_json: bool) -> None:
         "licence": info.license,
     }
     for name, words in rows.items():
-        console.print(Text(f"{name}: {printable(words)}"))
+        say(f"{name}: {printable(words)}")
     for entry in info.classes:
         console.print(
             Text("class: "),
@@ -118,12 +119,11 @@ def show_networks(networks: list[dict[str, Any]], as_json: bool) -> None:
             f"[{papers.index(network['paper']) + 1}]",
             "\n".join(map(_score_words, network["published"], network["published"].values())) or "-",
         )
-    console = Console(soft_wrap=True)
-    console.print(shown)
+    print_table(shown)
     for line in _network_notes(networks):
-        console.print(Text(line))
+        say(line)
     for number, paper in enumerate(papers, 1):
-        console.print(Text(f"[{number}] {paper}"))
+        say(f"[{number}] {paper}")
 
 
 def _score_words(data_set: str, scores: dict[str, float]) -> str:

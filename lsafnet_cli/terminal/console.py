@@ -7,13 +7,14 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from lsafnet.texts import is_hidden
 from lsafnet_cli.errors import printable
 from lsafnet_cli.terminal.flags import in_flags
+from lsafnet_cli.terminal.room import print_table, say
+from lsafnet_cli.terminal.waiting import end_waiting
 
 if TYPE_CHECKING:
     from lsafnet_cli.maps.table import ChangeTable
@@ -30,6 +31,7 @@ def show_error(text: str) -> None:
 
 def show_json(values: dict[str, Any]) -> None:
     """Print a result for another program, its notices in the words of the command line."""
+    end_waiting()
     text = in_flags(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False))
     print("".join(json.dumps(char)[1:-1] if is_hidden(char) and char != "\n" else char for char in text))
 
@@ -39,19 +41,19 @@ def show_report(report: RunReport, as_json: bool, verbose: bool = False) -> None
     if as_json:
         show_json(report.as_dict())
         return
-    _show_found(report.table, report.outputs)
+    _show_found(report.finding, report.table, report.outputs)
     if verbose:
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.seconds.items())
         print(f"note: {stages} on {report.device}", file=sys.stderr)
 
 
-def _show_found(table: ChangeTable, outputs: Mapping[str, str]) -> None:
-    """Print the from-to table, its sum in one line, and where the files lie."""
-    console = Console(soft_wrap=True)
-    console.print(transition_table(table))
-    console.print(_summary(table), highlight=False)
+def _show_found(finding: str, table: ChangeTable, outputs: Mapping[str, str]) -> None:
+    """Print the finding, the from-to table, the pixels with and without data, and where the files lie."""
+    say(printable(finding))
+    print_table(transition_table(table), names=2)
+    say(_summary(table))
     for name, path in outputs.items():
-        console.print(Text(f"{name}: {printable(path)}"))
+        print(f"{name}: {printable(path)}")
 
 
 def show_decided(report: RedecideReport, as_json: bool) -> None:
@@ -59,7 +61,7 @@ def show_decided(report: RedecideReport, as_json: bool) -> None:
     if as_json:
         show_json(report.as_dict())
         return
-    _show_found(report.table, report.outputs)
+    _show_found(report.finding, report.table, report.outputs)
 
 
 def show_polygon_report(report: PolygonReport, as_json: bool) -> None:
@@ -77,7 +79,7 @@ def show_page(report: PageReport, as_json: bool) -> None:
     if as_json:
         show_json(report.as_dict())
         return
-    print(_summary(report.table))
+    say(_summary(report.table))
     rows, cols = report.picture_shape
     size = f"{report.size_bytes / 1e6:.1f} MB, all of the map in {cols:,} x {rows:,} pixels"
     print(f"page: {printable(report.path)} ({size})")

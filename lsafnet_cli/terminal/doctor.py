@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from lsafnet_cli.errors import printable
 from lsafnet_cli.terminal.console import show_json
+from lsafnet_cli.terminal.room import in_lines, print_table, say
 
 if TYPE_CHECKING:
     from lsafnet_cli.doctor.device_facts import DeviceFacts
@@ -23,10 +25,11 @@ def show_diagnosis(found: Diagnosis, as_json: bool) -> None:
         return
     console = Console(soft_wrap=True)
     for name, words in _lines(found).items():
-        console.print(Text(f"{name}: {printable(words)}"))
-    console.print(_device_table(found.devices))
+        say(f"{name}: {printable(words)}")
+    print_table(_device_table(found.devices))
     for problem in found.problems:
-        console.print(Text(f"problem: {printable(problem.text)}", style="bold red"))
+        text = in_lines(f"problem: {printable(problem.text)}", sys.stdout)
+        console.print(Text(text, style="bold red"))
     if not found.problems:
         console.print(Text("nothing is wrong", style="green"))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from lsafnet_cli.errors import printable
 from lsafnet_cli.terminal.console import show_json
+from lsafnet_cli.terminal.room import print_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from lsafnet_cli.maps.summary_formats import FromTo
     from lsafnet_cli.review.correct import ReviewReport
 
-MOST_COLUMNS = 1000  # letters in a line; no table is wider
-
 
 def show_summary(summary: MapSummary, form: str) -> None:
     """Print the numbers of a map: "table", "csv", "json" or "markdown"."""
@@ -32,10 +30,8 @@ def show_summary(summary: MapSummary, form: str) -> None:
     if form == "json":
         show_json(summary.as_dict())
     elif form == "table":
-        console = Console(soft_wrap=True)
-        for part in map(from_to_table, summary.parts):
-            shown = [_rich_table(part)] if part.rows else [Text(part.title)]
-            console.print(*shown, Text(part.note), "", sep="\n")
+        say(printable(summary.finding))
+        _show_tables(map(from_to_table, summary.parts))
         if summary.zones:
             _show_tables([zones_table(summary)])
     else:
@@ -63,7 +59,7 @@ def show_sample(report: SampleReport, as_json: bool) -> None:
     for row in report.strata:
         area = f"{row.area_ha:,.2f}" if row.area_ha is not None else "-"
         shown.add_row(Text(printable(row.name)), f"{row.points:,}", f"{row.pixels:,}", area)
-    Console(soft_wrap=True).print(shown)
+    print_table(shown)
     print(f"points: {printable(report.output)} ({report.points:,}, seed {report.seed})")
 
 
@@ -78,7 +74,7 @@ def show_review(report: ReviewReport, as_json: bool) -> None:
     for row in report.transitions:
         counts = (f"{n:,}" for n in (row.accepted, row.rejected, row.corrected))
         shown.add_row(Text(printable(row.name)), *counts, f"{row.accepted_share:.1%}")
-    Console(soft_wrap=True).print(shown)
+    print_table(shown)
     print(f"{report.reviewed:,} polygons reviewed, {report.still_open:,} still open")
     print(f"map: {printable(report.output)} ({report.changed_pixels:,} pixels corrected)")
     if report.labels is not None:
@@ -93,26 +89,21 @@ def show_assessment(report: Assessment, form: str) -> None:
         show_json(report.as_dict())
     elif form == "table":
         _show_tables(assessment_tables(report))
-        matrix = _rich_table(matrix_table(report), whole_names=True)
-        if _full_width(matrix) <= Console().width:
-            Console().print(matrix)
-        else:
-            print("the error matrix is wider than this terminal; --format markdown and --json have it")
+        print_table(_rich_table(matrix_table(report)))
     else:
         print(csv_text(report) if form == "csv" else markdown_text(report), end="")
 
 
 def _show_tables(parts: Iterable[FromTo]) -> None:
-    """Print tables whole: in a terminal that is too narrow lines run on, but no number loses a digit."""
+    """Print tables whole, what is noted below each, and an empty line."""
     for part in parts:
-        shown = _rich_table(part, whole_names=True)
-        Console(width=max(Console().width, _full_width(shown))).print(shown)
-        print(f"{part.note}\n" if part.note else "")
-
-
-def _full_width(table: Table) -> int:
-    """Return how many letters wide a table is that nothing narrows."""
-    return int(Console(width=MOST_COLUMNS).measure(table).maximum)
+        if part.rows:
+            print_table(_rich_table(part))
+        else:
+            print(printable(part.title))
+        say(part.note)
+        if part.note:
+            print()
 
 
 def show_calibration(report: CalibrationReport, as_json: bool) -> None:
@@ -120,7 +111,6 @@ def show_calibration(report: CalibrationReport, as_json: bool) -> None:
     if as_json:
         show_json(report.as_dict())
         return
-    console = Console(soft_wrap=True)
     both = {"before": report.before, "after": report.after}
     shown = Table("", *both, title=f"Decision of {report.checkpoint}", title_justify="left")
     rows = {
@@ -132,22 +122,21 @@ def show_calibration(report: CalibrationReport, as_json: bool) -> None:
     }
     for name, cells in rows.items():
         shown.add_row(name, *cells)
-    console.print(shown)
+    print_table(shown)
     for name, one in both.items():
         table = Table("probability", "its mean", "have changed", "pixels", title=f"Reliability {name}")
         for row in one.rows:
             span = f"{row.low:.0%} to {row.high:.0%}"
             table.add_row(span, f"{row.probability:.1%}", f"{row.changed:.1%}", f"{row.pixels:,}")
-        console.print(table)
-    console.print(Text(f"fitted on {printable(report.after.decision.fitted_on)}: {report.pixels:,} pixels"))
-    console.print(Text(f"checkpoint: {printable(report.output)}"))
+        print_table(table)
+    say(f"fitted on {printable(report.after.decision.fitted_on)}: {report.pixels:,} pixels")
+    print(f"checkpoint: {printable(report.output)}")
 
 
-def _rich_table(part: FromTo, whole_names: bool = False) -> Table:
+def _rich_table(part: FromTo) -> Table:
     shown = Table(title=Text(printable(part.title)), title_justify="left")
     for index, heading in enumerate(part.headings):
-        name = index == 0
-        shown.add_column(Text(heading), justify="left" if name else "right", no_wrap=whole_names)
+        shown.add_column(Text(heading), justify="left" if index == 0 else "right")
     for row in part.rows:
         shown.add_row(*map(Text, row))
     return shown

@@ -11,7 +11,10 @@ from tqdm import tqdm
 from lsafnet_cli.errors import printable
 from lsafnet_cli.observer import LOG, Observer
 from lsafnet_cli.terminal.flags import in_flags
+from lsafnet_cli.terminal.room import in_lines, is_narrow
+from lsafnet_cli.terminal.waiting import end_waiting, show_waiting
 
+SHORT_BAR_FORMAT = "{desc} {percentage:3.0f}% |{bar}| {remaining} left"  # in narrow terminals
 BAR_FORMAT = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {unit}  {rate_fmt}  {remaining} left"
 JSON_EVERY_SECONDS = 0.2
 DEBUG = 2  # how often -v is given
@@ -35,12 +38,22 @@ class BarObserver(Observer):
         """Print one line, above the bars where there are any."""
         if self._details or not item:
             line = f"{item}: {text}" if item else text
-            tqdm.write(f"note: {printable(in_flags(line))}", file=sys.stderr)
+            text = in_lines(f"note: {printable(in_flags(line))}", sys.stderr)
+            tqdm.write(text, file=sys.stderr)
+
+    def wait(self, stage: str) -> None:
+        """Show the stage beside a spinner, or as a line where bars are wished and stderr is no terminal."""
+        if self._disable is False and self._bar is None and not sys.stderr.isatty():
+            tqdm.write(f"{stage} ...", file=sys.stderr)
+        elif not self._disable and self._bar is None:
+            show_waiting(stage)
 
     def start(self, stage: str, total: int, unit: str = "px", *, done: int = 0, items: int = 0) -> None:
         """Begin a bar."""
+        end_waiting()
+        look = SHORT_BAR_FORMAT if is_narrow(sys.stderr) else BAR_FORMAT
         self._stage, self._unit, self._items, self._ended = stage, unit, items, 0
-        self._bar = self._new_bar(self._title(), total=total, initial=done, unit=unit, bar_format=BAR_FORMAT)
+        self._bar = self._new_bar(self._title(), total=total, initial=done, unit=unit, bar_format=look)
 
     def advance(self, amount: int, item: str = "", **facts: float) -> None:
         """Move the bar on, and say what is being worked on."""
@@ -62,6 +75,7 @@ class BarObserver(Observer):
             for bar in (*self._lines.values(), self._bar):
                 bar.close()
             self._lines.clear()
+            self._bar = None
             return
         self._ended += 1
         self._bar.set_description_str(self._title())
@@ -88,6 +102,11 @@ class JsonObserver(Observer):
     def notice(self, text: str, item: str = "") -> None:
         """Write the notice."""
         self._write("notice", self._named(item), text=text)
+
+    def wait(self, stage: str) -> None:
+        """Write the name of a stage of unknown length."""
+        if not self._stage:
+            self._write("wait", {"stage": stage})
 
     def start(self, stage: str, total: int, unit: str = "px", *, done: int = 0, items: int = 0) -> None:
         """Write the stage's name and size."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -25,20 +26,26 @@ FORCED_COLS, FORCED_LINES = 80, 40
 
 
 def picture_shape(forced: bool) -> tuple[int, int] | None:
-    """Return the most (rows, cols) of pixels that stdout has room for; None where it is no terminal."""
-    if sys.stdout.isatty():
+    """Return the most (rows, cols) of pixels that stdout has room for; None without a terminal or colours."""
+    if sys.stdout.isatty() and not without_colors():
         size = Console().size
         return 2 * max(LEAST_LINES, size.height - 4), size.width
     return (2 * FORCED_LINES, FORCED_COLS) if forced else None
 
 
+def without_colors() -> bool:
+    """Return whether the user wishes no colours (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
 def show_small_map(shown: SmallMap, with_picture: bool) -> None:
     """Print the picture, where wished, and the legend with areas below it."""
-    forced = with_picture and not sys.stdout.isatty()
+    forced = with_picture and (without_colors() or not sys.stdout.isatty())
     console = Console(
         soft_wrap=True,
         force_terminal=True if forced else None,
         color_system="truecolor" if forced else "auto",
+        no_color=False if forced else None,  # who forces the picture wants its colours
     )
     if with_picture:
         for top in range(0, len(shown.colors), 2):
@@ -47,7 +54,8 @@ def show_small_map(shown: SmallMap, with_picture: bool) -> None:
     for row in table.transitions[:MOST_ENTRIES]:
         area = area_text(row.area_ha, row.pixels)
         swatch = Text(SWATCH, style=Style(color=Color.from_rgb(*palette[row.code])))
-        console.print(swatch, Text(f" {printable(row.name)}  {area}"), sep="")
+        key = [] if without_colors() and not forced else [swatch]
+        console.print(*key, Text(f" {printable(row.name)}  {area}"), sep="")
     if len(table.transitions) > MOST_ENTRIES:
         console.print(Text(f"and {len(table.transitions) - MOST_ENTRIES} smaller ones: lsafnet summarize"))
     console.print(Text(f"changed: {table.changed_pixels:,} of {table.valid_pixels:,} pixels with data"))

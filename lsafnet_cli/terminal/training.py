@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from lsafnet_cli.errors import printable
 from lsafnet_cli.terminal.console import show_json
+from lsafnet_cli.terminal.room import print_table, say
 from lsafnet_cli.training.watching import TRAINING_SCORES
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def show_training(report: TrainingReport, as_json: bool) -> None:
     }
     for name, scores in rows.items():
         table.add_row(name, *(f"{scores[score]:.4f}" for score in TRAINING_SCORES))
-    Console().print(table)
-    print(f"trained for {report.seconds:.0f} s, {report.waiting:.1%} of it waiting for examples")
+    print_table(table)
+    say(f"trained for {report.seconds:.0f} s, {report.waiting:.1%} of it waiting for examples")
     print(f"checkpoint: {printable(report.best_checkpoint)}")
 
 
@@ -51,7 +51,7 @@ def show_data_set(facts: DataSetFacts, as_json: bool) -> None:
         for entry in facts.meanings:
             shares = (split["class_shares"][date][entry] for date in ("before", "after"))
             table.add_row(printable(entry), *(f"{share:.2%}" for share in shares))
-        Console().print(table)
+        print_table(table)
         if changed is not None:
             print(f"changed: {changed:.2%} of {split['valid_pixels']:,} valid pixels")
         for pair, pixels in split["disagreeing"].items():
@@ -59,7 +59,7 @@ def show_data_set(facts: DataSetFacts, as_json: bool) -> None:
         for line in split["unreadable"]:
             print(printable(line))
     for line in facts.doubts:
-        print(printable(line))
+        say(printable(line))
     for date, numbers in (content["normalization"] or {}).items():
         print(f"{date}: mean {_numbers(numbers['mean'])}, std {_numbers(numbers['std'])}")
 

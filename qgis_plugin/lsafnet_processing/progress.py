@@ -12,7 +12,7 @@ NOTE = "note: "
 
 @dataclass(frozen=True)
 class Event:
-    """One line: what kind ("start", "advance", "finish", "notice", "error" or "line"), its words, its amount."""
+    """One line: what kind (wait, start, advance, finish, notice, error or line), its words, its amount."""
 
     kind: str
     text: str = ""
@@ -25,7 +25,7 @@ def read_event(line: str) -> Event:
     values = _json_of(line)
     if values is not None:
         kind = str(values["event"])
-        text = values.get("stage" if kind == "start" else "text", "")
+        text = values.get("stage" if kind in ("wait", "start") else "text", "")
         return Event(kind, str(text), _amount(values, "total_" if kind == "start" else "done_"))
     if line.startswith(ERROR):
         return Event("error", line[len(ERROR) :])

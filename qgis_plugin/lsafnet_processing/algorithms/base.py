@@ -126,7 +126,7 @@ def run_lsafnet(given: Given, *words: str, allowed: tuple[int, ...] = (0,), watc
 
     def take(event: Event) -> None:
         progress.take(event)
-        if event.kind == "start":
+        if event.kind in ("wait", "start"):
             feedback.setProgressText(event.text)
         elif event.kind == "notice":
             feedback.pushWarning(event.text)
