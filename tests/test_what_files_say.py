@@ -128,7 +128,7 @@ def test_fill_along_the_edges_that_no_tag_declares_is_said(tmp_path, pixels, not
     assert len(found) == noticed
     if noticed:
         number = int(pixels[0, 0, 0] if pixels[0, 0, 0] in (0, 255) else 0)
-        assert f"the number {number} fills about" in found[0]
+        assert f"the value {number} fills about" in found[0]
         assert f"`nodata` {number}" in found[0]
         declared = write_raster(tmp_path / "b.tif", pixels.astype(dtype), nodata=number)
         assert list(doubt_notices(read_scene(declared, None, 3))) == []
