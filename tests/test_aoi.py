@@ -209,7 +209,7 @@ def test_what_is_no_area_on_the_images_is_refused(images, tmp_path):
     with pytest.raises(PairError, match="without a CRS"):
         place_outline(far, Grid(None, PLACE, COLS, ROWS))
     lines = write_outline(tmp_path / "lines.gpkg", [shapely.LineString([(0, 0), (1, 1)])])
-    with pytest.raises(InputError, match="holds no polygon"):
+    with pytest.raises(InputError, match="contains no polygon"):
         read_outline(str(lines))
     (tmp_path / "absurd.geojson").write_text(shapely.to_geojson(shapely.box(0, 0, 1e300, 1e300)))
     with pytest.raises(InputError, match="invalid in any CRS"):

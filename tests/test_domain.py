@@ -175,8 +175,8 @@ def test_a_map_in_which_nothing_changed_or_all_in_one_way_says_so(tmp_path):
     for name, codes in (("none", [0, 0, 255]), ("one", [0, 2, 2]), ("two", [0, 2, 3]), ("empty", [255] * 3)):
         path = write_raster(tmp_path / f"{name}.tif", np.array([[codes]], "uint8"), nodata=255)
         told[name] = list(uniform_notices(change_table(path, legend)))
-    assert told["none"][0].startswith("not one pixel has changed")
-    assert told["one"][0].startswith("all that has changed is a to b")
+    assert told["none"][0].startswith("no pixel has changed")
+    assert told["one"][0].startswith("the only transition is a to b")
     assert told["two"] == told["empty"] == []
 
 

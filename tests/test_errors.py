@@ -85,7 +85,7 @@ NO_PAIRS = {
     "a.tif b.tif -o out.tif --aoi text.tif": (3, "text.tif: cannot be read as a vector file"),
     "a.tif b.tif -o out.tif --aoi bytes.geojson": (3, "bytes.geojson: cannot be read as a vector file"),
     "a.tif b.tif -o out.tif --aoi a.tif": (3, "a.tif: cannot be read as a vector file"),
-    "a.tif b.tif -o out.tif --aoi line.geojson": (3, "line.geojson: holds no polygon"),
+    "a.tif b.tif -o out.tif --aoi line.geojson": (3, "line.geojson: contains no polygon"),
     "a.tif b.tif -o out.tif --aoi pipe.tif": (3, "pipe.tif: is a pipe"),
 }  # fmt: skip
 NO_OUTPUT = {
@@ -109,7 +109,7 @@ NO_OUTPUT = {
     "a.tif b.tif -o out.tif --polygons out.dxf": (2, "out.dxf", ".gpkg"),
     "a.tif b.tif -o out.tif --polygons no/out.gpkg": (6, "no/out.gpkg", "does not exist"),
     "a.tif b.tif -o out.tif --polygons folder.gpkg": (6, "folder.gpkg: is a folder"),
-    "a.tif b.tif -o out.tif --polygons x.gpkg --polygons x.gpkg": (2, "two outputs have one name"),
+    "a.tif b.tif -o out.tif --polygons x.gpkg --polygons x.gpkg": (2, "two outputs have the same name"),
     "a.tif b.tif -o out.tif --aoi far.geojson --polygons far.geojson --overwrite":
         (6, "far.geojson: is an input as well"),
 }  # fmt: skip

@@ -241,7 +241,7 @@ def test_wrong_options_are_told_before_anything_is_read(tmp_path, capsys):
     )
     (tmp_path / "bad.json").write_text('{"classes": []}')
     described = ("--dataset", tmp_path / "bad.json", "-o", out)
-    assert "describes no data set" in refused(capsys, path, *described, code=3)
+    assert "is no valid description of a data set" in refused(capsys, path, *described, code=3)
     out.write_text("mine")
     assert "--overwrite" in refused(capsys, path, "--dataset", "second", "-o", out, code=6)
     assert out.read_text() == "mine"

@@ -118,7 +118,8 @@ def test_a_crs_without_a_transform_is_no_place(tmp_path, crs):
     report = predicted(pair, tmp_path / "map.tif", also=("stac",))
     assert (report.crs, report.pixel_size_m, report.table.valid_ha) == (None, None, None)
     assert (
-        sum(f"names {crs}, but neither transform nor control points" in text for text in report.notices) == 2
+        sum(f"has the CRS {crs}, but neither transform nor control points" in text for text in report.notices)
+        == 2
     )
     item = json.loads((tmp_path / "map.stac.json").read_text(encoding="utf-8"))
     assert (item["geometry"], "bbox" in item) == (None, False)
@@ -132,7 +133,7 @@ def test_a_crs_without_a_transform_is_no_place(tmp_path, crs):
 def test_what_has_no_place_in_wgs84_is_said_before_anything_is_computed(tmp_path, name):
     crs, place = KEPT[name]
     pair = images(tmp_path, crs, place)
-    with pytest.raises(OutputError, match=r"x\.geojson: GeoJSON holds places in WGS 84 alone"):
+    with pytest.raises(OutputError, match=r"x\.geojson: GeoJSON needs WGS 84"):
         predicted(pair, tmp_path / "map.tif", polygons=(tmp_path / "x.geojson",))
     assert [path.name for path in tmp_path.iterdir() if "map" in path.name] == []
     report = predicted(pair, tmp_path / "map.tif", also=("stac",))

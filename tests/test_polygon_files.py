@@ -235,7 +235,7 @@ def test_a_driver_that_loses_polygons_is_noticed(tmp_path, monkeypatch):
     path = write_map(tmp_path / "map.tif", blobs(40, 40))
     gather = polygon_files._gather
     monkeypatch.setattr(polygon_files, "_gather", lambda *rest: gather(*rest) + 1)
-    with pytest.raises(OutputError, match="polygons arrived"):
+    with pytest.raises(OutputError, match="polygons were written"):
         vectorize_changes(path, [tmp_path / "x.gpkg"])
     assert [entry.name for entry in tmp_path.iterdir()] == ["map.tif"]
 

@@ -84,7 +84,7 @@ def test_layers_beside_a_map_and_other_rasters_are_no_maps(made, tmp_path, pair)
             summarize_map(tmp_path / f"other.{layer}.tif")
     with pytest.raises(InputError, match="is no change map of lsafnet"):
         summarize_map(pair[0])
-    with pytest.raises(InputError, match=r"holds the number 99, but its legend has 16"):
+    with pytest.raises(InputError, match=r"contains the value 99, but its legend has 16"):
         summarize_map(write_map(tmp_path / "wrong.tif", np.full((5, 5), 99), legend))
 
 

@@ -370,6 +370,6 @@ def test_codes_that_the_legend_does_not_know_are_refused(tmp_path, code):
     codes = np.zeros((60, 60), np.uint8)
     codes[10:40, 10:50] = code
     path = maps.write_map(tmp_path / "map.tif", codes, maps.legend_of())
-    with pytest.raises(InputError, match=f"holds the number {code}, but its legend has 16 transitions"):
+    with pytest.raises(InputError, match=f"contains the value {code}, but its legend has 16 transitions"):
         vectorize(path)
     assert sorted(file.suffix for file in tmp_path.iterdir()) == [".qml", ".tif", ".xml"]

@@ -160,7 +160,7 @@ def test_what_cannot_serve_as_zones_is_said_in_one_line(made, tmp_path):
     with pytest.raises(InputError, match="has no CRS"):
         summarize_map(path, ZoneRequest(bare))
     far = write_zones(tmp_path / "far.gpkg", [box(0, 0, 1, 1)], name=["a"])
-    with pytest.raises(NoOverlapError, match="no zone touches the map"):
+    with pytest.raises(NoOverlapError, match="no zone overlaps the map"):
         summarize_map(path, ZoneRequest(far))
     write_zones(tmp_path / "z.gpkg", here, layer="second", name=["b"])
     with pytest.raises(OptionError, match=r"layers z, second; choose one with `zone_layer`"):

@@ -1,1 +1,1 @@
-"""Checkpoints: which one a run uses, what it says of itself, import and export."""
+"""Checkpoints: selection, metadata, import and export."""

@@ -1,4 +1,4 @@
-"""Which checkpoint a run uses, and what its classes look like."""
+"""Selection of the checkpoints of a run, and their legend."""
 
 import hashlib
 import os
@@ -46,22 +46,22 @@ class NamedCheckpoint:
 
     @property
     def tile_px(self) -> int:
-        """The largest tile of all members: none sees less around a pixel than it was trained with."""
+        """The largest tile of all members, so that none has less context than in training."""
         return max(member.info.tile_px for member in self.members)
 
     @property
     def threshold(self) -> float:
-        """Above which probability a pixel has changed: the mean of what the members say."""
+        """The probability above which a pixel has changed: the mean of the members' thresholds."""
         return sum(member.info.decision.threshold for member in self.members) / len(self.members)
 
     @property
     def info(self) -> CheckpointInfo:
-        """What the checkpoint says about itself."""
+        """Metadata of the first checkpoint."""
         return self.checkpoint.info
 
     @property
     def legend(self) -> Legend:
-        """The legend of the maps it makes."""
+        """The legend of its maps."""
         from lsafnet.registry import network_spec
 
         entries = self.info.classes
@@ -83,7 +83,7 @@ def chosen_checkpoint(path: str | Path | None) -> Path:
 
 
 def read_info(path: Path) -> CheckpointInfo:
-    """Return what a checkpoint says about itself, without loading it. Raises CheckpointFileError."""
+    """Return the metadata of a checkpoint without loading it. Raises CheckpointFileError."""
     try:
         refuse_what_is_no_file(str(path))
         return read_checkpoint_info(path)
@@ -103,7 +103,7 @@ def load_named_checkpoint(path: str | Path | None) -> NamedCheckpoint:
         raise CheckpointFileError(str(error)) from error
     if checkpoint.info.num_classes - 1 > MOST_CLASSES:
         raise CheckpointFileError(
-            f"{chosen}: tells {checkpoint.info.num_classes - 1} classes apart, and a map holds at most {MOST_CLASSES}"
+            f"{chosen}: has {checkpoint.info.num_classes - 1} classes, but a map can have at most {MOST_CLASSES}"
         )
     named = NamedCheckpoint(chosen.name, sha256_of(chosen), checkpoint)
     LOG.debug("checkpoint %s, sha256 %s", chosen, named.sha256)
@@ -111,14 +111,14 @@ def load_named_checkpoint(path: str | Path | None) -> NamedCheckpoint:
 
 
 def default_notice(path: str | Path | None) -> str | None:
-    """Return one line about the checkpoint that is used where none is named, None where one is."""
+    """Return the notice about the default checkpoint, None if another one was given."""
     if chosen_checkpoint(path) != shipped_checkpoint():
         return None
-    return f"made with {SHIPPED}, the small checkpoint that ships inside, for a first look: see docs/checkpoints.md"
+    return f"made with {SHIPPED}, the small checkpoint shipped with lsafnet for first trials: see docs/checkpoints.md"
 
 
 def load_ensemble(path: str | Path | None, others: tuple[str | Path, ...]) -> NamedCheckpoint:
-    """Load a checkpoint and those to average it with. Raises CheckpointFileError, also where they do not fit."""
+    """Load a checkpoint and others for an ensemble. Raises CheckpointFileError, also if they do not fit together."""
     first = load_named_checkpoint(path)
     more = tuple(load_named_checkpoint(other) for other in others)
     for other in more:
@@ -132,7 +132,7 @@ def load_ensemble(path: str | Path | None, others: tuple[str | Path, ...]) -> Na
 
 
 def _needs(one: NamedCheckpoint) -> dict[str, object]:
-    """Return what the members of an ensemble must have in common, by name."""
+    """Return the properties that members of an ensemble must share, by name."""
     return {
         "maps": "from-to" if one.legend.semantic else "change alone",
         "classes": ", ".join(one.legend.names),

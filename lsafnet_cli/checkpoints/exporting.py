@@ -14,12 +14,12 @@ def export_checkpoint(
 ) -> Path:
     """Write a checkpoint as "torch-export" or "onnx" and return the file's path.
 
-    Raises CheckpointFileError, OutputError, and OptionError for a wrong ending or where the extra is missing.
+    Raises CheckpointFileError, OutputError, and OptionError for a wrong file extension or a missing extra.
     """
     if output.suffix.lower() != ENDINGS[form]:
-        raise OptionError(f"{output}: the name of a {form} file ends in {ENDINGS[form]}")
+        raise OptionError(f"{output}: the name of a {form} file must end in {ENDINGS[form]}")
     if tile_px is not None and (tile_px < 32 or tile_px % 32):
-        raise OptionError(f"`tile_px` {tile_px}: a tile is a multiple of 32 pixels")
+        raise OptionError(f"`tile_px` {tile_px}: the tile size must be a multiple of 32 pixels")
     finish_naming(output)
     check_path(output, (str(path),), overwrite)
     from lsafnet.checkpoint.exporting import export_program, save_onnx, save_torch_export

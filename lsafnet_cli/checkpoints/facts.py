@@ -1,4 +1,4 @@
-"""What a checkpoint holds and which networks there are, said without loading either."""
+"""Metadata of checkpoints and the list of networks, without loading either."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ SCORES = ("miou", "oa", "sek", "f_scd")
 
 @dataclass(frozen=True, slots=True)
 class CheckpointFacts:
-    """A checkpoint's file and what it says about itself; `spec` is None where this version lacks its network."""
+    """A checkpoint file and its metadata; `spec` is None if this version lacks its network."""
 
     path: str
     size_bytes: int
@@ -49,7 +49,7 @@ class CheckpointFacts:
 
 
 def read_checkpoint_facts(path: Path) -> CheckpointFacts:
-    """Return what the checkpoint at `path` holds. Raises CheckpointFileError."""
+    """Return the metadata of the checkpoint at `path`. Raises CheckpointFileError."""
     info = read_info(path)
     try:
         parameters = count_parameters(path)
@@ -60,7 +60,7 @@ def read_checkpoint_facts(path: Path) -> CheckpointFacts:
 
 
 def network_facts() -> list[dict[str, Any]]:
-    """Return what is known of every network: parameters in millions, GFLOP of a pair of 512 pixels, accuracy in %."""
+    """Return figures of every network: parameters in millions, GFLOP for a pair of 512 pixels, accuracy in %."""
     return [
         {
             "name": spec.name,

@@ -19,7 +19,7 @@ ENDING = ".safetensors"
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import made, and why it took the file for that network."""
+    """Result of an import, and why the file was recognised as that network."""
 
     output: str
     network: str
@@ -37,15 +37,15 @@ def import_checkpoint(
     license_text: str | None = None,
     overwrite: bool = False,
 ) -> ImportReport:
-    """Write the checkpoint that a published state dict makes. Nothing in the file is ever run.
+    """Convert a published state dict to a checkpoint. No code in the file is ever run.
 
-    data_set: a name of `DATA_SETS`, or a JSON file in their words. network: its name, else it is guessed.
-    Raises CheckpointFileError for a file that does not fit, OptionError, InputError and OutputError.
+    data_set: a name of `DATA_SETS`, or a JSON file with the same keys. network: its name; None recognises it. Raises
+    CheckpointFileError for a file that does not fit, OptionError, InputError and OutputError.
     """
     if network is not None and network not in {**NETWORKS, **ALIASES}:
         raise OptionError(f"`network` {network}: choose from {', '.join(NETWORKS)}")
     if output.suffix.lower() != ENDING:
-        raise OptionError(f"{output}: a checkpoint's name ends in {ENDING}")
+        raise OptionError(f"{output}: the name of a checkpoint must end in {ENDING}")
     check_path(output, (str(path), data_set), overwrite)
     described = read_data_set(data_set)
     if license_text:
@@ -65,7 +65,7 @@ def import_checkpoint(
 
 
 def read_data_set(name: str) -> Mapping[str, Any]:
-    """Return the data set of that name, or what a JSON file says. Raises OptionError and InputError."""
+    """Return the data set of that name, or that of a JSON file. Raises OptionError and InputError."""
     if name in DATA_SETS:
         return DATA_SETS[name]
     path = Path(name)
@@ -80,6 +80,6 @@ def read_data_set(name: str) -> Mapping[str, Any]:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except (ValueError, RecursionError) as error:  # CheckpointError is one too
         raise InputError(
-            f"{path}: describes no data set: {one_line(error)}; see docs/checkpoints.md"
+            f"{path}: is no valid description of a data set: {one_line(error)}; see docs/checkpoints.md"
         ) from error
     return described

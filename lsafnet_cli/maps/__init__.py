@@ -1,1 +1,1 @@
-"""What is made of a finished map: tables, summaries, zones, quicklooks, STAC items, plots."""
+"""Products of a finished map: tables, summaries, zones, quicklooks, STAC items, plots."""

@@ -1,4 +1,4 @@
-"""Count: how many pixels, and how much ground, each code of a map covers."""
+"""Count: pixels and ground area of each code of a map."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,9 +19,9 @@ CodeArray = NDArray[np.unsignedinteger[Any]]
 
 @dataclass(frozen=True, slots=True)
 class CodeCounts:
-    """Pixels and ground in m2 of each code, counted up while blocks pass; the last slot is nodata's.
+    """Pixels and ground area in m2 of each code, accumulated over blocks; the last element is nodata.
 
-    Ground is NaN without `areas`. `source` is the map's name, for errors.
+    Ground area is NaN without `areas`. `source` is the map's name, for errors.
     """
 
     source: str
@@ -32,18 +32,18 @@ class CodeCounts:
 
     @classmethod
     def start(cls, source: str, legend: Legend, areas: PixelAreas | None) -> "CodeCounts":
-        """Return counts of nothing yet."""
+        """Return counts of 0."""
         slots = legend.code_count + 1
         ground = np.full(slots, 0.0 if areas is not None else np.nan)
         return cls(source, legend, areas, np.zeros(slots, np.int64), ground)
 
     def add(self, codes: CodeArray, top: int, left: int, counted: NDArray[np.bool_] | None = None) -> None:
-        """Count (rows, cols) codes that begin at a pixel of the grid, where `counted` says so.
+        """Count (rows, cols) codes that start at a pixel of the grid, where `counted` is True.
 
         Raises InputError for a code that the legend does not know.
         """
         skipped = len(self.pixels)
-        aside = self.legend.nodata - 1  # a number that no code has
+        aside = self.legend.nodata - 1  # a value that is no code
         if counted is not None:
             codes = np.where(counted, codes, np.asarray(aside, codes.dtype))
         runs = find_runs(codes, top)
@@ -65,7 +65,7 @@ class CodeCounts:
 def count_codes(
     dataset: Any, source: str, legend: Legend, advance: Callable[[int], None] = lambda _: None
 ) -> CodeCounts:
-    """Count all of an open map by row bands; `advance` is told of pixels that are done."""
+    """Count an open map by row bands; `advance` receives the number of pixels done."""
     grid = grid_of(dataset)
     counts = CodeCounts.start(source, legend, pixel_areas(grid))
     for window in row_windows(grid):
@@ -80,5 +80,5 @@ def refuse_strange_codes(codes: NDArray[np.unsignedinteger], legend: Legend, sou
     strange = codes[(codes >= legend.code_count) & (codes != legend.nodata)]
     if len(strange):
         raise InputError(
-            f"{source}: holds the number {strange[0]}, but its legend has {legend.code_count - 1} transitions"
+            f"{source}: contains the value {strange[0]}, but its legend has {legend.code_count - 1} transitions"
         )

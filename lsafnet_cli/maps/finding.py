@@ -1,4 +1,4 @@
-"""What a map found, in one sentence: how much changed, between which dates, and what grew or shrank."""
+"""The finding of a map in one sentence: how much changed, between which dates, and largest net changes."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ def class_balances(table: ChangeTable) -> tuple[ClassBalance, ...]:
 
 
 def finding_text(table: ChangeTable, before: date | None = None, after: date | None = None) -> str:
-    """Return how much changed, and between which dates where they are known: a sentence without its full stop."""
+    """Return how much changed, and between which dates if known: a sentence without full stop."""
     return f"{changed_text(table)}{_between(before, after)}"
 
 
@@ -70,12 +70,12 @@ def _between(before: date | None, after: date | None) -> str:
 
 
 def day_text(day: date) -> str:
-    """Return a date in words: 15 June 2019."""
+    """Return a date as text: 15 June 2019."""
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
 def dates_of_tags(tags: Mapping[str, str]) -> tuple[date | None, date | None]:
-    """Return the dates that a map's tags tell; None for what they do not."""
+    """Return the dates in a map's tags; None if unknown."""
     return _date_of(tags.get(BEFORE_DATE)), _date_of(tags.get(AFTER_DATE))
 
 

@@ -1,4 +1,4 @@
-"""What a printed map needs beside its picture: a scale bar, and where north is."""
+"""Scale bar and north arrow."""
 
 import math
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ STEP_DEGREES = 1e-5  # about a metre northwards
 
 @dataclass(frozen=True, slots=True)
 class ScaleBar:
-    """A round length on the ground, and what it takes in a picture."""
+    """A round ground length, and its length in a picture."""
 
     length_m: float
     length_px: float
 
     @property
     def label(self) -> str:
-        """The length as a person reads it."""
+        """The length with its unit."""
         if self.length_m >= 1000:
             return f"{self.length_m / 1000:g} km"
         return f"{self.length_m:g} m" if self.length_m >= 1 else f"{self.length_m * 100:g} cm"
@@ -44,7 +44,7 @@ def scale_bar(grid: Grid, cols: int, longest_px: float) -> ScaleBar | None:
 
 
 def centre_degrees(grid: Grid) -> tuple[float, float] | None:
-    """Return (latitude, longitude) of the grid's centre, in WGS 84; None where it has none."""
+    """Return (latitude, longitude) of the grid's centre, in WGS 84; None if it has none."""
     way = None if grid.crs is None else way_to_wgs84(grid.crs)
     if way is None:
         return None
@@ -55,7 +55,7 @@ def centre_degrees(grid: Grid) -> tuple[float, float] | None:
 def north(grid: Grid) -> tuple[float, float] | None:
     """Return the direction of true north at the grid's centre, (right, down) of length 1 in a picture of it.
 
-    None without a CRS, or where north is not one direction, as at a pole.
+    None without a CRS, or if north is not one direction, as at a pole.
     """
     centre = centre_degrees(grid)
     if grid.crs is None or centre is None:

@@ -1,4 +1,4 @@
-"""Pictures with matplotlib (the extra `lsafnet[plot]`), and the from-to table of a map as one."""
+"""Figures with matplotlib (the extra `lsafnet[plot]`), and the from-to table of a map as a heat map."""
 
 import io
 import warnings
@@ -26,9 +26,9 @@ FONTS = (  # the first that has a letter draws it
 
 
 def check_plot(target: Path, inputs: Iterable[str], overwrite: bool) -> None:
-    """Raise OptionError or OutputError, before anything is counted, where a picture cannot be drawn."""
+    """Raise OptionError or OutputError, before anything is counted, if a figure cannot be drawn."""
     if target.suffix.lower() not in PLOT_ENDINGS:
-        raise OptionError(f"`plot` {target}: the ending must be .png or .svg")
+        raise OptionError(f"`plot` {target}: the file extension must be .png or .svg")
     if find_spec("matplotlib") is None:
         raise OptionError("`plot`: matplotlib is not installed; pip install 'lsafnet[plot]'")
     check_path(target, inputs, overwrite)
@@ -40,27 +40,29 @@ def plot_summary(summary: MapSummary, target: Path, overwrite: bool = False) -> 
     Raises InputError for a map without land cover, OutputError where the picture cannot be written.
     """
     if not summary.whole.classes:
-        raise InputError(f"{summary.map}: knows no land cover, so there is no from-to table to draw")
+        raise InputError(
+            f"{summary.map}: this binary change map has no land-cover classes, so there is no from-to table to draw"
+        )
     write_figure(lambda: _draw(summary), target, overwrite)
 
 
 def write_figure(draw: Callable[[], Any], target: Path, overwrite: bool = False) -> None:
-    """Draw a figure, with letters of every script, and write it. Raises OutputError where that cannot be done."""
+    """Draw a figure with text in any script, and write it. Raises OutputError if that fails."""
     import matplotlib
     from matplotlib import font_manager
 
     installed = set(font_manager.get_font_names())
     settings: Any = {
         "font.family": [name for name in FONTS if name in installed],
-        "svg.fonttype": "none",  # letters stay letters, which the viewer's own fonts draw
-        "svg.hashsalt": "lsafnet",  # the same picture from the same numbers
+        "svg.fonttype": "none",  # text stays text, drawn with the viewer's fonts
+        "svg.hashsalt": "lsafnet",  # reproducible files
     }
     kind = target.suffix.lower().removeprefix(".")
     content = io.BytesIO()
     with matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", message="Glyph .* missing from"
-        )  # no font here has it: a box is drawn
+        )  # no installed font has it: a box is drawn
         metadata = {"Date": None} if kind == "svg" else {}
         draw().savefig(content, format=kind, dpi=PIXELS_PER_INCH, metadata=metadata)
     with locked_outputs([target], tell=lambda _: None), replacing(target, overwrite) as path:
@@ -80,12 +82,14 @@ def _draw(summary: MapSummary) -> Any:
     side = INCHES_PER_CLASS * (len(kept) + 1) + INCHES_AROUND
     figure = Figure(figsize=(side, side - 1), layout="constrained")
     axes = figure.add_subplot()
-    norm = PowerNorm(0.5, 0, max(values.max(), 1e-9))  # small changes are seen beside large ones
+    norm = PowerNorm(0.5, 0, max(values.max(), 1e-9))  # small changes stay visible beside large ones
     axes.imshow(np.ma.masked_equal(values, 0), cmap="Blues", norm=norm)
     decimals = 0 if not in_ha else 2 if values.max() >= 1 else 4
     _write_numbers(axes, values, norm, f"{{:,.{decimals}f}}")
     _write_names(axes, [summary.classes[index] for index in kept], [summary.colors[index] for index in kept])
-    share = f", {part.changed_percent:.1f} % of what has data" if part.changed_percent is not None else ""
+    share = (
+        f", {part.changed_percent:.1f} % of the area with data" if part.changed_percent is not None else ""
+    )
     unit = "hectares" if in_ha else "pixels"
     axes.set_title(f"{Path(summary.map).name}: {unit} changed{share}", pad=14)
     return figure
@@ -96,7 +100,7 @@ def _value(matrix: tuple[tuple[Any, ...], ...], source: int, target: int) -> flo
 
 
 def _write_numbers(axes: Any, values: Any, norm: Any, form: str) -> None:
-    """Write each cell's number; right of the table what each class lost to others, below it what it gained."""
+    """Write the value of each cell, losses of each class to the right of the table and gains below it."""
     count = len(values)
     for row, col in np.ndindex(values.shape):
         if values[row, col] > 0:
@@ -109,7 +113,7 @@ def _write_numbers(axes: Any, values: Any, norm: Any, form: str) -> None:
 
 
 def _write_names(axes: Any, names: list[str], colors: list[str]) -> None:
-    """Name rows and columns, each with its class's colour."""
+    """Label rows and columns, each in the colour of its class."""
     count = len(names)
     places = range(count + 1)
     axes.set_xticks(places, [*names, "lost"], rotation=45, ha="left", rotation_mode="anchor")

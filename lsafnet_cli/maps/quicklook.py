@@ -1,6 +1,6 @@
-"""Quicklook: one small picture of a run that can be sent by mail, made from decimated reads.
+"""Quicklook: one small picture of a run, from decimated reads.
 
-Both dates, the change map, a legend with areas, a scale bar, north, and what the map is of.
+Both dates, the change map, a legend with areas, a scale bar, north arrow, and provenance.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ NO_DATA = (200, 200, 200)
 def draw_quicklook(
     target: Path, pair: AlignedPair, codes_path: Path, provenance: Provenance, table: ChangeTable
 ) -> None:
-    """Write the picture; its size does not depend on the scene's."""
+    """Write the picture; its size does not depend on that of the scene."""
     shape, legend = panel_shape(pair.grid.shape), provenance.legend
     panels = (
         read_picture(pair.before, shape),
@@ -45,18 +45,18 @@ def draw_quicklook(
 
 
 def sheet_words(grid: Grid, provenance: Provenance, table: ChangeTable) -> SheetWords:
-    """Return what is written on the picture: names, dates, areas, place, and what made the map."""
+    """Return the texts of the picture: names, dates, areas, location, and provenance."""
     before, after = (_file_name(path) for path in (provenance.before, provenance.after))
     dates = tuple(
         f"{name}  {day.isoformat()}" if day is not None else name
         for name, day in (("before", provenance.before_date), ("after", provenance.after_date))
     )
-    place = [] if grid.crs is None else [grid.crs.to_string() if grid.crs.to_epsg() else "a CRS of its own"]
+    place = [] if grid.crs is None else [grid.crs.to_string() if grid.crs.to_epsg() else "unnamed CRS"]
     if centre := centre_degrees(grid):
         place.append("centre {:.4f}, {:.4f} (latitude, longitude)".format(*centre))
     made = f"lsafnet {provenance.version} with {printable(provenance.checkpoint)}"
     if provenance.outside:
-        made += f"; unlike what it was trained on: {printable('; '.join(provenance.outside))}"
+        made += f"; outside its domain: {printable('; '.join(provenance.outside))}"
     return SheetWords(
         title=f"What changed from {before} to {after}",
         panels=(*dates, "change"),
@@ -77,7 +77,7 @@ def panel_shape(scene_shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def read_picture(image: AlignedImage, shape: tuple[int, int]) -> Picture:
-    """Return (rows, cols, 3): the image's first three bands, stretched for the eye, grey where it has no data."""
+    """Return (rows, cols, 3): the image's first three bands, stretched for display, grey where it has no data."""
     numbers, valid = decimated(image, shape)
     shown = numbers[:3] if len(numbers) >= 3 else np.repeat(numbers[:1], 3, axis=0)
     return _for_the_eye(shown, valid)

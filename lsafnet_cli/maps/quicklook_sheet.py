@@ -18,7 +18,7 @@ GAP_PX, LINE_PX, SWATCH_PX, MARKS_PX = 12, 22, 14, 36
 TITLE_FONT_PX, FONT_PX = 22, 15
 TITLE_PX = TITLE_FONT_PX + 2 * GAP_PX
 INK, QUIET, PAPER = (30, 30, 30), (95, 95, 95), (255, 255, 255)
-# Pillow's own font has Latin letters alone; of the others the first that is installed and can write a text does
+# Pillow's own font has Latin letters only; else the first installed font with all letters of a text is used
 OTHER_FONTS = (
     "DejaVuSans.ttf",
     "NotoSansCJK-Regular.ttc",
@@ -31,7 +31,7 @@ NO_SUCH_LETTER = "\uffff"
 
 @dataclass(frozen=True, slots=True)
 class SheetWords:
-    """What is written on a sheet: above all, above each panel, and below all."""
+    """Texts of a sheet: title, panel titles, and footer."""
 
     title: str
     panels: tuple[str, ...]
@@ -41,7 +41,7 @@ class SheetWords:
 
 @dataclass(frozen=True, slots=True)
 class SheetMarks:
-    """Scale bar and north, (right, down), each None where it is not known."""
+    """Scale bar and direction of north (right, down), each None if unknown."""
 
     bar: ScaleBar | None
     north: tuple[float, float] | None
@@ -79,7 +79,7 @@ def compose_sheet(
 
 
 def _draw_marks(draw: ImageDraw.ImageDraw, top: int, width: int, summary: str, marks: SheetMarks) -> None:
-    """Draw north and the scale bar at the right, and the summary in what is left."""
+    """Draw north arrow and scale bar at the right, and the summary in the remaining space."""
     right = width - GAP_PX
     if marks.north is not None:
         _draw_north(draw, (right - 10, top + 12), marks.north)
@@ -113,7 +113,7 @@ def _write(
 
 
 def shortened(text: str, room_px: int, size_px: int = FONT_PX) -> str:
-    """Return the text, with dots for its end where it would not fit."""
+    """Return the text, shortened with dots if it does not fit."""
     font = font_for(text, size_px)
     if font.getlength(text) <= room_px:
         return text
@@ -142,7 +142,7 @@ def _fonts(size_px: int) -> tuple[Font, ...]:
 
 
 def _laid_out_simply(font: Font) -> Font:
-    """Return the font as it writes letter by letter; the other way of Pillow fails on rare mixtures of letters."""
+    """Return the font with basic layout; Pillow's other layout engine fails on rare mixtures of letters."""
     if not isinstance(font, ImageFont.FreeTypeFont):
         return font
     return font.font_variant(layout_engine=ImageFont.Layout.BASIC)

@@ -1,4 +1,4 @@
-"""A change map as small as a picture: decimated codes, the legend, and the exact table of the whole map."""
+"""A decimated change map with its legend and the exact table of the whole map."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from lsafnet_cli.maps.table import ChangeTable, change_table, read_legend
 
 @dataclass(frozen=True, slots=True)
 class SmallMap:
-    """(rows, cols, 3) colours of a whole map, each the commonest code of its ground, and what the map says."""
+    """(rows, cols, 3) colours of a decimated map, each of the most frequent code, with legend and table."""
 
     colors: NDArray[np.uint8]
     legend: Legend
@@ -23,9 +23,9 @@ class SmallMap:
 
 
 def read_small_map(path: Path, most_rows: int, most_cols: int) -> SmallMap:
-    """Read a map into at most that many rows and cols, from its overviews where it has some.
+    """Read a map into at most that many rows and cols, from its overviews if it has any.
 
-    Raises InputError where the file is no change map.
+    Raises InputError if the file is no change map.
     """
     with open_raster(path) as dataset:
         legend = read_legend(path, dataset.tags())

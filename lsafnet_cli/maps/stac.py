@@ -1,4 +1,4 @@
-"""A STAC item beside a map, so that catalogues can take it: where, when, which files, which classes.
+"""A STAC item for catalogues: footprint, time, files and classes of a map.
 
 Follows STAC 1.1 with the extensions projection, raster and classification.
 """
@@ -37,7 +37,7 @@ POLYGON_TYPES = {
 
 
 def stac_text(paths: OutputPaths, grid: Grid, provenance: Provenance, table: ChangeTable) -> str:
-    """Return the text of the item that describes a run's files; their addresses are relative to the item."""
+    """Return the text of the item that describes a run's files; links are relative to the item."""
     item = make_item(paths, grid, provenance, table, datetime.now(UTC))
     return json.dumps(item.to_dict(include_self_link=False), indent=2, ensure_ascii=False) + "\n"
 
@@ -45,7 +45,7 @@ def stac_text(paths: OutputPaths, grid: Grid, provenance: Provenance, table: Cha
 def make_item(
     paths: OutputPaths, grid: Grid, provenance: Provenance, table: ChangeTable, created: datetime
 ) -> pystac.Item:
-    """Return the item. Without a CRS it has no geometry; without dates its time is that of its making."""
+    """Return the item. Without a CRS it has no geometry; without dates its time is that of its creation."""
     footprint, times = footprint_of(grid), _times(provenance, created)
     item = pystac.Item(
         id=paths.map.stem,
@@ -76,7 +76,7 @@ def make_item(
 
 
 def _times(provenance: Provenance, created: datetime) -> list[datetime]:
-    """Return start and end where both dates are known; else the one that is, or the time of making."""
+    """Return start and end if both dates are known; else the known one, or the time of creation."""
     days = [day for day in (provenance.before_date, provenance.after_date) if day is not None]
     return sorted(map(_midnight, days)) or [created]
 
@@ -144,7 +144,7 @@ def _describe_band(
 
 
 def _describe_classes(asset: pystac.Asset, style: RasterStyle, pixels: Mapping[int, int]) -> None:
-    """Say what the numbers of a raster mean, and where `pixels` is known how many there are of each."""
+    """Describe the values of a raster, with counts if `pixels` is known."""
     total = sum(pixels.values())
     classes = []
     for entry in style.categories:
@@ -169,6 +169,6 @@ def _counts(table: ChangeTable) -> Iterator[tuple[int, int]]:
 
 
 def class_name(label: str, value: int) -> str:
-    """Return a class's name for machines, of ASCII letters, digits and hyphens, as the extension demands."""
+    """Return a class name of ASCII letters, digits and hyphens, as the extension requires."""
     plain = re.sub(r"[^0-9A-Za-z]+", "-", label).strip("-").lower()
     return plain if label.isascii() and plain else f"class-{value}"

@@ -1,4 +1,4 @@
-"""Summarize: how much ground of a map changed from what into what, as a whole and zone by zone."""
+"""Summarize: area of each transition of a map, in total and by zone."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
@@ -42,8 +42,8 @@ class ClassChange:
 class AreaSummary:
     """The change in one part of the map: `area` is "map", "zone" or "outside" (of all zones).
 
-    Matrices have a row for each class changed from and a column for each class changed to; percent are of
-    the part's valid ground, or of its valid pixels without a CRS. A map that knows no classes has none.
+    Matrices have a row for each class changed from and a column for each class changed to; percentages refer
+    to the valid area of the part, or to its valid pixels without a CRS. A binary change map has no matrices.
     """
 
     area: str
@@ -57,19 +57,19 @@ class AreaSummary:
 
     @property
     def changing(self) -> tuple[int, ...]:
-        """Indices of the classes that anything came from or went to."""
+        """Indices of the classes that occur in a transition."""
         pixels = np.array(self.matrix_pixels, np.int64).reshape(len(self.classes), len(self.classes))
         return tuple(int(index) for index in np.flatnonzero(pixels.any(axis=0) | pixels.any(axis=1)))
 
     @property
     def title(self) -> str:
-        """What a person calls the part."""
+        """The title of the part."""
         return {MAP: "whole map", OUTSIDE: "outside all zones"}.get(self.area) or str(self.zone)
 
 
 @dataclass(frozen=True, slots=True)
 class MapSummary:
-    """What `summarize_map` returns: the whole map, and where zones were given these and what lies outside."""
+    """Result of `summarize_map`: the whole map and, if zones were given, each zone and the area outside all."""
 
     map: str
     crs: str | None
@@ -110,11 +110,11 @@ class MapSummary:
 
 
 def summarize_map(path: str | Path, zones: ZoneRequest | None = None) -> MapSummary:
-    """Count a map's transitions and their true ground areas, by row bands, for the whole of it and for zones.
+    """Count transitions and their ground areas, by row bands, for the whole map and for zones.
 
-    A pixel belongs to every zone that holds its centre; zones without a pixel have counts of 0. Memory follows the
-    number of zones and their vertices, not the map's size. Raises InputError where a file cannot be read or is no
-    change map, OptionError for a zone field or layer that is not there, NoOverlapError where no zone touches the map.
+    A pixel belongs to every zone that contains its centre; zones without a pixel have counts of 0. Memory follows the
+    number of zones and their vertices, not the map's size. Raises InputError if a file cannot be read or is
+    no change map, OptionError for a missing zone field or layer, NoOverlapError if no zone overlaps the map.
     """
     with open_raster(path) as dataset:
         tags, grid = dataset.tags(), grid_of(dataset)
@@ -183,7 +183,7 @@ def _summary(area: str, zone: str | None, counts: CodeCounts) -> AreaSummary:
 
 
 def _square(values: NDArray[Any], legend: Legend) -> NDArray[Any]:
-    """Return (from, to) values of the transitions; (0, 0) for a map that knows no classes."""
+    """Return (from, to) values of the transitions; (0, 0) for a binary change map."""
     side = legend.class_count if legend.semantic else 0
     return values[1 : 1 + side * side].reshape(side, side)
 

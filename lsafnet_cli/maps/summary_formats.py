@@ -23,7 +23,7 @@ class FromTo:
 
 
 def from_to_table(part: AreaSummary) -> FromTo:
-    """Return the cells for one part of a map; classes that nothing came from or went to are left out."""
+    """Return the cells for one part of a map, without classes that occur in no transition."""
     kept, classes = part.changing, part.classes
     rows = [
         (
@@ -42,7 +42,7 @@ def from_to_table(part: AreaSummary) -> FromTo:
 
 
 def zones_table(summary: MapSummary) -> FromTo:
-    """Return one table of all zones: a row for each, with what has changed, and each class's net."""
+    """Return one table of all zones: a row for each, with changed area and net change of each class."""
     shown = [
         index for index in range(len(summary.classes)) if any(index in z.changing for z in summary.zones)
     ]
@@ -61,9 +61,7 @@ def zones_table(summary: MapSummary) -> FromTo:
     ]
     headings = ("zone", "with data", "changed", "share", *(f"net {summary.classes[i]}" for i in shown))
     unit = "ha" if summary.whole.table.valid_ha is not None else "pixels"
-    return FromTo(
-        "All zones", headings, tuple(rows), f"in {unit}; net is what a class gained less what it lost"
-    )
+    return FromTo("All zones", headings, tuple(rows), f"in {unit}; net = gain - loss")
 
 
 def _cell(part: AreaSummary, source: int, target: int) -> str:
@@ -117,14 +115,14 @@ def _markdown_row(cells: tuple[str, ...]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text in which Markdown sees no marks, on one line."""
+    """Return a text on one line with Markdown escaped."""
     for mark in "\\`*_[]<>|#":
         text = text.replace(mark, f"\\{mark}")
     return printable(" ".join(text.split()))
 
 
 def csv_text(summary: MapSummary) -> str:
-    """Return a summary as CSV: one line for each transition that occurs, gain, loss, and kind of ground."""
+    """Return a summary as CSV: one line for each transition that occurs, gain, loss, and total."""
     sink = io.StringIO()
     writer = csv.DictWriter(sink, CSV_COLUMNS, lineterminator="\n", restval="")
     writer.writeheader()

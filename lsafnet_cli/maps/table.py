@@ -1,4 +1,4 @@
-"""Report: what a run did and found, as one value that is printed, returned and written as JSON."""
+"""Areas of a map's transitions: the table that is printed, returned and written as JSON."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ SQUARE_METRES_PER_HECTARE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class TransitionRow:
-    """How much ground made one transition. Areas are None without a CRS; the share is of valid pixels."""
+    """Pixels and ground area of one transition. Areas are None without a CRS; the share is of valid pixels."""
 
     code: int
     from_class: str | None
@@ -35,7 +35,7 @@ class TransitionRow:
 
 @dataclass(frozen=True, slots=True)
 class ChangeTable:
-    """The areas of a map: transitions that occur, largest first, and the pixels that had data and had none."""
+    """The areas of a map: transitions that occur, largest first, and pixels with and without data."""
 
     transitions: tuple[TransitionRow, ...]
     valid_pixels: int
@@ -47,14 +47,14 @@ class ChangeTable:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ChangeTable":
-        """Return the table whose fields JSON holds."""
+        """Return the table from its JSON fields."""
         return cls(**{**values, "transitions": tuple(TransitionRow(**row) for row in values["transitions"])})
 
 
 def change_table(path: Path, legend: Legend | None = None) -> ChangeTable:
-    """Count a map's transitions and their true ground areas, row band by row band.
+    """Count a map's transitions and their ground areas, row band by row band.
 
-    Raises InputError where the file is no change map.
+    Raises InputError if the file is no change map.
     """
     with open_raster(path) as dataset:
         legend = legend or read_legend(path, dataset.tags())
@@ -62,7 +62,7 @@ def change_table(path: Path, legend: Legend | None = None) -> ChangeTable:
 
 
 def count_changes(path: str, legend: Legend, observer: Observer) -> CodeCounts:
-    """Count a map's codes and their ground, watched. Raises InputError."""
+    """Count a map's codes and their ground areas, with progress. Raises InputError."""
     with open_raster(path) as dataset, watched(observer, "count", grid_of(dataset).pixel_count):
         return count_codes(dataset, path, legend, observer.advance)
 
@@ -78,7 +78,7 @@ def open_legend(path: str | Path) -> tuple[Legend, Grid]:
 def refuse_layer(path: str, description: str | None, legend: Legend) -> None:
     """Raise InputError for the layers beside a map, whose tags name classes as well."""
     if description is not None and description in {layer_style(name, legend).description for name in LAYERS}:
-        raise InputError(f"{path}: holds the layer '{description}'; name the map that lies beside it")
+        raise InputError(f"{path}: this is the layer '{description}'; name the map beside it")
 
 
 def read_legend(path: Path, tags: dict[str, str]) -> Legend:
@@ -86,9 +86,9 @@ def read_legend(path: Path, tags: dict[str, str]) -> Legend:
     try:
         return Legend.from_json(tags[LEGEND])
     except KeyError as error:
-        raise InputError(f"{path}: is no change map of lsafnet (its tags name no classes)") from error
+        raise InputError(f"{path}: is no change map of lsafnet (no classes in its tags)") from error
     except ValueError as error:
-        raise InputError(f"{path}: its tags name classes that cannot be used ({reason_of(error)})") from error
+        raise InputError(f"{path}: the classes in its tags are invalid ({reason_of(error)})") from error
 
 
 def table_of(counts: CodeCounts) -> ChangeTable:
@@ -123,17 +123,17 @@ def _rows(counts: CodeCounts, valid: int) -> Iterator[TransitionRow]:
 
 
 def hectares(square_metres: float) -> float | None:
-    """Return an area in ha, to 0.01 m2; None where it is not known (NaN)."""
+    """Return an area in ha, to 0.01 m2; None if unknown (NaN)."""
     return None if np.isnan(square_metres) else round(float(square_metres) / SQUARE_METRES_PER_HECTARE, 6)
 
 
 def area_text(area_ha: float | None, pixels: int) -> str:
-    """Return ground as a person reads it: hectares, or pixels where there is no CRS."""
+    """Return an area as text: hectares, or pixels without a CRS."""
     return f"{area_ha:,.2f} ha" if area_ha is not None else f"{pixels:,} px"
 
 
 def changed_text(table: ChangeTable) -> str:
-    """Return how much of a map has changed, as a person reads it."""
+    """Return the changed share of a map as text."""
     changed = area_text(table.changed_ha, table.changed_pixels)
     valid = area_text(table.valid_ha, table.valid_pixels)
     share = table.changed_pixels / table.valid_pixels if table.valid_pixels else 0.0
@@ -141,8 +141,8 @@ def changed_text(table: ChangeTable) -> str:
 
 
 def uniform_notices(table: ChangeTable) -> Iterator[str]:
-    """Yield what is odd about a map in which nothing has changed, or everything in one way."""
+    """Yield warnings about a map without changes, or with a single transition."""
     if table.valid_pixels and not table.changed_pixels:
-        yield "not one pixel has changed: either nothing has, or the network does not know such images"
+        yield "no pixel has changed: either nothing has, or the network does not suit these images"
     elif len(table.transitions) == 1 and table.transitions[0].to_class is not None:
-        yield f"all that has changed is {table.transitions[0].name}: the network may see one class only"
+        yield f"the only transition is {table.transitions[0].name}: the network may recognise one class only"

@@ -1,4 +1,4 @@
-"""All zones of a file as it has them: names and outlines, those that do not touch a map too."""
+"""All zones of a file, names and outlines, including those outside a map."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Zones as a GeoPackage: one wide table, a column for each transition and for gains, losses and net by class."""
+"""Zones as a GeoPackage: one table with columns for transitions and for gain, loss and net by class."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,9 +26,11 @@ LEAD = ("zone", "valid", "nodata", "changed", "changed_percent")
 
 
 def check_zone_file(target: Path, inputs: Sequence[str], overwrite: bool) -> None:
-    """Raise OptionError or OutputError, before anything is counted, where the file may not be written."""
+    """Raise OptionError or OutputError, before anything is counted, if the file cannot be written."""
     if target.suffix.lower() != ".gpkg":
-        raise OptionError(f"`outputs` {target}: zones are written as a GeoPackage; end its name in .gpkg")
+        raise OptionError(
+            f"`outputs` {target}: zones are written as a GeoPackage; its name must end in .gpkg"
+        )
     finish_naming(target)
     check_path(target, inputs, overwrite)
 
@@ -47,7 +49,7 @@ def write_zone_file(summary: MapSummary, request: ZoneRequest, target: Path, ove
             crs, features = features_by_zone(request)
             _write(store.path(target.name), crs, features, table, columns)
             shares = [row["changed_percent"] for row in table.values() if row["changed_percent"] is not None]
-            style = LayerStyle(_qml(shares), "zones", "share of the ground that changed")
+            style = LayerStyle(_qml(shares), "zones", "share of area changed")
             add_layer_style(store.path(target.name), LAYER, GEOMETRY, style)
         except (FionaError, OSError) as error:
             raise OutputError(f"{target}: cannot be written ({reason_of(error)})") from error
@@ -69,7 +71,7 @@ def _write(path: Path, crs: str, features: Any, table: Any, columns: Sequence[st
 def zone_table(summary: MapSummary) -> dict[str, dict[str, Any]]:
     """Return one row for each zone, by its name, all with the same columns."""
     if not summary.zones:
-        raise InputError(f"{summary.map}: no zones were asked for")
+        raise InputError(f"{summary.map}: no zones were requested")
     codes = sorted({row.code for zone in summary.zones for row in zone.table.transitions})
     names = {row.code: row.name for zone in summary.zones for row in zone.table.transitions}
     columns = dict(zip(codes, _column_names([names[code] for code in codes]), strict=True))
@@ -98,7 +100,7 @@ def _row(
 
 
 def _column_names(texts: Sequence[str]) -> list[str]:
-    """Return names that every program takes for columns, none twice."""
+    """Return unique column names that every program accepts."""
     found: list[str] = []
     for text in texts:
         name = re.sub(r"\W+", "_", text).strip("_").lower() or "class"

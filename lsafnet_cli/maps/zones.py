@@ -1,4 +1,4 @@
-"""Zones: polygons of any vector file, laid on a map's grid; a zone's pixels are those whose centres it holds."""
+"""Zones: polygons of any vector file on a map's grid; a zone has the pixels whose centres it contains."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ POLYGONS = ("Polygon", "MultiPolygon", "3D Polygon", "3D MultiPolygon", "Geometr
 
 @dataclass(frozen=True, slots=True)
 class ZoneRequest:
-    """Which zones: a vector file, the field that names them, the layer that holds them."""
+    """Which zones: a vector file, the field with their names, and the layer."""
 
     path: str | Path
     field: str | None = None
@@ -34,7 +34,7 @@ class ZoneRequest:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A named part of the ground; its outlines are in pixels of the map, x = column, y = row."""
+    """A named area; its outlines are in pixels of the map, x = column, y = row."""
 
     name: str
     outlines: tuple[BaseGeometry, ...]
@@ -65,7 +65,7 @@ def _overlap(low: float, high: float, first: int, length: int) -> tuple[int, int
 
 @dataclass(frozen=True, slots=True)
 class ZoneSet:
-    """Zones that touch a map, by name; `zone_field` is what names them, None where it is the feature's id."""
+    """Zones that overlap a map, by name; `zone_field` holds the names, None stands for feature ids."""
 
     field: str | None
     zones: tuple[Zone, ...]
@@ -79,29 +79,29 @@ def read_zones(request: ZoneRequest, grid: Grid) -> ZoneSet:
     """
     path = str(request.path)
     if grid.crs is None:
-        raise InputError(f"{path}: zones cannot be laid on a map without a CRS")
+        raise InputError(f"{path}: zones cannot be placed on a map without a CRS")
     with reading_vectors(path, "zones"), fiona.open(path, layer=layer_of_zones(request)) as source:
         field = name_field_of(request, source.schema["properties"])
         crs = crs_of_layer(source)
         if crs is None:
-            raise InputError(f"{path}: has no CRS; say where its zones lie")
+            raise InputError(f"{path}: has no CRS; assign one")
         placing = PolygonPlacing(crs, grid)
         pieces: dict[str, list[BaseGeometry]] = {}
         for feature in _features_about(source, placing.extent):
             outline = placing.place(shapely.union_all(polygons_of(feature)))
             if not np.isfinite(shapely.get_coordinates(outline)).all():
                 raise InputError(
-                    f"{path}: {name_of_zone(feature, field)} reaches where the map's CRS has no place; cut it first"
+                    f"{path}: {name_of_zone(feature, field)} is beyond the domain of the map's CRS; clip it first"
                 )
             if outline.intersects(shapely.box(0, 0, grid.width, grid.height)):
                 pieces.setdefault(name_of_zone(feature, field), []).append(outline)
     if not pieces:
-        raise NoOverlapError(f"{path}: no zone touches the map; check both files' CRS")
+        raise NoOverlapError(f"{path}: no zone overlaps the map; check the CRS of both files")
     return ZoneSet(field, tuple(Zone(name, tuple(outlines)) for name, outlines in pieces.items()))
 
 
 def _features_about(source: Any, extent: Extent | None) -> Iterator[Any]:
-    """Yield the features of a layer that may lie in an extent, however their longitudes are counted."""
+    """Yield the features of a layer that may be within an extent, at any multiple of 360 degrees."""
     if extent is None:
         return
     whole = shapely.box(*source.bounds) if len(source) else shapely.Polygon()
@@ -120,7 +120,7 @@ def _polygon_layer(path: str) -> str:
     names = fiona.listlayers(path)
     holding = [name for name in names if _geometry_of(path, name) in POLYGONS]
     if not holding:
-        raise InputError(f"{path}: holds no polygons")
+        raise InputError(f"{path}: contains no polygons")
     if len(holding) > 1:
         raise OptionError(f"{path}: has the layers {', '.join(holding)}; choose one with `zone_layer`")
     return str(holding[0])

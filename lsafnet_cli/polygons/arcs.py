@@ -1,4 +1,4 @@
-"""Common borders of polygons: rings cut at nodes into arcs, each held once however many rings run along it."""
+"""Common borders of polygons: rings cut at nodes into arcs, each stored once for all rings along it."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from lsafnet_cli.geometry.arrays import BoolArray, IntArray
 from lsafnet_cli.polygons.lattice import Nodes, Rings
 
-PIECE_EDGES = 48  # an arc is cut into pieces of about so many edges, each of which is redrawn by itself
+PIECE_EDGES = 48  # an arc is cut into pieces of about this many edges, which are redrawn independently
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Runs and connected components of a class map, found row band by row band.
+"""Connected components of a class map, found row band by row band.
 
 A run is a stretch of equal codes within a row. Components are 4-connected runs of one code; their number
 bounds the memory, not the number of pixels.
@@ -72,7 +72,7 @@ class ComponentFinder:
         self.component_of_piece: IntArray = np.empty(0, np.int64)
 
     def add(self, runs: Runs, wanted: BoolArray, area_m2: FloatArray, score: FloatArray) -> IntArray:
-        """Take the next row band: its runs, and of each whether it is wanted, its area and its summed score.
+        """Add the next row band: its runs, and for each whether it is wanted, its area and its summed score.
 
         Return each run's piece, a number that counts on from band to band; -1 where it is not wanted.
         """

@@ -1,4 +1,4 @@
-"""Polygon files: batches go to one GeoPackage, from which GDAL translates every file that was asked for.
+"""Polygon files: batches go to one GeoPackage, which GDAL translates to all requested formats.
 
 GDAL can append batches to a GeoPackage only; its translations stream, so memory stays that of a few batches.
 """
@@ -34,18 +34,18 @@ ROWS_AT_ONCE = 20_000
 
 
 def refuse_without_place(paths: Iterable[Path], grid: Grid) -> None:
-    """Raise OutputError for files that hold longitudes and latitudes, where a grid has none on the earth."""
+    """Raise OutputError for formats in longitude and latitude if a grid cannot be transformed to WGS 84."""
     for path in paths:
         is_geojson = POLYGON_FORMATS.get(path.suffix.lower()) == "GeoJSON"
         if is_geojson and grid.crs is not None and way_to_wgs84(grid.crs) is None:
             raise OutputError(
-                f"{path}: GeoJSON holds places in WGS 84 alone, and {name_of(grid.crs)} has none there; "
+                f"{path}: GeoJSON needs WGS 84, to which {name_of(grid.crs)} cannot be transformed; "
                 "choose another format, such as .gpkg"
             )
 
 
 def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[PolygonBatch]) -> int:
-    """Write polygons to each of some files, and return how many there are. Raises OutputError."""
+    """Write polygons to several files and return their number. Raises OutputError."""
     # absolute, for pyogrio drops the spaces a relative name begins with
     targets = [target.absolute() for target in targets]
     gathered = targets[0].with_name("changes.gathered.gpkg")
@@ -62,7 +62,7 @@ def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[Pol
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove what a run that was broken off has left of a file, which drivers would go on with or trip over."""
+    """Remove what an interrupted run has left of a file, which drivers would append to or fail on."""
     with polygon_errors(path.name):
         for leftover in (path, *side_files(path)):
             leftover.unlink(missing_ok=True)
@@ -122,19 +122,19 @@ def _write(
 
 
 def _check_count(target: Path, count: int) -> None:
-    """Raise OSError unless a file holds `count` polygons: not every driver tells of a full disk."""
+    """Raise OSError unless a file has `count` polygons: not every driver reports a full disk."""
     if target.suffix.lower() == PARQUET:
         found = count_rows(target)
     else:
         layer = LAYER_NAME if target.suffix.lower() == ".gpkg" else None
         found = pyogrio.read_info(target.absolute(), layer=layer, force_feature_count=True)["features"]
     if found != count:
-        raise OSError(f"{found} of {count} polygons arrived")
+        raise OSError(f"only {found} of {count} polygons were written")
 
 
 @contextmanager
 def polygon_errors(name: str, doing: str = "written") -> Iterator[None]:
-    """Turn what goes wrong with a polygon file into an OutputError that names it."""
+    """Turn errors of a polygon file into an OutputError that names it."""
     try:
         yield
     except POLYGON_ERRORS as error:

@@ -1,4 +1,4 @@
-"""Polygons of a map as a table of geopandas."""
+"""Polygons of a map as a GeoDataFrame."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def polygons_frame(path: str | Path) -> "geopandas.GeoDataFrame":
-    """Return a file of polygons that lsafnet wrote as a GeoDataFrame, `id` its index.
+    """Return a polygon file written by lsafnet as a GeoDataFrame with index `id`.
 
     Needs geopandas, the extra `lsafnet[frames]`. Raises InputError for a file that cannot be read.
     """
@@ -28,5 +28,5 @@ def polygons_frame(path: str | Path) -> "geopandas.GeoDataFrame":
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"{path}: cannot be read as polygons ({reason_of(error)})") from error
     if "id" not in frame.columns:
-        raise InputError(f"{path}: has no column id; name a file of polygons that lsafnet wrote")
+        raise InputError(f"{path}: has no column id; name a polygon file written by lsafnet")
     return frame.set_index("id")

@@ -43,7 +43,7 @@ class Nodes:
 
 
 class NodeFinder:
-    """Takes row bands of piece codes from top to bottom and finds the nodes among their pixels' corners.
+    """Finds the nodes among pixel corners in row bands of codes that come from top to bottom.
 
     Two pieces of one code never share an edge, so codes suffice. Beyond the raster lies `outside`.
     Two pixels of different codes meet the outside at both ends of their common edge, (1, 0) and (1, 1);

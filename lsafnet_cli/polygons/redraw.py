@@ -1,8 +1,7 @@
 """Simplified and smoothed polygons: each piece of a common border is redrawn once, and keeps its area.
 
-A piece keeps its ends, and what it takes from one side it gives back to the same side, so neighbours stay
-neighbours and every polygon keeps its area. Where that cannot be done without crossing another border the
-piece stays as it was.
+A piece keeps its ends and the areas on both sides, so neighbours stay neighbours and every polygon keeps its area.
+If that is impossible without crossing another border, the piece stays unchanged.
 """
 
 import re
@@ -19,9 +18,9 @@ from lsafnet_cli.polygons.lattice import Nodes, Rings, build_polygons
 
 Polygons = NDArray[np.object_]
 
-SMOOTH_PX = 1.5  # a smoothed corner is cut at most so far from its tip
+SMOOTH_PX = 1.5  # a smoothed corner is cut at most this far from its tip
 _NEWTON_STEPS = 6
-_LOCAL_REPAIRS = 8  # after so many rounds whole polygons are put back, not only the places that are wrong
+_LOCAL_REPAIRS = 8  # after this many rounds whole polygons are restored, not only invalid parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +198,7 @@ def _with_areas(lines: Lines, areas: FloatArray, farthest: float) -> tuple[Lines
 
 
 class Redrawer:
-    """Polygons whose common borders are redrawn, and put right where they cross."""
+    """Polygons with redrawn common borders, restored where these cross."""
 
     def __init__(self, rings: Rings, nodes: Nodes, grid: Grid, how: Redrawing) -> None:
         self._rings, self._grid, self._how = rings, grid, how
@@ -209,7 +208,7 @@ class Redrawer:
         self._drawn, self._redrawn = redraw_lines(halves, how)
 
     def keep(self, arcs: BoolArray) -> None:
-        """Leave some arcs as they are."""
+        """Keep some arcs unchanged."""
         self._redrawn &= ~arcs[self.arcs.piece_arc]
 
     def polygons(self) -> Polygons:
@@ -239,7 +238,7 @@ class Redrawer:
         return build_polygons(np.stack([x, y], axis=1), ring_sizes, self._rings.polygon_of_ring)
 
     def _put_back(self, polygons: IntArray, places: Polygons, whole: bool) -> None:
-        """Give back their plain form to the pieces near some places, or to all pieces of some polygons."""
+        """Restore the pieces near some places, or all pieces of some polygons."""
         back = np.zeros(len(self._redrawn), bool)
         if not whole:
             lines = self._drawn

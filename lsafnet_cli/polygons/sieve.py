@@ -1,7 +1,7 @@
-"""Sieve: pieces of a map that are smaller than a wished area go to their neighbours, row band by row band.
+"""Sieve: connected components smaller than a minimum size go to their neighbours, row band by row band.
 
-Every piece counts, unchanged ground as well: a small change amid unchanged ground vanishes, a small hole in a
-change is filled. Pixels without data neither change nor take part.
+Components of unchanged pixels count as well: a small change vanishes, a small hole in a change is filled. Pixels
+without data neither change nor count.
 """
 
 from collections.abc import Iterator
@@ -26,9 +26,9 @@ _LOW = np.int64(0xFFFFFFFF)  # two piece numbers stand in one int64
 def sieve_map(
     source: str | Path, target: Path, nodata: int, min_area: float, *, in_pixels: bool = False
 ) -> None:
-    """Write `source` to `target` with every piece below `min_area` (m2; pixels without a CRS) merged away.
+    """Write `source` to `target` with connected components below `min_area` (m2; pixels without a CRS) removed.
 
-    `in_pixels`: the area is a number of pixels. Memory follows the number of pieces.
+    `in_pixels`: the area is a number of pixels. Memory follows the number of components.
     """
     with rasterio_open(source) as codes:
         finder, borders = ComponentFinder(codes.width), BorderCounter()

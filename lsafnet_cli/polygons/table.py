@@ -24,7 +24,7 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What all polygons of a map have in common; `review_form`: whether a GeoPackage takes verdicts."""
+    """Attributes common to all polygons of a map; `review_form`: whether a GeoPackage gets a form for verdicts."""
 
     grid: Grid
     legend: Legend
@@ -42,7 +42,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class PolygonBatch:
-    """Polygons with what is known of each; an area or a confidence that is not known is NaN."""
+    """Polygons with their attributes; unknown areas and confidences are NaN."""
 
     polygons: NDArray[np.object_]
     ids: IntArray
@@ -67,7 +67,7 @@ class PolygonBatch:
 
 
 def empty_batch() -> PolygonBatch:
-    """Return a batch of no polygons."""
+    """Return an empty batch."""
     whole, real = np.empty(0, np.int64), np.empty(0)
     return PolygonBatch(np.empty(0, object), whole, whole, whole, real, real)
 
@@ -132,5 +132,5 @@ def _ragged(parts: list[bytes]) -> tuple[NDArray[np.int32], bytes]:
 
 
 def _known(known: NDArray[np.bool_]) -> list[NDArray[np.uint8] | None]:
-    """Return Arrow's validity bitmap, or None where everything is known."""
+    """Return Arrow's validity bitmap, or None if all values are known."""
     return [None] if known.all() else [np.packbits(known, bitorder="little")]

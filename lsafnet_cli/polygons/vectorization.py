@@ -1,4 +1,4 @@
-"""Polygons from a map that exists: what `lsafnet vectorize` does."""
+"""Polygons from an existing map: `lsafnet vectorize`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -24,12 +24,12 @@ from lsafnet_cli.polygons.wishes import wanted_codes
 from lsafnet_cli.scenes.stamps import Stamps, file_stamp
 from lsafnet_cli.system.background import apart, beside
 
-APART_PX = 1 << 25  # from here on polygonizing may take seconds in which no Ctrl-C would be heard
+APART_PX = 1 << 25  # from this size polygonizing may take seconds without reacting to Ctrl-C
 
 
 @dataclass(frozen=True, slots=True)
 class PolygonReport:
-    """What `vectorize_changes` returns."""
+    """Result of `vectorize_changes`."""
 
     map: str
     outputs: tuple[str, ...]
@@ -55,21 +55,21 @@ def vectorize_changes(
 ) -> PolygonReport:
     """Write the polygons of a change map to each of some files; their endings choose the formats.
 
-    Confidence comes from `probability`, else from the map's own sibling `MAP.probability.tif`, else it is not
-    known. Raises a subclass of LsafnetError for whatever a user can mend; nothing half-written is left.
+    Confidence comes from `probability`, else from `MAP.probability.tif` beside the map, else it is unknown. Raises a
+    subclass of LsafnetError for errors that users can correct; no incomplete files are left.
     """
     paths = [Path(output) for output in outputs]
     inputs = (str(changes), *([str(probability)] if probability else []))
     for path in paths:
         check_polygon_name("outputs", path)
     if len({path.name for path in paths}) < len(paths):
-        raise OptionError("`outputs`: two outputs have one name")
+        raise OptionError("`outputs`: two outputs have the same name")
     options, observer = options or PolygonOptions(), observer or Observer()
     check_polygon_files(options, paths)
     asked = _asked_of(inputs, paths, options)
     naming = finish_naming(paths[0], paths[1:], overwrite)
     if naming is not None and (finished := naming.report_to(asked, PolygonReport.from_dict)) is not None:
-        observer.notice("an earlier run was killed while its files were being named: that is finished now")
+        observer.notice("an earlier run was killed while publishing its files: this is completed now")
         return finished
     for path in paths:
         check_path(path, inputs, overwrite)
@@ -78,7 +78,7 @@ def vectorize_changes(
     refuse_without_place(paths, grid)
     if change_map.probability is None:
         observer.notice(
-            f"{layer_path(Path(changes), 'probability')} is not there: the polygons have no confidence"
+            f"{layer_path(Path(changes), 'probability')} does not exist: the polygons have no confidence"
         )
     for text in sieve_notices(options):
         observer.notice(text)
@@ -95,7 +95,7 @@ def vectorize_changes(
 
 
 def _asked_of(inputs: Sequence[str], outputs: Sequence[Path], options: PolygonOptions) -> dict[str, Any]:
-    """Return what a run is asked for, as JSON has it."""
+    """Return the request of a run as JSON-ready values."""
     return {
         "version": version("lsafnet"),
         "files": [file_stamp(name) for name in inputs],
@@ -105,7 +105,7 @@ def _asked_of(inputs: Sequence[str], outputs: Sequence[Path], options: PolygonOp
 
 
 def sieve_notices(options: PolygonOptions) -> Iterator[str]:
-    """Yield what is said of the specks that are left out of polygons where nobody asked for it."""
+    """Yield the notice about small components that are dropped by default."""
     if options.min_pixels:
         yield (
             f"polygons: connected components below {options.min_pixels} pixels went to their neighbours; "
@@ -116,7 +116,7 @@ def sieve_notices(options: PolygonOptions) -> Iterator[str]:
 def open_change_map(
     changes: str | Path, probability: str | Path | None, options: PolygonOptions
 ) -> tuple[ChangeMap, Grid]:
-    """Return what a map says about itself, and its grid. Raises InputError."""
+    """Return provenance, legend and grid of a map. Raises InputError."""
     sibling = layer_path(Path(changes), "probability")
     probability = Path(probability) if probability else (sibling if sibling.exists() else None)
     with open_raster(changes) as dataset:
@@ -125,15 +125,17 @@ def open_change_map(
         wanted_codes(legend, options.classes)
         if dataset.dtypes[0] != legend.dtype:
             raise InputError(
-                f"{changes}: holds {dataset.dtypes[0]} numbers; a change map of its classes {legend.dtype}"
+                f"{changes}: holds {dataset.dtypes[0]} values; a change map of its classes has {legend.dtype}"
             )
     if probability is not None:
         with open_raster(probability) as dataset:
             if grid_of(dataset) != grid:
-                raise InputError(f"{probability}: has other pixels than {changes}; name the map's own one")
+                raise InputError(
+                    f"{probability}: is not on the grid of {changes}; name the probability layer of this map"
+                )
             if dataset.count != 1 or dataset.dtypes[0] != "uint8":
                 raise InputError(
-                    f"{probability}: is no probability of change; name the MAP.probability.tif that lsafnet wrote"
+                    f"{probability}: is no probability layer; name MAP.probability.tif as written by lsafnet"
                 )
     change_map = ChangeMap(
         codes=str(changes),
@@ -156,8 +158,8 @@ def _tagged_date(tags: dict[str, str], name: str) -> date | None:
 def vectorizing(
     change_map: ChangeMap, targets: list[Path], options: PolygonOptions, pixel_count: int
 ) -> AbstractContextManager[Callable[[], int]]:
-    """Begin to write polygon files, and give a call that waits for the number of polygons.
+    """Start writing polygon files; yield a call that waits for the number of polygons.
 
-    It goes on where an interruption is heard: large maps in a process of their own.
+    It can be interrupted: large maps are processed in a new process.
     """
     return (apart if pixel_count >= APART_PX else beside)(vectorize_map, change_map, targets, options)

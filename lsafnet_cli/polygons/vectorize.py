@@ -1,4 +1,4 @@
-"""Vectorize: a change map becomes polygons, one for each 4-connected piece of a transition."""
+"""Vectorize: a change map becomes polygons, one for each 4-connected component of a transition."""
 
 import gc
 from collections.abc import Iterator
@@ -40,14 +40,14 @@ from lsafnet_cli.polygons.sieve import sieve_map
 from lsafnet_cli.polygons.table import Layer, PolygonBatch
 from lsafnet_cli.polygons.wishes import wanted_codes
 
-BATCH = 20_000  # polygons handled at once
+BATCH = 20_000  # polygons processed at once
 CACHE_BYTES = 64 << 20
 Polygons = NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeMap:
-    """A map to be vectorized: codes, where known the probability of change in percent, and what they mean."""
+    """A map to vectorize: codes, if known the probability of change in percent, and the legend."""
 
     codes: str | Path
     probability: Path | None
@@ -59,7 +59,7 @@ class ChangeMap:
 
 @dataclass(frozen=True, slots=True)
 class MapComponents:
-    """What is known of a map's wanted pieces before they are drawn; `mask` is a raster that is 1 on them."""
+    """Connected components to vectorize, with their attributes; `mask` is a raster that is 1 on them."""
 
     components: Components
     nodes: Nodes
@@ -67,7 +67,7 @@ class MapComponents:
 
 
 def vectorize_map(change_map: ChangeMap, targets: list[Path], options: PolygonOptions) -> int:
-    """Write the polygons of a map to each of some files, and return how many there are.
+    """Write the polygons of a map to several files and return their number.
 
     Memory follows their number, not the number of pixels. Raises OptionError, OutputError.
     """
@@ -83,7 +83,7 @@ def vectorize_map(change_map: ChangeMap, targets: list[Path], options: PolygonOp
 
 
 def sieved(change_map: ChangeMap, target: Path, options: PolygonOptions) -> str | Path:
-    """Return the map's codes, or where a least size is wished a raster of them without smaller pieces."""
+    """Return the map's codes, sieved if a minimum size is given."""
     in_pixels = options.min_pixels > 0
     least = options.min_pixels if in_pixels else options.min_area_m2
     if least == 0:
@@ -93,12 +93,12 @@ def sieved(change_map: ChangeMap, target: Path, options: PolygonOptions) -> str 
 
 
 def find_pieces(codes: Any, change_map: ChangeMap, mask_path: Path, options: PolygonOptions) -> MapComponents:
-    """Find the pieces of the wanted transitions in an open map of codes, row band by row band."""
+    """Find the connected components of the selected transitions in an open map, row band by row band."""
     grid, legend = grid_of(codes), change_map.legend
     sought = wanted_codes(legend, options.classes)
     wanted = np.zeros(np.iinfo(codes.dtypes[0]).max + 1, np.uint8)
     wanted[sought] = 1
-    shown = np.zeros(len(wanted), codes.dtypes[0])  # a code where borders matter, else 0
+    shown = np.zeros(len(wanted), codes.dtypes[0])  # a code for selected transitions, else 0
     shown[[*sought, legend.nodata]] = [*sought, legend.nodata]
     finder, nodes = ComponentFinder(codes.width), NodeFinder(codes.width, legend.nodata, shown.dtype)
     areas = pixel_areas(grid)
@@ -114,7 +114,7 @@ def find_pieces(codes: Any, change_map: ChangeMap, mask_path: Path, options: Pol
 
 
 def _scores(runs: Runs, probability: Path | None, window: Window) -> FloatArray:
-    """Return the summed probability of each run of a row band; NaN where it is not known."""
+    """Return the summed probability of each run of a row band; NaN if unknown."""
     if probability is None:
         return np.full(len(runs.code), np.nan)
     with rasterio_open(probability) as dataset:
@@ -163,7 +163,7 @@ def _all_at_once(drawn: Iterator[tuple[Polygons, IntArray]]) -> tuple[Polygons, 
 
 
 def trace(codes: Any, pieces: MapComponents) -> Iterator[Rings]:
-    """Yield the rings of an open map's wanted pieces, with a vertex wherever neighbours have one."""
+    """Yield the rings of the selected components of an open map, with a vertex wherever neighbours have one."""
     to_pixels = ~codes.transform
     with rasterio_open(pieces.mask) as mask:
         found = shapes(rasterio.band(codes, 1), mask=rasterio.band(mask, 1), connectivity=4)
@@ -172,7 +172,7 @@ def trace(codes: Any, pieces: MapComponents) -> Iterator[Rings]:
 
 
 def _take(found: Iterator[tuple[Any, Any]], count: int) -> list[Any]:
-    """Return the next geometries. Python's collector rests: it would walk through all their tuples for nothing."""
+    """Return the next geometries. Garbage collection is paused: it would scan all their tuples in vain."""
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -185,7 +185,7 @@ def _take(found: Iterator[tuple[Any, Any]], count: int) -> list[Any]:
 def redrawn(
     batches: list[Rings], codes: Any, nodes: Nodes, nodata: int, options: PolygonOptions
 ) -> Iterator[tuple[Polygons, IntArray]]:
-    """Yield batches of polygons with redrawn borders, and their first pixels; borders to no data stay as they are."""
+    """Yield batches of polygons with redrawn borders, and their first pixels; borders to nodata stay unchanged."""
     if not batches:
         return
     grid, rings = grid_of(codes), join_rings(batches)
@@ -200,7 +200,7 @@ def redrawn(
 
 
 def lacks_data(codes: Any, cols: IntArray, rows: IntArray, nodata: int) -> NDArray[np.bool_]:
-    """Return which pixels of an open map lie beyond it or hold `nodata`; reads it row band by row band."""
+    """Return which pixels are outside an open map or hold `nodata`; reads it row band by row band."""
     beyond: NDArray[np.bool_] = (cols < 0) | (rows < 0) | (cols >= codes.width) | (rows >= codes.height)
     for window in row_windows(grid_of(codes)):
         here = ~beyond & (rows >= window.row_off) & (rows < window.row_off + window.height)

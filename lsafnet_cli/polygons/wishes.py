@@ -1,4 +1,4 @@
-"""Which transitions a selection such as "water:building" means."""
+"""Selections of transitions such as "water:building"."""
 
 from collections.abc import Iterator
 
@@ -9,20 +9,20 @@ ANY = "*"
 
 
 def wanted_codes(legend: Legend, wishes: tuple[str, ...], option: str = "classes") -> list[int]:
-    """Return the transition codes that a user wishes by an option.
+    """Return the transition codes selected by an option.
 
-    Raises OptionError for what is no FROM:TO, and for a class that the legend lacks.
+    Raises OptionError for a selection that is no FROM:TO, and for a class that the legend lacks.
     """
     if not wishes:
         return [transition.code for transition in legend.transitions]
     if not legend.semantic:
-        raise OptionError(f"`{option}` {wishes[0]}: this map tells changed from unchanged only")
+        raise OptionError(f"`{option}` {wishes[0]}: this is a binary change map without land-cover classes")
     pairs = {pair for wish in wishes for pair in _pairs(legend, wish, option)}
     return [t.code for t in legend.transitions if (t.from_class, t.to_class) in pairs]
 
 
 def _pairs(legend: Legend, wish: str, option: str) -> Iterator[tuple[int, int]]:
-    """Yield (from, to) class numbers of a wish. Names may hold colons: every way to cut it in two is tried."""
+    """Yield (from, to) class numbers of a selection. Names may contain colons: every split is tried."""
     parts = wish.split(":")
     cuts = [(":".join(parts[:cut]), ":".join(parts[cut:])) for cut in range(1, len(parts))]
     if not any(before.strip() and after.strip() for before, after in cuts):
@@ -31,7 +31,7 @@ def _pairs(legend: Legend, wish: str, option: str) -> Iterator[tuple[int, int]]:
     possible = [(before, after) for before, after in read if before and after]
     if len(possible) > 1:
         raise OptionError(
-            f"`{option}` {wish}: can be read in {len(possible)} ways; write * for one of its sides"
+            f"`{option}` {wish}: is ambiguous, with {len(possible)} readings; write * for one side"
         )
     if not possible:
         strange = [name.strip() for name in cuts[0] if not _class_numbers(legend, name.strip())]
@@ -43,6 +43,6 @@ def _pairs(legend: Legend, wish: str, option: str) -> Iterator[tuple[int, int]]:
 
 
 def _class_numbers(legend: Legend, name: str) -> list[int]:
-    """Return the numbers of the classes that a name means, none where it means none."""
+    """Return the numbers of the classes with a name; empty if there are none."""
     numbers = range(1, len(legend.names))
     return [n for n in numbers if name == ANY or legend.names[n].casefold() == name.casefold()]
