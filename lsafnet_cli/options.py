@@ -45,6 +45,9 @@ class StretchRule:
     low: float = 2.0
     high: float = 98.0
 
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.low},{self.high}" if self.kind in ("percentile", "range") else self.kind
+
     @classmethod
     def parse(cls, text: str) -> "StretchRule":
         """Read `auto`, `none`, `percentile:LO,HI` or `range:LO,HI`. Raises OptionError for anything else."""

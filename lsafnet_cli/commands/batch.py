@@ -47,10 +47,12 @@ from lsafnet_cli.commands.options import (
     TtaOpt,
     VerboseOpt,
 )
+from lsafnet_cli.commands.options_file import OptionsFileOpt
 from lsafnet_cli.commands.predict_options import (
     make_device_options,
     make_polygon_options,
     make_read_options,
+    parse_also_of_many,
     parse_names,
     split_checkpoints,
 )
@@ -216,6 +218,7 @@ def batch(
     dissolve: DissolveOpt = False,
     classes: ClassesOpt = None,
     review_form: ReviewFormOpt = False,
+    options_file: OptionsFileOpt = None,  # noqa: ARG001 - it has set what the others are
 ) -> None:
     """Write the change maps of many pairs; one that fails stops no other. Run again, it does what is missing."""
     from lsafnet_cli.batch.options import BatchOptions
@@ -231,6 +234,7 @@ def batch(
         ended = collect_batch(collect, mosaic, observer.notice)
     else:
         first, others = split_checkpoints(checkpoint)
+        named, endings = parse_also_of_many(also)
         options = BatchOptions(
             predict=PredictOptions(
                 checkpoint=first,
@@ -245,13 +249,13 @@ def batch(
                 grid=GridOptions(grid, resolution, coregister),
                 tile=TileOptions(tile, overlap, blend),
                 device=make_device_options("auto", precision, batch_size, compiled, memory),
-                output=OutputOptions((), parse_names(also), overwrite, resume),
+                output=OutputOptions((), named, overwrite, resume),
                 polygons=make_polygon_options(
                     min_area, simplify, smooth, dissolve, classes, review_form=review_form
                 ),
             ),
             devices=devices,
-            formats=parse_formats(formats),
+            formats=tuple(dict.fromkeys((*parse_formats(formats), *endings))),
             mosaic=mosaic,
             fail_fast=fail_fast,
             shard=Shard.parse(shard) if shard is not None else None,

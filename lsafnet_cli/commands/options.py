@@ -119,8 +119,7 @@ AlsoOpt = Annotated[
     str,
     typer.Option(
         help="Further outputs beside the map, comma-separated: from, to, before, after, probability, "
-        "transition, "
-        "quicklook, report, stac.",
+        "transition, quicklook, report, stac; polygons by their format (gpkg) or file name (polygons.gpkg).",
         rich_help_panel=OUTPUT,
     ),
 ]

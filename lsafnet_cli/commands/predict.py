@@ -50,11 +50,12 @@ from lsafnet_cli.commands.options import (
     TtaOpt,
     VerboseOpt,
 )
+from lsafnet_cli.commands.options_file import OptionsFileOpt
 from lsafnet_cli.commands.predict_options import (
     make_device_options,
     make_polygon_options,
     make_read_options,
-    parse_names,
+    parse_also,
     split_checkpoints,
 )
 from lsafnet_cli.options import GridOptions, OutputOptions, PredictOptions, TileOptions
@@ -110,9 +111,11 @@ def predict(
     review_form: ReviewFormOpt = False,
     before_date: BeforeDateOpt = None,
     after_date: AfterDateOpt = None,
+    options_file: OptionsFileOpt = None,  # noqa: ARG001 - it has set what the others are
 ) -> None:
     """Write the change map of two images: what changed, from what to what, and where."""
     first, others = split_checkpoints(checkpoint)
+    named, beside = parse_also(also, output)
     options = PredictOptions(
         checkpoint=first,
         ensemble=others,
@@ -124,7 +127,7 @@ def predict(
         grid=GridOptions(grid, resolution, coregister),
         tile=TileOptions(tile, overlap, blend),
         device=make_device_options(device, precision, batch_size, compiled, memory),
-        output=OutputOptions(tuple(polygons or ()), parse_names(also), overwrite, resume),
+        output=OutputOptions(tuple(dict.fromkeys((*(polygons or ()), *beside))), named, overwrite, resume),
         polygons=make_polygon_options(
             min_area, simplify, smooth, dissolve, classes, (before_date, after_date), review_form
         ),

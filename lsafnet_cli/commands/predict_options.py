@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.options import (
+    POLYGON_ENDINGS,
     POLYGON_SIEVE_PX,
     DeviceOptions,
     PolygonOptions,
@@ -82,3 +83,42 @@ def parse_batch_size(text: str) -> int | None:
 def parse_names(text: str) -> tuple[str, ...]:
     """Read "from,to"; each name once."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def parse_also(text: str, output: Path) -> tuple[tuple[str, ...], tuple[Path, ...]]:
+    """Read "report,polygons.gpkg,geojson" as names of outputs and files of polygons beside the map.
+
+    A format alone is a file with the map's name. Raises OptionError for a file in another folder.
+    """
+    names = parse_names(text)
+    files = {name: polygon_ending(name) for name in names}
+    for name in names:
+        if files[name] and Path(name).name != name:
+            raise OptionError(f"--also {name}: names a file beside the map; --polygons takes any path")
+    polygons = (
+        output.with_name(name) if Path(name).suffix and Path(name).stem else output.with_suffix(ending)
+        for name, ending in files.items()
+        if ending
+    )
+    return tuple(name for name in names if not files[name]), tuple(polygons)
+
+
+def parse_also_of_many(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Read "report,polygons.gpkg,geojson" as names of outputs and endings of polygons, which bear each map's name.
+
+    Raises OptionError for another name of a file.
+    """
+    names = parse_names(text)
+    files = {name: polygon_ending(name) for name in names}
+    for name, ending in files.items():
+        if ending and name.lower().removesuffix(ending) not in ("", "polygons", ending[1:]):
+            raise OptionError(
+                f"--also {name}: in a batch polygons bear the name of each map; write {ending[1:]}"
+            )
+    return tuple(name for name in names if not files[name]), tuple(filter(None, files.values()))
+
+
+def polygon_ending(name: str) -> str:
+    """Return the ending of a polygon file that "gpkg", ".gpkg" or "polygons.gpkg" means; "" for other outputs."""
+    alone, ending = f".{name.lower().removeprefix('.')}", Path(name).suffix.lower()
+    return next((one for one in (alone, ending) if one in POLYGON_ENDINGS), "")

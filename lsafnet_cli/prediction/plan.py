@@ -329,10 +329,13 @@ def describe_run(
             **({"nodata": list(options.read.nodata)} if options.read.nodata else {}),
             "bands": list(before.bands),
             "bands_after": list(after.bands),
+            **({"bands_asked": list(options.read.bands)} if options.read.bands else {}),
             "grid": options.grid.owner,
             "resolution_m": options.grid.resolution_m,
             "shift_px": moved and [moved.rows_px, moved.cols_px],
             "stretch": stretch,
+            "stretch_rule": str(options.read.stretch),
+            "coregister": options.grid.coregister,
             "precision": device.precision,
             "tta": options.tta,
             **{
