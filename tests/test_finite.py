@@ -64,7 +64,7 @@ def test_a_pixel_without_a_finite_answer_is_no_data_in_every_layer_and_counted_o
         with rasterio.open(path) as dataset:
             np.testing.assert_array_equal(dataset.read_masks(1) == 0, silent, err_msg=name)
     assert report.table.valid_pixels == (~silent).sum()
-    told = [text for text in report.notices if "no finite number" in text]
+    told = [text for text in report.notices if "no finite value" in text]
     assert len(told) == 1
     assert told[0].startswith(f"{silent.sum():,} pixels ({silent.mean():.2%} of those with data")
 
@@ -75,7 +75,7 @@ def test_a_network_that_answers_nowhere_makes_no_claim_of_unchanged(tmp_path):
     nines = np.full((1, 64, 64), 9, "uint8")
     report = predicted(tmp_path, replace(named, checkpoint=network), nines, nines)
     assert (report.table.valid_pixels, report.table.changed_pixels) == (0, 0)
-    assert any("100.00%" in text and "no finite number" in text for text in report.notices)
+    assert any("100.00%" in text and "no finite value" in text for text in report.notices)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_what_polygons_hold_is_no_data_and_its_share_is_told(pair, tiny_checkpoi
     expected = np.zeros((ROWS, COLS), bool)
     expected[20:60, 30:90] = True
     assert (missing != expected).mean() < 0.002  # a pixel at the rim, for the lake went through degrees
-    assert any("excluded are left out" in text and "lake.gpkg" in text for text in notices)
+    assert any("excluded areas are masked" in text and "lake.gpkg" in text for text in notices)
 
 
 def test_an_area_of_interest_and_an_exclusion_work_together(pair, tiny_checkpoint, tmp_path):
@@ -77,9 +77,9 @@ def test_clouds_of_either_date_are_no_data_by_scl_beside_each_image(tiny_checkpo
     expected = np.zeros((ROWS, COLS), bool)
     expected[:20, :30] = expected[100:, 100:] = True
     np.testing.assert_array_equal(missing, expected)
-    told = [text for text in notices if "left out" in text]
+    told = [text for text in notices if "masked" in text]
     assert [text.split(" are ")[0] for text in told] == ["before: clouds", "after: cloud shadows"]
-    assert "2.0% of the ground" in told[0]
+    assert "2.0% of the area" in told[0]
 
 
 def test_bits_of_qa_pixel_tell_clouds_from_clear_ground(pair, tiny_checkpoint, tmp_path):
@@ -88,7 +88,7 @@ def test_bits_of_qa_pixel_tell_clouds_from_clear_ground(pair, tiny_checkpoint, t
     missing, notices = predicted(pair, tiny_checkpoint, tmp_path, cloud_masks=(str(mask),))
     assert missing[10:20, 10:20].all()
     assert missing.sum() == 100
-    assert any(text.startswith("before: clouds are left out") for text in notices)
+    assert any(text.startswith("before: clouds are masked") for text in notices)
 
 
 def test_each_date_may_have_a_mask_of_its_own(pair, tiny_checkpoint, tmp_path):
@@ -121,4 +121,4 @@ def test_masks_that_cannot_serve_are_refused(pair, tiny_checkpoint, tmp_path):
     far = write_zones(tmp_path / "far.gpkg", [ground((9000, 9100), (9000, 9100))])
     missing, notices = predicted(pair, tiny_checkpoint, tmp_path, exclude=far)
     assert not missing.any()
-    assert any("lies elsewhere" in text for text in notices)
+    assert any("does not overlap" in text for text in notices)

@@ -73,7 +73,7 @@ def test_a_higher_threshold_needs_the_probability_alone(tmp_path, tiny_checkpoin
     expected = np.where(read(bare.with_name("map.probability.tif")) > 60, read(bare), 0)
     expected[read(bare) == 255] = 255
     np.testing.assert_array_equal(read(tmp_path / "new.tif"), expected)
-    with pytest.raises(InputError, match=r"map\.transition\.tif: is not there"):
+    with pytest.raises(InputError, match=r"map\.transition\.tif: does not exist"):
         redecide_map(bare, tmp_path / "lower.tif", RedecideOptions(0.2))
     assert [path.name for path in tmp_path.iterdir() if "lower" in path.name] == []
 

@@ -153,7 +153,8 @@ def test_predict_says_that_the_dates_lie_off_each_other_and_mends_it(shifted_pai
     mended = predict_change(*shifted_pair, tmp_path / "b.tif", options)
     assert not any("is shifted by" in text for text in mended.notices)
     assert any(
-        text.startswith("`coregister`: the dates are brought together by +3.0") for text in mended.notices
+        text.startswith("`coregister`: the shift between the dates is corrected by +3.0")
+        for text in mended.notices
     )
     assert mended.options["shift_px"] == pytest.approx([3, -2.5], abs=0.1)
     assert plain.options["shift_px"] is None
@@ -202,7 +203,7 @@ def test_images_without_a_clear_shift_stay_where_they_are(tiny_checkpoint, tmp_p
     paths = [write_raster(tmp_path / f"{n}.tif", scenery(n, 300)) for n in (1, 2)]
     options = PredictOptions(checkpoint=tiny_checkpoint, grid=GridOptions(coregister="on"))
     report = predict_change(*paths, tmp_path / "map.tif", options)
-    assert any("no shift between the dates can be told" in text for text in report.notices)
+    assert any("no shift between the dates can be measured" in text for text in report.notices)
     assert report.options["shift_px"] is None
 
 

@@ -117,7 +117,7 @@ def test_without_a_probability_no_change_is_called_uncertain_and_the_page_says_w
     write_report_page(write_map(tmp_path / "m.tif", blobs(60, 80)), tmp_path / "r.html")
     cards = data_of(tmp_path / "r.html")["cards"]
     assert cards["least_certain"] == []
-    assert cards["missing"] == "no probability of change was at hand"
+    assert cards["missing"] == "no probability of change is available"
     assert cards["largest"][0]["confidence"] is None
 
 

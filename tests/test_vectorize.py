@@ -106,14 +106,14 @@ def test_without_a_probability_the_confidence_is_not_known_and_the_user_is_told(
     path, observer = write_map(tmp_path / "map.tif", blobs(50, 50)), Observer()
     _, columns = vectorize(path, observer=observer)
     assert np.isnan(columns["confidence"]).all()
-    assert [notice.split(" is not there")[0] for notice in observer.notices] == [
+    assert [notice.split(" does not exist")[0] for notice in observer.notices] == [
         str(tmp_path / "map.probability.tif")
     ]
     other = write_raster(tmp_path / "p.tif", np.full((1, 50, 50), 75, np.uint8), nodata=255)
     _, columns = vectorize(path, probability=other)
     assert set(columns["confidence"]) == {0.75}
     small = write_raster(tmp_path / "small.tif", np.full((1, 40, 50), 75, np.uint8), nodata=255)
-    with pytest.raises(InputError, match=r"small\.tif: has other pixels"):
+    with pytest.raises(InputError, match=r"small\.tif: is not on the grid"):
         vectorize(path, probability=small)
 
 

@@ -1,4 +1,4 @@
-"""The main job for arrays: the same way as files, through files that do not last."""
+"""Prediction for arrays, through temporary files, with the same results as for files."""
 
 import warnings
 from dataclasses import replace
@@ -31,12 +31,12 @@ def predict_arrays(
     layers: tuple[str, ...] = (),
     observer: Observer | None = None,
 ) -> dict[str, Array]:
-    """Return the change map of two arrays (bands, rows, cols) of one place and one size, pixel on pixel.
+    """Return the change map of two arrays (bands, rows, cols) of the same place and size.
 
-    The answer holds "codes" (rows, cols), transition codes as `predict_change` writes them, and by name the `layers`
-    asked for: "from", "to", "before", "after", "probability" (percent, 255 without data). `valid` (rows, cols) is
-    False where nothing was measured. `checkpoint` takes the place of the options' own; the options' outputs do not
-    count. Raises InputError for arrays that do not fit, and whatever `predict_change` raises.
+    The result holds "codes" (rows, cols), transition codes as `predict_change` writes them, and the requested
+    `layers` by name: "from", "to", "before", "after", "probability" (percent, 255 without data). `valid`
+    (rows, cols) is False where there is no data. `checkpoint` overrides that of the options; the outputs in
+    the options are ignored. Raises InputError for arrays that do not fit, and all errors of `predict_change`.
     """
     _check_arrays(before, after, valid)
     options = options or PredictOptions()

@@ -1,8 +1,9 @@
-"""Blend: overlapping tiles of probabilities are added up, on the device, several tiles of a row at a time.
+"""Blend: weighted sums of overlapping tiles of probabilities, on the device, several tiles of a row at a time.
 
-A pixel is finished by the last tile that touches it. In row-major order that is the tile whose owned rows and columns
-hold it. Tiles that lie side by side share a canvas, so that what is done with finished pixels is done once for all of
-them; below it only the rows wait that the next tile row shares, and right of it the columns of the next canvas.
+A pixel is finished by the last tile that covers it. In row-major order that is the tile whose owned rows and
+columns contain it. Tiles that lie side by side share a canvas, so that what is done with finished pixels is
+done once for all of them; below it only the rows wait that the next tile row shares, and right of it the
+columns of the next canvas.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +23,7 @@ HOST_CANVAS_BYTES, DEVICE_CANVAS_BYTES = 36 << 20, 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Pixels that no later tile touches: the first of them, (scores, rows, cols), and which have data.
+    """Pixels that no later tile covers: the first of them, (scores, rows, cols), and which have data.
 
     `scores` is a view that the next tiles overwrite. `valid` (rows, cols) is None where every pixel is.
     """
@@ -34,7 +35,7 @@ class Finished:
 
 
 class Blender:
-    """Adds tiles up in the plan's order; what they finish leaves when its canvas is full.
+    """Sums tiles in the plan's order; finished pixels are released when their canvas is full.
 
     Every pixel is summed in one order, tile row by tile row and from left to right, however wide a canvas is.
     """
@@ -53,7 +54,7 @@ class Blender:
         )
 
     def blend(self, tiles: Iterable[TileScores]) -> Iterator[Finished]:
-        """Yield all that the tiles finish."""
+        """Yield all finished pixels of the tiles."""
         for scored in tiles:
             if self._tiles and not self._goes_on(scored.tile):
                 yield self._finish()
@@ -68,7 +69,7 @@ class Blender:
         return (tile.row, tile.col) == (last.row, last.col + 1)
 
     def _is_full(self, tile: Tile) -> bool:
-        """Return whether the tile right of one would not fit."""
+        """Return whether the next tile to the right would not fit."""
         following = tile.col + 1
         if following == len(self._plan.col_starts):
             return True
@@ -86,9 +87,9 @@ class Blender:
         place.addcmul_(scored.scores[:, :rows, :cols], self._weights.of(tile)[:rows, :cols])
 
     def _begin(self, tile: Tile) -> None:
-        """Fill the canvas with what earlier tiles left there for these rows and columns.
+        """Fill the canvas with the sums of earlier tiles for these rows and columns.
 
-        After tiles that were skipped old numbers may be among it; they fall on pixels without data.
+        After skipped tiles these may be outdated; then they are at pixels without data.
         """
         carried, self._carried = self._carried, None
         first = 0
@@ -104,7 +105,7 @@ class Blender:
 
     @torch.inference_mode()
     def _finish(self) -> Finished:
-        """Return what is finished of the canvas, and keep the rest for the tiles below and right of it."""
+        """Return the finished part of the canvas, and keep the rest for the tiles below and to the right."""
         tiles, self._tiles = self._tiles, []
         first, last = tiles[0].tile, tiles[-1].tile
         rows = self._row_spans[last.row][1] - last.top
@@ -127,7 +128,7 @@ class Blender:
 
 
 class TileWeights:
-    """How each pixel of a tile counts, (size, size); tiles amid a scene share one array."""
+    """Weights of the pixels of a tile, (size, size); interior tiles share one array."""
 
     def __init__(self, plan: TilePlan, device: torch.device) -> None:
         self._device = device

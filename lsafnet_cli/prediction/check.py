@@ -1,4 +1,4 @@
-"""Check: does a pair fit, where do its images lie, and what would `predict` do with them?"""
+"""Check: whether a pair fits, extents and overlap of its images, and how `predict` would use them."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -33,12 +33,12 @@ from lsafnet_cli.scenes.read import Scene, ScenePair, read_scene
 from lsafnet_cli.scenes.registration import Registration, read_windows, register_pair
 from lsafnet_cli.scenes.stretch import SAMPLE_PX, WHOLE_READ_PX, Sample, Stretch, sample_scene, stretch_of
 
-LEAST_SHARE = 0.5  # of an image on shared ground, of pixels with data: below, something is probably wrong
+LEAST_SHARE = 0.5  # minimum share of an image within the overlap, and of pixels with data, without a warning
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing a user should know; `level` is "problem" (the pair does not fit), "warning" or "note"."""
+    """A finding for the user; `level` is "problem" (the pair does not fit), "warning" or "note"."""
 
     level: str
     text: str
@@ -46,9 +46,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SceneFacts:
-    """One image. `bands` names those that are read; shares are 0..1, of a sample where the image is large.
-
-    `stretch` holds the two numbers of each band that become the ends of the checkpoint's range, or None.
+    """One image. `bands` names those that are read; shares are 0..1, estimated from a sample for large
+    images. `stretch` holds the lower and upper limit of each band, or None.
     """
 
     path: str
@@ -68,7 +67,7 @@ class SceneFacts:
 
 @dataclass(frozen=True, slots=True)
 class CommonFacts:
-    """The ground both images share, on the grid of the map.
+    """The overlap of both images, on the grid of the map.
 
     `offset_px` is (row, col) of the grid's first pixel in the after image, None in another CRS.
     """
@@ -87,7 +86,7 @@ class CommonFacts:
 
 @dataclass(frozen=True, slots=True)
 class PairCheck:
-    """What `check_pair` found. Facts are None as far as a problem kept them from being found."""
+    """Result of `check_pair`. Values are None if a problem prevented finding them."""
 
     verdict: str
     findings: tuple[Finding, ...]
@@ -115,10 +114,10 @@ def check_pair(
     read: ReadOptions | None = None,
     grid: GridOptions | None = None,
 ) -> PairCheck:
-    """Open both images and find out what `predict` would make of them; writes nothing.
+    """Open both images and report how `predict` would use them; writes nothing.
 
-    Raises InputError where a file cannot be read, CheckpointFileError, and OptionError for bands that the
-    checkpoint does not read. Two images that are no pair are no error but a problem among the findings.
+    Raises InputError if a file cannot be read, CheckpointFileError, and OptionError for bands that do not fit the
+    checkpoint. Two images that do not form a pair are a problem among the findings, not an error.
     """
     with rasterio.Env(**patience()):
         return _check_pair(
@@ -181,7 +180,7 @@ def _doubts(scene: Scene, sample: Sample, read: ReadOptions, info: CheckpointInf
 def _outside(
     aligned: AlignedPair, samples: dict[str, Sample], read: ReadOptions, info: CheckpointInfo
 ) -> tuple[str, ...]:
-    """Return why the pair is unlike what the checkpoint was trained on; its network is not asked."""
+    """Return why the pair is outside the domain of the checkpoint, without running its network."""
     scenes = (aligned.before.scene, aligned.after.scene)
     before, after = (samples[scene.path] for scene in scenes)
     stretched = [
@@ -193,7 +192,7 @@ def _outside(
 
 
 def verdict_of(findings: list[Finding]) -> str:
-    """Return the worst of the findings in words."""
+    """Return the most severe level of the findings as text."""
     levels = {finding.level for finding in findings}
     if "problem" in levels:
         return "does not fit"
@@ -201,7 +200,7 @@ def verdict_of(findings: list[Finding]) -> str:
 
 
 def scene_facts(scene: Scene, sample: Sample, read: ReadOptions, info: CheckpointInfo) -> SceneFacts:
-    """Return what there is to know about one image."""
+    """Return the facts about one image."""
     stretch = stretch_of(scene, read.stretch, info.value_range, lambda: sample)
     return SceneFacts(
         path=scene.path,
@@ -244,7 +243,7 @@ def _limits(stretch: Stretch | None) -> tuple[tuple[float, float], ...] | None:
 
 
 def common_facts(pair: ScenePair, aligned: AlignedPair) -> CommonFacts:
-    """Return what there is to know about the ground both images share."""
+    """Return the facts about the overlap of both images."""
     grid, size, areas = aligned.grid, pixel_size_m(aligned.grid), pixel_areas(aligned.grid)
     images = (aligned.before, aligned.after)
     return CommonFacts(
@@ -264,7 +263,7 @@ def common_facts(pair: ScenePair, aligned: AlignedPair) -> CommonFacts:
 
 
 def _share(aligned: AlignedPair, scene: Scene) -> float:
-    """Return about how much of a scene's ground lies on the common grid, 0..1."""
+    """Return the approximate share of a scene within the common grid, 0..1."""
     sizes = pixel_size_m(aligned.grid), pixel_size_m(scene.grid)
     factor = (sizes[0] / sizes[1]) ** 2 if sizes[0] and sizes[1] else 1.0
     return round(min(1.0, aligned.grid.pixel_count * factor / scene.grid.pixel_count), 4)
@@ -289,7 +288,7 @@ def pair_findings(
     registration: Registration,
     common: CommonFacts,
 ) -> Iterator[Finding]:
-    """Yield what a user should know about a pair that lies on one grid."""
+    """Yield findings about a pair on one grid."""
     if common.nodata_share == 1:
         yield Finding("problem", "no pixel has data in both images")
     level = "note" if pair.georeferenced else "warning"
@@ -301,11 +300,11 @@ def pair_findings(
     )
     yield from (Finding("warning", text) for text in chain(*warnings))
     if registration.distance_px is None:
-        yield Finding("note", "how well the dates lie on each other cannot be measured: too little in common")
+        yield Finding("note", "the shift between the dates cannot be measured: they correlate too little")
 
 
 def _share_warnings(common: CommonFacts) -> Iterator[str]:
     if max(common.share_of_before, common.share_of_after) < LEAST_SHARE:
         yield f"the images share only {max(common.share_of_before, common.share_of_after):.1%} of their ground"
     if LEAST_SHARE < common.nodata_share < 1:
-        yield f"{common.nodata_share:.1%} of the shared pixels have no data in one image or both"
+        yield f"{common.nodata_share:.1%} of the pixels in the overlap have no data in one image or both"

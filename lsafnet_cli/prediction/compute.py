@@ -1,4 +1,4 @@
-"""The pixels of a run: reading, inferring, stitching and writing, all at the same time."""
+"""Computing the pixels of a run: reading, inference, stitching and writing run concurrently."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -21,15 +21,15 @@ from lsafnet_cli.system.heap import FreedMemory
 
 BATCHES_AHEAD = 2
 PATCHES_WAITING = 8
-MAP_STAGE = "map"  # what an observer is told, and `seconds` of the report
+MAP_STAGE = "map"  # name of the stage for observers, and in `seconds` of the report
 
 
 def compute_parts(
     run: RunPlan, store: PartStore, observer: Observer, rows: tuple[int, int] | None = None
 ) -> Registration:
-    """Compute every part that is not in the store yet; return how well the dates lie on each other there.
+    """Compute every part that is missing in the store; return the shift between the dates measured there.
 
-    `rows` [first, end), which begin and end where parts do, are computed alone where they are given.
+    `rows` [first, end) restricts this to some rows; they must start and end at borders of parts.
     """
     top, end = rows or (0, run.layout.end_row)
     grid = run.pair.grid if rows is None else run.pair.grid.cut(Window(0, top, run.plan.width, end - top))
@@ -47,7 +47,7 @@ def compute_parts(
 
 
 class Computation:
-    """What the swaths of a run have in common: the network, loaded once, and the batch size found so far."""
+    """State shared by the swaths of a run: the network, loaded once, and the batch size found so far."""
 
     def __init__(self, run: RunPlan, store: PartStore, observer: Observer, freed: FreedMemory) -> None:
         self._run, self._store, self._observer, self._freed = run, store, observer, freed
@@ -56,7 +56,7 @@ class Computation:
         self._size = BatchSize(run.options.device.batch_size, run.device, run.plan.size)
 
     def notices(self) -> Iterator[str]:
-        """Yield what the user should know about the pixels that were read."""
+        """Yield notices about the pixels that were read."""
         scenes = (self._run.pair.before.scene, self._run.pair.after.scene)
         for scene, limits in zip(scenes, self._limits, strict=True):
             if limits is not None and (text := limits.notice(scene.path)) is not None:
@@ -69,7 +69,7 @@ class Computation:
         return Scorer(checkpoints, run.stretches, run.device, run.options.tta)
 
     def compute(self, swath: Swath, done: int, end: int) -> None:
-        """Compute the parts of one swath in rows [done, end): read, infer, stitch and write at the same time."""
+        """Compute the parts of one swath in rows [done, end): read, infer, stitch and write concurrently."""
         run, plan = self._run, swath.plan.above(end)
         pair = run.pair.cut(swath.window)
         first_row = next(row for row in range(len(plan.row_starts)) if plan.bottom(row) > done)

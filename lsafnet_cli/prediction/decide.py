@@ -1,6 +1,6 @@
 """Decide: blended probabilities become transition codes and the other layers of a map, on the device.
 
-Few device operations for many pixels, for each of them costs a GPU's host as much as a small network's layer.
+Few device operations for many pixels: on a GPU the launch of each costs as much as a layer of a small network.
 """
 
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ from lsafnet_cli.files.layers import CODES, PERCENT_NODATA, is_of_codes
 from lsafnet_cli.legend.classes import Legend, transition_codes
 from lsafnet_cli.options import DIFFER, KEEP
 
-TABLE_BYTES = 64 << 20  # of the products of all pairs of classes; where they would take more, rows are cut up
+TABLE_BYTES = 64 << 20  # of the products of all pairs of classes; larger ones are processed by rows
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How probabilities become classes: changed above `threshold`; `layers` names what is made besides codes.
+    """Decision rule: changed above `threshold`; `layers` are produced besides codes.
 
-    same_class: "differ" takes the most probable pair of different classes, for what has changed is no longer what it
-    was; "keep" takes the most probable class of each date by itself, as published networks are scored.
+    same_class: "differ" takes the most probable pair of different classes, since changed pixels have another class;
+    "keep" takes the most probable class of each date independently, as in the scores of published networks.
     """
 
     legend: Legend
@@ -31,7 +31,7 @@ class Decision:
 
     @property
     def score_count(self) -> int:
-        """How many probabilities a pixel has."""
+        """Number of probabilities of a pixel."""
         return 1 + 2 * self.legend.class_count if self.legend.semantic else 1
 
     def decide(self, scores: Tensor) -> dict[str, Tensor]:
@@ -59,7 +59,7 @@ class Decision:
         return transition
 
     def _transition(self, scores: Tensor) -> Tensor:
-        """Return the code that each pixel has if it has changed, uint8 or int32."""
+        """Return the code of the most probable transition of each pixel, uint8 or int32."""
         count = self.legend.class_count
         number = torch.uint8 if self.legend.dtype == "uint8" else torch.int32
         if not self.legend.semantic:
@@ -72,7 +72,7 @@ class Decision:
         return codes[0] if len(codes) == 1 else torch.cat(codes)
 
     def nodata(self, layer: str) -> int:
-        """Return the number that stands for "no data" in a layer."""
+        """Return the no-data value of a layer."""
         return self.legend.nodata if is_of_codes(layer) else PERCENT_NODATA
 
     def dtype(self, layer: str) -> str:
@@ -81,7 +81,7 @@ class Decision:
 
 
 def _in_parts(before: Tensor, after: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield both dates' rows in parts whose tables of pairs are not too large."""
+    """Yield rows of both dates in parts for which the products of pairs are not too large."""
     classes, rows, cols = before.shape
     step = max(1, TABLE_BYTES // (4 * classes**2 * cols))
     for first in range(0, rows, step):
@@ -102,11 +102,11 @@ def _best(scores: Tensor) -> Tensor:
 
 
 def _numbered(scores: Tensor) -> Tensor:
-    """Return (n, rows, cols) float32 as whole numbers of the same order, in whose last bits stands 1 .. n.
+    """Return (n, rows, cols) float32 as integers of the same order, with 1 .. n in their last bits.
 
-    The greatest of them is found by a plain maximum, which carries its number along: one pass, without the indices of
-    an argmax. Scores that differ by less than those bits, 1 / 2**17 of them with 36 pairs, count as equal; of
-    equal ones the last wins. Scores are changed in place.
+    The largest and its index are found by one plain maximum, without an argmax. Scores that differ by less
+    than those bits, 1 / 2**17 of them with 36 pairs, count as equal; of equal ones the last wins. Scores are
+    changed in place.
     """
     low = _low_bits(len(scores))
     numbers = torch.arange(1, len(scores) + 1, dtype=torch.int32, device=scores.device)

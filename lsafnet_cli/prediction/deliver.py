@@ -1,4 +1,4 @@
-"""From finished parts to finished files: polygons and pictures first, the map last."""
+"""Finished files from finished parts: polygons and pictures first, the map last."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -23,9 +23,9 @@ from lsafnet_cli.system.background import run_beside
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The final names of the finished files, in order, and what these hold.
+    """The final names of the finished files, in order, and their contents.
 
-    `unanswered` counts measured pixels without a finite answer of the network.
+    `unanswered` counts valid pixels for which the network gave no finite value.
     """
 
     finished: tuple[Path, ...]
@@ -35,9 +35,9 @@ class Delivered:
 
 
 def write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> Delivered:
-    """Make the finished files in the work folder; return what they hold.
+    """Write the finished files in the work folder; return their contents.
 
-    The table is counted from the finished map, which so has been read to its last pixel before it is named.
+    The table is counted from the finished map, which so is verified to be readable before it is published.
     Raises OutputError.
     """
     with output_errors(paths.map):
@@ -58,7 +58,7 @@ def _write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> Delive
             table = change_table(store.path(paths.map.name), run.decision.legend)
         polygon_count = None
         if polygons is not None:
-            with run.timed("polygons"):  # what they take longer than the map
+            with run.timed("polygons"):  # their time beyond that of the map
                 polygon_count = polygons()
     if paths.quicklook:
         picture = store.path(paths.quicklook.name)
@@ -69,18 +69,18 @@ def _write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> Delive
         finished.insert(0, paths.page)
     if paths.stac:
         from lsafnet_cli.maps.stac import (
-            stac_text,  # here, for its library takes a while and few runs want it
+            stac_text,  # here, since its library is slow to import and rarely needed
         )
 
         text = stac_text(paths, run.pair.grid, run.provenance, table)
         store.path(paths.stac.name).write_text(text, encoding="utf-8")
-        finished.append(paths.stac)  # after the files that it names
+        finished.append(paths.stac)  # after the files that it lists
     return Delivered(tuple(finished), table, polygon_count, unanswered)
 
 
 def write_page(run: RunPlan, store: PartStore, paths: OutputPaths, page: Path, table: ChangeTable) -> None:
-    """Write the report page of a finished map that does not bear its name yet."""
-    from lsafnet_cli.report_page import page as pages  # here, as few runs want it
+    """Write the report page of a finished map before it is published."""
+    from lsafnet_cli.report_page import page as pages  # here, since it is rarely needed
     from lsafnet_cli.report_page.content import PageContent
 
     probability = paths.layers.get("probability")
@@ -96,9 +96,10 @@ def write_page(run: RunPlan, store: PartStore, paths: OutputPaths, page: Path, t
 def drawing_polygons(
     run: RunPlan, store: PartStore, writer: MapWriter, paths: OutputPaths
 ) -> AbstractContextManager[Callable[[], int] | None]:
-    """Begin every polygon file that was asked for, and give a call that waits for the number of polygons.
+    """Start all requested polygon files; yield a call that waits for the number of polygons, None if none
+    were requested.
 
-    They are drawn from the parts, while the map is written. Gives None where none were asked for.
+    Polygons are vectorized from the parts while the map is written.
     """
     if not paths.polygons:
         return nullcontext()
@@ -118,7 +119,7 @@ def drawing_polygons(
 def make_report(
     run: RunPlan, paths: OutputPaths, notices: list[str], table: ChangeTable, polygon_count: int | None
 ) -> RunReport:
-    """Put what happened into one value."""
+    """Return the report of a run."""
     grid, provenance = run.mapped.grid, run.provenance
     return RunReport(
         before=provenance.before,

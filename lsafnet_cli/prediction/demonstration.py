@@ -1,4 +1,4 @@
-"""The main job on the synthetic pair that ships inside the package, with the checkpoint that ships beside it."""
+"""Demonstration: prediction for the synthetic pair shipped with the package, with the shipped checkpoint."""
 
 import shutil
 from importlib.resources import files
@@ -14,9 +14,9 @@ from lsafnet_cli.prediction.report import RunReport
 
 
 def run_demonstration(folder: Path, overwrite: bool, observer: Observer) -> RunReport:
-    """Write before.tif, after.tif and all that `predict` makes of them into a folder.
+    """Write before.tif, after.tif and all outputs of `predict` into a folder.
 
-    Raises OutputError where that is not allowed, or where files exist and `overwrite` is False.
+    Raises OutputError if that fails, or if files exist and `overwrite` is False.
     """
     pair = [folder / f"{date}.tif" for date in ("before", "after")]
     change_map, polygons = folder / "changes.tif", (folder / "changes.gpkg", folder / "changes.geojson")

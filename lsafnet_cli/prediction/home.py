@@ -1,4 +1,4 @@
-"""Whether a pair looks like what a checkpoint was trained on, to the inside of its network."""
+"""Whether a pair is within the domain of a checkpoint, by features of its network."""
 
 from typing import NamedTuple
 
@@ -19,20 +19,20 @@ from lsafnet_cli.scenes.stretch import Sample, Stretch
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray
 from lsafnet_cli.system.devices import Device
 
-TILES_TO_ONE = 8  # of a scene, to one that is looked at; a fraction of a forward pass each
+TILES_TO_ONE = 8  # of a scene, for each one that is examined, at a fraction of a forward pass
 MOST_WINDOWS = 8
 LEAST_VALID_SHARE = 0.9
-INSIDE = "network."  # where a network lies in its prepared form
+INSIDE = "network."  # where a network is in its prepared form
 
 
 class Looks(NamedTuple):
-    """Raw numbers (2, windows, bands, size, size) of both dates under some tiles, and (windows, size, size) valid."""
+    """Raw values (2, windows, bands, size, size) of both dates in some tiles, and (windows, size, size) valid."""
 
     numbers: NumberArray
     valid: BoolArray
 
     def sample(self, date: int) -> Sample:
-        """Return all pixels of one date, the windows below each other."""
+        """Return all pixels of one date, with the windows stacked vertically."""
         numbers = self.numbers[date].swapaxes(0, 1)
         return Sample(
             numbers.reshape(len(numbers), -1, numbers.shape[-1]), self.valid.reshape(-1, self.valid.shape[-1])
@@ -47,13 +47,13 @@ def pair_reasons(
     device: Device,
     named_bands: bool,
 ) -> tuple[str, ...]:
-    """Return why a pair lies outside what a checkpoint was trained on, by some of its tiles; () where it does not."""
+    """Return why a pair is outside the domain of a checkpoint, from some of its tiles; () if it is inside."""
     looks = look_at(pair, plan)
     samples = looks.sample(0), looks.sample(1)
     found = list(outside_reasons(pair, checkpoint.info, samples, stretches, named_bands))
     distance = feature_distance(looks, checkpoint, stretches, device)
     if distance is not None and distance[0] > distance[1]:
-        found.append("features {:.2g} away (99 % of the training images: within {:.2g})".format(*distance))
+        found.append("feature distance {:.2g} (99 % of the training images: within {:.2g})".format(*distance))
     return tuple(found)
 
 
@@ -63,9 +63,10 @@ def feature_distance(
     stretches: tuple[Stretch | None, Stretch | None],
     device: Device,
 ) -> tuple[float, float] | None:
-    """Return how far a pair lies from the training images, the median of its windows, and how far 99 % of these do.
+    """Return the feature distance of a pair from the training images, the median of its windows, and their
+    99th percentile.
 
-    None where the checkpoint has no statistics, and where no window is full of data.
+    None if the checkpoint has no statistics, or if no window is completely valid.
     """
     domain = checkpoint.info.domain
     full = looks.valid.mean(axis=(1, 2)) >= LEAST_VALID_SHARE
@@ -83,7 +84,7 @@ def feature_distance(
 
 
 def look_at(pair: AlignedPair, plan: TilePlan) -> Looks:
-    """Return what the files hold under some tiles spread over a pair."""
+    """Return the pixels of some tiles spread over a pair."""
     tiles, size = [tile for tile in plan if plan.wants(tile.row, tile.col)], plan.size
     count = int(np.clip(len(tiles) // TILES_TO_ONE, 1, MOST_WINDOWS))
     dates, valid = [], []

@@ -1,6 +1,6 @@
-"""Infer: the pixels under tiles become probabilities, batch by batch, on the device.
+"""Inference: tiles of pixels become probabilities, batch by batch, on the device.
 
-Raw integers go to the device and become the network's values there. On CUDA the next batch is copied, from
+Raw integers are copied to the device and normalised there. On CUDA the next batch is copied, from
 pinned memory on a stream of its own, while the current one is computed.
 """
 
@@ -26,12 +26,12 @@ from lsafnet_cli.system.devices import BatchSize, Device, divided_threads, is_ou
 
 FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
 _PREPARED: WeakKeyDictionary[nn.Module, dict[Device, nn.Module]] = WeakKeyDictionary()
-LONG_BATCH_SECONDS = 1.0  # a batch this long keeps all cores busy by itself, and would leave a long last one
+LONG_BATCH_SECONDS = 1.0  # a batch this long keeps all cores busy alone, and would delay the end of the run
 
 
 @dataclass(frozen=True, slots=True)
 class TileScores:
-    """Probabilities under one tile, (scores, size, size) on the device, and `valid` (size, size) on the host.
+    """Probabilities of one tile, (scores, size, size) on the device, and `valid` (size, size) on the host.
 
     Scores are change first, then the land cover 1..K-1 of before, then that of after. `valid` is None where
     every pixel is.
@@ -63,10 +63,10 @@ class TileBatch:
 
 
 class Member(nn.Module):
-    """A network with its scaling: raw numbers and validity in, probabilities out, that of change calibrated.
+    """A network with its scaling: raw values and validity in, probabilities out, that of change calibrated.
 
-    Pixels without data in either date are given the mean, so that they look alike in both. `views` are the ways
-    to look at a tile, each as the axes to flip it along; the probabilities are averaged over them.
+    Pixels without data in either date are set to the mean in both. `views` are the flips of a tile, each as axes;
+    probabilities are averaged over them.
     """
 
     def __init__(
@@ -97,9 +97,9 @@ class Member(nn.Module):
 
 
 class Scorer(nn.Module):
-    """The networks of a run: raw numbers and validity in, the mean of their probabilities out.
+    """The networks of a run: raw values and validity in, the mean of their probabilities out.
 
-    `flips` looks at every tile four times: as it is, flipped along its rows, along its cols, and along both.
+    `flips` runs every tile four times: unchanged, flipped along its rows, along its cols, and along both.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Scorer(nn.Module):
 
 
 def mean_of(scores: Iterable[Tensor]) -> Tensor:
-    """Return the mean of scores, holding no more than two of them at a time; a single one is returned as it is."""
+    """Return the mean of scores, with at most two of them in memory; a single one is returned unchanged."""
     coming = iter(scores)
     total, count = next(coming), 1
     for one in coming:
@@ -129,7 +129,7 @@ def mean_of(scores: Iterable[Tensor]) -> Tensor:
 
 
 def prepared_network(network: nn.Module, device: Device) -> nn.Module:
-    """Return a network's form for a device, made once for as long as the network lives."""
+    """Return a network prepared for a device, cached with the network."""
     forms = _PREPARED.setdefault(network, {})
     if device not in forms:
         forms[device] = prepare_network(
@@ -153,7 +153,7 @@ def probabilities(logits: ChangeLogits) -> Tensor:
 
 
 def make_batches(tiles: Iterator[TilePixels], size: BatchSize, device: Device) -> Iterator[TileBatch]:
-    """Yield the tiles in stacks on the host, pinned where they are to be copied to CUDA."""
+    """Yield batches of tiles on the host, pinned if they will be copied to CUDA."""
     while batch := list(islice(tiles, size.size)):
         images = _stacked([*(tile.before for tile in batch), *(tile.after for tile in batch)], device)
         images = images.reshape(2, len(batch), *images.shape[1:])
@@ -163,11 +163,11 @@ def make_batches(tiles: Iterator[TilePixels], size: BatchSize, device: Device) -
         else:
             valid = _stacked([tile.valid for tile in batch], device)
             yield TileBatch(places, images, valid[:, None], valid.numpy())
-        del batch  # its views would keep whole rows of the scene
+        del batch  # its views would keep full rows of the scene in memory
 
 
 def _stacked(arrays: list[NumberArray] | list[BoolArray], device: Device) -> Tensor:
-    """Return arrays stacked along a new first axis, on the host, pinned where they are to be copied to CUDA.
+    """Return arrays stacked along a new first axis, on the host, pinned if they will be copied to CUDA.
 
     They are written into pinned memory at once; torch keeps that of earlier batches and hands it out again.
     """
@@ -178,7 +178,7 @@ def _stacked(arrays: list[NumberArray] | list[BoolArray], device: Device) -> Ten
 
 
 def upload(batches: Iterator[TileBatch], device: Device) -> Iterator[TileBatch]:
-    """Yield the batches on the device; on CUDA the next one is on its way while the last is used."""
+    """Yield the batches on the device; on CUDA the next one is copied while the last is used."""
     if not device.is_cuda:
         yield from batches
         return
@@ -207,7 +207,7 @@ def _send(batch: TileBatch, device: Device, stream: torch.cuda.Stream) -> TileBa
 
 @dataclass(frozen=True, slots=True)
 class BatchScores:
-    """What became of a batch: (batch, scores, size, size), or None where memory ran out, and the seconds it took."""
+    """Result of a batch: (batch, scores, size, size), or None if it ran out of memory, and the seconds it took."""
 
     batch: TileBatch
     scores: Tensor | None
@@ -215,9 +215,9 @@ class BatchScores:
 
 
 def infer_tiles(scorer: Scorer, batches: Iterator[TileBatch], size: BatchSize) -> Iterator[TileScores]:
-    """Yield the scores of each tile, in order. Memory that runs out halves the batch, and the work goes on.
+    """Yield the scores of each tile, in order.
 
-    Raises DeviceError where a single tile is too much.
+    The batch size is halved when memory runs out. Raises DeviceError if a single tile does not fit.
     """
 
     def score(batch: TileBatch) -> BatchScores:
@@ -251,7 +251,7 @@ def _tiles_of(
 
 
 def score_batch(scorer: Scorer, batch: TileBatch, size: BatchSize) -> BatchScores:
-    """Return the scores of a batch, None where memory ran out."""
+    """Return the scores of a batch, None if it ran out of memory."""
     try:
         start = _clock(scorer.device, size.tuning)
         with torch.inference_mode():
@@ -266,7 +266,7 @@ def score_batch(scorer: Scorer, batch: TileBatch, size: BatchSize) -> BatchScore
 
 
 def _clock(device: Device, exact: bool) -> float:
-    """Return the time; an exact one waits for all that the device has been given."""
+    """Return the time; an exact one waits until the device has finished."""
     if exact and device.is_cuda:
         torch.cuda.synchronize(device.torch_device)
     return time.perf_counter()

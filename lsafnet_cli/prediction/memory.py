@@ -1,4 +1,4 @@
-"""How a budget of host memory is spent: queue lengths, swath width, GDAL's cache."""
+"""Memory budget of the host: queue lengths, swath width, GDAL's cache."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from lsafnet_cli.prediction.tile import TilePlan
 from lsafnet_cli.scenes.align import AlignedImage, AlignedPair
 
 ROWS_SHARE = 0.25  # of the budget, for rows of the scene; the rest is for batches, parts and polygons
-DEVICE_SHARE = 0.25  # of a device's free memory, for probabilities that wait; the rest is for batches
+DEVICE_SHARE = 0.25  # of a device's free memory, for unfinished probabilities; the rest is for batches
 CACHE_SHARE = 1 / 32
 MOST_ROWS_AHEAD = 8
 SMALLEST_CACHE, LARGEST_CACHE = 32 << 20, 128 << 20
@@ -17,7 +17,7 @@ SMALLEST_CACHE, LARGEST_CACHE = 32 << 20, 128 << 20
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """How many tile rows are read ahead, how wide a swath may be, how much GDAL may cache."""
+    """Number of tile rows to read ahead, maximum width of a swath, size of GDAL's cache."""
 
     rows_ahead: int
     widest_px: int
@@ -27,11 +27,10 @@ class MemoryPlan:
 def plan_memory(
     pair: AlignedPair, plan: TilePlan, decision: Decision, budget_bytes: int, device_bytes: int | None = None
 ) -> MemoryPlan:
-    """Share a budget out. Narrow scenes read further ahead, wide ones are cut into swaths.
+    """Divide a memory budget. Narrow scenes read further ahead, wide ones are cut into swaths.
 
-    `device_bytes` is what a device of its own has left; the probabilities that wait for the next tile row
-    lie there. A file stored in full-width strips is never cut for the host's sake, for each strip would be
-    decoded once for each swath.
+    `device_bytes` is the free memory of a GPU, which holds probabilities that wait for the next tile row. A file
+    stored in full-width strips is never cut to save host memory, since each strip would be decoded for each swath.
     """
     row_bytes = tile_row_bytes(pair, plan.size)
     fixed = row_bytes + waiting_bytes(plan, decision)
@@ -47,7 +46,7 @@ def plan_memory(
 
 
 def tile_row_bytes(pair: AlignedPair, size_px: int) -> int:
-    """Return what one tile row of both dates takes, for each column of the scene."""
+    """Return the bytes of one tile row of both dates, for each column of the scene."""
     total = 0
     for image in (pair.before, pair.after):
         rows = size_px + image.block_shape[0] - 1
@@ -57,13 +56,13 @@ def tile_row_bytes(pair: AlignedPair, size_px: int) -> int:
 
 
 def waiting_bytes(plan: TilePlan, decision: Decision) -> int:
-    """Return what waits for the next tile row and in open parts, for each column of the scene."""
+    """Return the bytes that wait for the next tile row and in open parts, for each column of the scene."""
     layers = np.dtype(decision.dtype("codes")).itemsize + len(decision.layers)
     return below_bytes(plan, decision) + 3 * plan.size * layers
 
 
 def below_bytes(plan: TilePlan, decision: Decision) -> int:
-    """Return what the probabilities take that wait for the next tile row, for each column of the scene."""
+    """Return the bytes of probabilities that wait for the next tile row, for each column of the scene."""
     return max(1, plan.rows_below * decision.score_count * 4)
 
 

@@ -1,4 +1,4 @@
-"""Parts on disk: written under their names only when complete, and known to be whole before they are used again."""
+"""Parts on disk: renamed to their final names when complete, and verified before they are used again."""
 
 import hashlib
 from collections.abc import Mapping
@@ -39,14 +39,14 @@ def write_part(
 
 
 def checksum(pixels: np.ndarray[Any, Any], tags: Mapping[str, str]) -> str:
-    """Return a few digits that change with any pixel or tag of a part."""
+    """Return a checksum of the pixels and tags of a part."""
     digest = hashlib.blake2b(np.ascontiguousarray(pixels).view(np.uint8).data, digest_size=16)
     digest.update(repr((pixels.shape, str(pixels.dtype), sorted(tags.items()))).encode())
     return digest.hexdigest()
 
 
 def is_whole(part: Part) -> bool:
-    """Return whether a part is there as it was written; what is there and is not is removed. Raises OutputError."""
+    """Return whether a part exists and is intact; a damaged one is removed. Raises OutputError."""
     if not part.path.exists():
         return False
     try:

@@ -1,4 +1,4 @@
-"""The main job on one page: two images in, a change map, polygons and a report out."""
+"""The prediction pipeline: two images in, a change map, polygons and a report out."""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -36,17 +36,17 @@ def predict_change(
     options: PredictOptions | None = None,
     observer: Observer | None = None,
 ) -> RunReport:
-    """Write the change map of two images, and what else the options ask for.
+    """Write the change map of two images, and all other outputs of the options.
 
-    Every file appears under its name only when complete. Raises a subclass of LsafnetError for whatever a
-    user can mend. Rows that are finished by then are kept beside the output, and the same call goes on from
-    there; where there are none, nothing is left behind.
+    Every file appears under its name only when complete. Raises a subclass of LsafnetError for errors that
+    users can correct. Finished rows are then kept beside the output, and the same call resumes from them; if
+    there are none, no files are left.
     """
     options, observer = options or PredictOptions(), observer or Observer()
     check_polygon_files(options.polygons, map(Path, options.output.polygons))
     finished = finished_run((before, after), OutputPaths.of(Path(output), options.output), options)
     if finished is not None:
-        observer.notice("an earlier run was killed while its files were being named: that is finished now")
+        observer.notice("an earlier run was killed while publishing its files: this is completed now")
         return finished
     prediction = open_prediction((before, after), Path(output), options, observer)
     with prediction.work_folder() as store:
@@ -56,9 +56,9 @@ def predict_change(
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A run in steps: it has been opened, and is to be computed and then written.
+    """A run in steps: opened, then computed, then written.
 
-    `only` some of its files are written where a map of the same run is there already; else all.
+    `only` some of its files are written if a map of the same run exists already; else all.
     """
 
     run: RunPlan
@@ -70,7 +70,7 @@ class Prediction:
     last_words: tuple[str, ...] = ()
 
     def work_folder(self) -> AbstractContextManager[PartStore]:
-        """Give the folder for its parts; see `work_folder`."""
+        """Yield the folder for its parts; see `work_folder`."""
         return work_folder(self.paths, self.run, self.notes)
 
     @contextmanager
@@ -79,16 +79,13 @@ class Prediction:
             yield
 
     def compute(self, store: PartStore, rows: tuple[int, int] | None = None) -> None:
-        """Compute the parts that are not in the store yet, of all rows or of [first, end), ends of parts."""
+        """Compute the parts missing in the store, of all rows or of [first, end), borders of parts."""
         with self._surroundings():
             for text in registration_notices(compute_parts(self.run, store, self.notes, rows)):
                 self.notes.notice(text)
 
     def write(self, store: PartStore) -> RunReport:
-        """Make the files from the parts, and name them.
-
-        Raises InputError where an input has changed since the run began.
-        """
+        """Write the files from the parts and publish them. Raises InputError if an input has changed."""
         pixel_count = self.run.mapped.grid.pixel_count
         with self._surroundings(), watched(self.notes, "write", pixel_count):
             made = write_outputs(self.run, store, self.paths)
@@ -118,7 +115,7 @@ def open_prediction(
     checkpoint: NamedCheckpoint | None = None,
     only: Collection[Path] = (),
 ) -> Prediction:
-    """Open two images and decide everything else; a checkpoint that is loaded already takes the options' place.
+    """Open two images and plan the run; a loaded checkpoint overrides that of the options.
 
     `only` is as in `Prediction`.
     """

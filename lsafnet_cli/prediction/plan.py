@@ -1,4 +1,4 @@
-"""One run: everything that is decided before the first pixel is computed."""
+"""Plan of a run: all that is determined before the first pixel is computed."""
 
 import time
 from collections.abc import Iterator
@@ -54,13 +54,13 @@ from lsafnet_cli.scenes.stamps import file_stamp, scene_stamp
 from lsafnet_cli.scenes.stretch import Stretch, sample_scene, scene_stretch
 from lsafnet_cli.system.devices import Device, choose_device, free_device_bytes
 
-LEAST_GAIN = 0.05  # of the dates' correlation, for a shift that nobody asked to correct: patterns repeat
+LEAST_GAIN = 0.05  # minimum gain of the dates' correlation for an automatic correction: patterns may repeat
 CUT = "the way the scene is cut"
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """One scene pair, aligned, planned, and ready to be computed."""
+    """One scene pair, aligned, planned, and ready to compute."""
 
     region: Region
     checkpoint: NamedCheckpoint
@@ -74,7 +74,7 @@ class RunPlan:
 
     @property
     def pair(self) -> AlignedPair:
-        """The pair over all that is computed, which may reach beyond the map."""
+        """The pair over all computed tiles, which may extend beyond the map."""
         return self.region.pair
 
     @property
@@ -89,7 +89,7 @@ class RunPlan:
 
     @property
     def swaths(self) -> list[Swath]:
-        """The swaths that the scene is computed in, each owning columns of the map."""
+        """The swaths of the scene, each owning columns of the map."""
         first, width = int(self.region.kept.col_off), int(self.region.kept.width)
         swaths = [
             replace(swath, owned=(max(swath.owned[0], first), min(swath.owned[1], first + width)))
@@ -99,7 +99,7 @@ class RunPlan:
 
     @property
     def limits(self) -> Limits:
-        """New limits for the numbers of each date that no stretch brings into the checkpoint's range."""
+        """Limits for the values of each date without a stretch."""
         value_range = self.checkpoint.info.value_range
         before, after = (
             limits_for(image.scene.dtype, value_range) if stretch is None else None
@@ -109,14 +109,14 @@ class RunPlan:
 
     @property
     def layout(self) -> PartLayout:
-        """How the scene is shared out among parts."""
+        """How the scene is divided into parts."""
         owned = tuple(swath.owned for swath in self.swaths)
         corner = int(self.region.kept.row_off), int(self.region.kept.col_off)
         return PartLayout(self.mapped.grid, self.options.tile.row_band_px, owned, corner, self.region.area)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Note how many seconds a stage takes."""
+        """Record the seconds that a stage takes."""
         start = time.perf_counter()
         yield
         self.seconds[stage] = round(time.perf_counter() - start, 3)
@@ -126,7 +126,7 @@ class RunPlan:
         return [mask.mask.path for image in (self.pair.before, self.pair.after) for mask in image.masks]
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return what decides the parts of this run, under the names that a user knows."""
+        """Return all that determines the parts of this run, by names for users."""
         area = self.region.area
         return {
             "the version of lsafnet": self.provenance.version,
@@ -142,7 +142,7 @@ class RunPlan:
 
 
 def masked_pair(pair: AlignedPair, options: ReadOptions, observer: Observer) -> AlignedPair:
-    """Return a pair with the masks that are asked for; say what share of its ground each cause takes."""
+    """Return a pair with the requested masks; report the share of its area masked by each cause."""
     wishes = options.cloud_masks * (2 if len(options.cloud_masks) == 1 else 1)
     images = []
     for name, image, wish in zip(
@@ -154,15 +154,15 @@ def masked_pair(pair: AlignedPair, options: ReadOptions, observer: Observer) -> 
         if name == "before" and options.exclude is not None:
             found = exclusion(str(options.exclude), options.exclude_values, pair.grid)
             if found is None:
-                observer.notice(f"`exclude` {options.exclude}: lies elsewhere, so nothing is left out")
+                observer.notice(
+                    f"`exclude` {options.exclude}: does not overlap the images, so nothing is masked"
+                )
             else:
                 masks.append(("", PlacedMask(found, pair.grid)))
         for date, mask in masks:
             for cause, share in mask.shares().items():
                 if share:
-                    observer.notice(
-                        f"{date}{cause} are left out, {share:.1%} of the ground, by {mask.mask.path}"
-                    )
+                    observer.notice(f"{date}{cause} are masked, {share:.1%} of the area, by {mask.mask.path}")
         images.append(replace(image, masks=tuple(mask for _, mask in masks)))
     return replace(pair, before=images[0], after=images[1])
 
@@ -170,8 +170,10 @@ def masked_pair(pair: AlignedPair, options: ReadOptions, observer: Observer) -> 
 def prepare_run(
     pair: ScenePair, checkpoint: NamedCheckpoint, options: PredictOptions, observer: Observer
 ) -> RunPlan:
-    """Align the pair, plan its tiles, find its stretch; say what the user should know."""
-    wanted_codes(checkpoint.legend, options.polygons.classes)  # a wrong class is told before the work
+    """Align the pair, plan its tiles, determine its stretch; report notices."""
+    wanted_codes(
+        checkpoint.legend, options.polygons.classes
+    )  # a wrong class name is reported before the work
     check_layers(checkpoint, options.output.also)
     pair, aligned, moved = place_pair(pair, options.grid, options.read.aoi, observer)
     refuse_without_place(tuple(map(Path, options.output.polygons)), aligned.grid)
@@ -188,7 +190,7 @@ def prepare_run(
         outline_notices(aligned.grid, options.output.also),
         *(
             chain(
-                () if is_remote(scene.path) else doubt_notices(scene),  # rows of a tiled file are most of it
+                () if is_remote(scene.path) else doubt_notices(scene),  # they are mainly rows of tiles
                 range_notices(scene, stretch, info.value_range, partial(sample_scene, scene)),
             )
             for scene, stretch in ((pair.before, before), (pair.after, after))
@@ -227,15 +229,15 @@ def prepare_run(
 
 
 def check_overlap(size: int, options: TileOptions) -> None:
-    """Raise OptionError for an overlap with which tiles would hardly move on."""
+    """Raise OptionError for an overlap of more than half a tile."""
     if overlap_of(size, options) > size // 2:
         raise OptionError(
-            f"`overlap_px` {options.overlap_px}: tiles of {size} pixels share at most half, {size // 2} pixels"
+            f"`overlap_px` {options.overlap_px}: tiles of {size} pixels overlap by at most half, {size // 2} pixels"
         )
 
 
 def check_layers(checkpoint: NamedCheckpoint, also: tuple[str, ...]) -> None:
-    """Raise OptionError for layers of land cover where the network knows none."""
+    """Raise OptionError for land-cover layers of a binary network."""
     missing = [layer for layer in ("from", "to", "before", "after") if layer in also]
     if missing and not checkpoint.legend.semantic:
         raise OptionError(
@@ -247,10 +249,10 @@ def check_layers(checkpoint: NamedCheckpoint, also: tuple[str, ...]) -> None:
 def place_pair(
     pair: ScenePair, options: GridOptions, aoi: str | Path | None, observer: Observer
 ) -> tuple[ScenePair, AlignedPair, Registration | None]:
-    """Return the pair on one grid, after a shift between its dates is corrected where it is to be, and that shift.
+    """Return the pair on one grid with the shift between its dates corrected if requested, and that shift.
 
-    "auto" corrects a shift that is clear, above TOLERABLE_SHIFT_PX and makes the dates look more alike; images
-    without a place on the ground stay.
+    "auto" corrects a shift that is significant, above TOLERABLE_SHIFT_PX and increases the correlation of the dates;
+    images that are not georeferenced are not moved.
     """
     aligned = align_pair(pair, options)
     automatic = options.coregister == "auto"
@@ -264,19 +266,19 @@ def place_pair(
     if not found.clear or (automatic and not _is_sure(aligned, found, area)):
         if not automatic:
             observer.notice(
-                "`coregister`: no shift between the dates can be told; the images stay where they are"
+                "`coregister`: no shift between the dates can be measured; the images are not moved"
             )
         return pair, aligned, None
     observer.notice(
-        f"`coregister`: the dates are brought together by {found.rows_px:+.2f} rows, {found.cols_px:+.2f} cols "
-        f"(spread {found.spread_px:.2f} pixels, {found.windows} of {found.tried} windows)"
+        f"`coregister`: the shift between the dates is corrected by {found.rows_px:+.2f} rows, "
+        f"{found.cols_px:+.2f} cols (spread {found.spread_px:.2f} pixels, {found.windows} of {found.tried} windows)"
     )
     pair = coregistered(pair, aligned, found, options.owner)
     return pair, align_pair(pair, options), found
 
 
 def _is_sure(pair: AlignedPair, found: Registration, area: AreaOfInterest | None) -> bool:
-    """Return whether a shift that was found is large enough to matter, and real."""
+    """Return whether a measured shift is large enough to matter, and real."""
     if (found.distance_px or 0) <= TOLERABLE_SHIFT_PX or found.windows < LEAST_WINDOWS:
         return False
     assert found.rows_px is not None
@@ -286,7 +288,7 @@ def _is_sure(pair: AlignedPair, found: Registration, area: AreaOfInterest | None
 
 
 def find_area(aoi: str | Path | None, grid: Grid, observer: Observer) -> AreaOfInterest | None:
-    """Return the area of interest on a grid, None where none is asked for; say what the user should know."""
+    """Return the area of interest on a grid, None if there is none; report notices."""
     if aoi is None:
         return None
     outline = read_outline(str(aoi))
@@ -306,7 +308,7 @@ def describe_run(
     moved: Registration | None,
     outside: tuple[str, ...],
 ) -> Provenance:
-    """Return what the map will say about itself; the options are those that decide its pixels."""
+    """Return the provenance of the map; the options are those that determine its pixels."""
     before, after = pair.before.scene, pair.after.scene
     stretch = dict(zip(("before", "after"), (s and asdict(s) for s in stretches), strict=True))
     size = options.tile.size_px or checkpoint.tile_px

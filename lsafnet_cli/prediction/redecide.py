@@ -1,6 +1,6 @@
-"""Decide again: another map of the layers beside one, at another threshold, sieved, with classes merged or ignored.
+"""Decide again: another map from stored layers, with another threshold, sieved, with classes merged or ignored.
 
-Neither the images nor the network are asked.
+Neither the images nor the network are needed.
 """
 
 import json
@@ -37,10 +37,11 @@ from lsafnet_cli.prediction.write import MapWriter, PartLayout, PartStore
 
 @dataclass(frozen=True, slots=True)
 class RedecideOptions:
-    """What the new map is to be. A threshold of None leaves what has changed as it is.
+    """Options of the new map. A threshold of None keeps which pixels have changed.
 
-    sieve_px: connected components of fewer pixels go to their neighbours. ignored: transitions "from:to", which count
-    as unchanged. merged: "a+b=c", the classes a and b become one called c; changes between them are none.
+    sieve_px: connected components of fewer pixels go to their neighbours. ignored: transitions "from:to" that
+    count as unchanged. merged: "a+b=c" merges the classes a and b to c; changes between them become
+    unchanged.
     """
 
     threshold: float | None = None
@@ -50,7 +51,7 @@ class RedecideOptions:
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 < self.threshold < 1:
-            raise OptionError(f"`threshold` {self.threshold}: choose a probability between 0 and 1")
+            raise OptionError(f"`threshold` {self.threshold}: give a probability between 0 and 1")
         if self.sieve_px < 0:
             raise OptionError(f"`sieve_px` {self.sieve_px}: give 0 pixels or more")
         if not any((self.threshold, self.sieve_px, self.ignored, self.merged)):
@@ -59,7 +60,7 @@ class RedecideOptions:
 
 @dataclass(frozen=True, slots=True)
 class RedecideReport:
-    """What `redecide_map` made."""
+    """Result of `redecide_map`."""
 
     map: str
     outputs: dict[str, str]
@@ -76,7 +77,7 @@ class RedecideReport:
 
 @dataclass(frozen=True, slots=True)
 class DecidedMap:
-    """A map with what its tags say, and the layers that lie beside it."""
+    """A map with its tags, and the layers beside it."""
 
     path: Path
     grid: Grid
@@ -85,7 +86,7 @@ class DecidedMap:
 
     @classmethod
     def open(cls, path: Path) -> "DecidedMap":
-        """Read what a map says of itself. Raises InputError for what is no change map."""
+        """Read the tags of a map. Raises InputError if it is no change map."""
         with open_raster(str(path)) as dataset:
             legend = read_legend(path, dataset.tags())
             refuse_layer(str(path), dataset.descriptions[0], legend)
@@ -93,29 +94,29 @@ class DecidedMap:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options that decided its pixels; {} where its tags do not say."""
+        """The options that determined its pixels; {} if unknown."""
         try:
             return dict(json.loads(self.tags.get(OPTIONS, "{}")))
         except (ValueError, TypeError):
             return {}
 
     def layer(self, name: str) -> Path:
-        """Return a layer beside the map. Raises InputError where it is missing, or of other pixels."""
+        """Return a layer beside the map. Raises InputError if it is missing, or on another grid."""
         path = layer_path(self.path, name)
         if not path.exists():
             raise InputError(
-                f"{path}: is not there, and this threshold needs it; "
+                f"{path}: does not exist, but this threshold needs it; "
                 "predict with `also` before,after,probability writes it"
             )
         with open_raster(str(path)) as dataset:
             if grid_of(dataset) != self.grid:
-                raise InputError(f"{path}: has other pixels than {self.path}")
+                raise InputError(f"{path}: is not on the grid of {self.path}")
         return path
 
     def transition_layers(self, threshold: float) -> tuple[str, ...]:
-        """Return the layers that say what a pixel became that has not changed in the map itself."""
+        """Return the layers with the transition of pixels that are unchanged in the map."""
         if threshold >= float(self.options.get("threshold", 1.0)):
-            return (CODES,)  # what is above the new threshold was above the old one
+            return (CODES,)  # pixels above the new threshold were above the old one
         if not self.legend.semantic:
             return ()
         if layer_path(self.path, TRANSITION).exists() or self.options.get("same_class") != KEEP:
@@ -133,7 +134,7 @@ def redecide_map(
     overwrite: bool = False,
     observer: Observer | None = None,
 ) -> RedecideReport:
-    """Write another map of the layers beside one, and polygons of it. Raises a subclass of LsafnetError."""
+    """Write another map, and its polygons, from the layers beside a map. Raises a subclass of LsafnetError."""
     notes = Observer(observer)
     check_polygon_files(polygon_options or PolygonOptions(), polygons)
     found = DecidedMap.open(change_map)
@@ -194,7 +195,7 @@ def _write_codes(found: DecidedMap, target: Path, threshold: float | None, regro
 def _decided_codes(found: DecidedMap, threshold: float | None) -> Iterator[tuple[Any, NDArray[Any]]]:
     """Yield row windows of a map and their codes at a threshold, in the map's own legend and nodata."""
     if threshold == found.options.get("threshold"):
-        threshold = None  # its own: the layer's whole percent would only blur it
+        threshold = None  # of the run itself: the layer is rounded to whole percent
     names = () if threshold is None else ("probability", *found.transition_layers(threshold))
     legend = found.legend
     with ExitStack() as stack:
@@ -213,7 +214,7 @@ def _decided_codes(found: DecidedMap, threshold: float | None) -> Iterator[tuple
 
 
 def _transition(read: Mapping[str, NDArray[Any]], legend: Legend) -> NDArray[Any]:
-    """Return the code that each pixel has if it has changed, as far as the layers know."""
+    """Return the code of the most probable transition of each pixel, as far as the layers hold it."""
     if TRANSITION in read:
         return read[TRANSITION]
     if "before" in read:
@@ -225,7 +226,7 @@ def _transition(read: Mapping[str, NDArray[Any]], legend: Legend) -> NDArray[Any
 
 
 def _provenance(found: DecidedMap, legend: Legend, options: RedecideOptions) -> Provenance:
-    """Return what the new map says of itself: what the old one says, and what has been decided anew."""
+    """Return the tags of the new map: those of the old one, with the new decisions."""
     tags, told = found.tags, found.options
     decided = {name: value for name, value in asdict(options).items() if value}
     if "threshold" in decided:

@@ -1,4 +1,4 @@
-"""Which tiles of a grid must be computed for an area of interest."""
+"""Tiles of a grid that must be computed for an area of interest."""
 
 from dataclasses import dataclass, replace
 
@@ -14,10 +14,10 @@ from lsafnet_cli.scenes.aoi import AreaOfInterest
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """What is computed of a scene, whole tiles of it, and which part of that is written: `kept`, within `area`.
+    """The computed part of a scene, whole tiles, and the written part: `kept`, within `area`.
 
     `kept` and `area` count from the first pixel of `pair`'s grid. The tiles and their weights are those of
-    the whole scene, so that a pixel has the same answer with an area of interest as without.
+    the whole scene, so that a pixel has the same result with and without an area of interest.
     """
 
     pair: AlignedPair
@@ -27,7 +27,7 @@ class Region:
 
     @classmethod
     def of(cls, pair: AlignedPair, plan: TilePlan, area: AreaOfInterest | None) -> "Region":
-        """Return the tiles that an area needs; all of them where there is none."""
+        """Return the tiles that an area needs; all of them if there is none."""
         if area is None:
             return cls(pair, plan, Window(0, 0, pair.grid.width, pair.grid.height))
         kept = area.window
@@ -37,7 +37,7 @@ class Region:
 
 
 def wanted_tiles(area: AreaOfInterest, plan: TilePlan) -> BoolArray:
-    """Return (tile rows, tile cols), True where a tile touches the area."""
+    """Return (tile rows, tile cols), True where a tile overlaps the area."""
     tops, lefts = np.array(plan.row_starts)[:, None], np.array(plan.col_starts)[None, :]
     boxes = shapely.box(lefts, tops, lefts + plan.size, tops + plan.size)
     wanted = np.zeros(boxes.size, bool)
@@ -46,7 +46,7 @@ def wanted_tiles(area: AreaOfInterest, plan: TilePlan) -> BoolArray:
 
 
 def _tiles_over(kept: Window, plan: TilePlan) -> tuple[Window, TilePlan]:
-    """Return the tiles of a plan that touch a window, as a plan of their own, and the window they cover."""
+    """Return the tiles of a plan that overlap a window as a new plan, and the window they cover."""
     rows = _touching(plan.row_starts, plan.size, kept.row_off, kept.row_off + kept.height)
     cols = _touching(plan.col_starts, plan.size, kept.col_off, kept.col_off + kept.width)
     top, left = plan.row_starts[rows.start], plan.col_starts[cols.start]

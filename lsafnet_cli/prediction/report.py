@@ -1,4 +1,4 @@
-"""What a run did and found, as one value that is printed, returned and written as JSON."""
+"""Report of a run: one value that is printed, returned and written as JSON."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from lsafnet_cli.maps.table import ChangeTable
 
 @dataclass(frozen=True, slots=True)
 class DomainVerdict:
-    """Whether a pair looks like what the checkpoint was trained on, and why not."""
+    """Whether a pair is within the domain of the checkpoint, and why not."""
 
     inside: bool
     reasons: tuple[str, ...] = ()
@@ -17,7 +17,7 @@ class DomainVerdict:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What `predict_change` returns."""
+    """Result of `predict_change`."""
 
     before: str
     after: str

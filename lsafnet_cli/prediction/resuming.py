@@ -1,4 +1,4 @@
-"""What a run leaves for the next one: rows that fit it, files half named; and what a run was asked for."""
+"""Resuming runs: finished rows, interrupted publishing, and the request of a run."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,12 +25,12 @@ from lsafnet_cli.prediction.write import PartStore
 from lsafnet_cli.scenes.stamps import file_stamp
 from lsafnet_cli.system.background import when_quiet
 
-UNASKED = ("overwrite", "resume")  # of what a run writes
+UNASKED = ("overwrite", "resume")  # of the outputs of a run
 Pair = tuple[str | Path, str | Path]
 
 
 def asked_of(pair: Pair, paths: OutputPaths, options: PredictOptions) -> Mapping[str, Any]:
-    """Return what a run is asked for, as JSON has it: the same again is the same command on the same files."""
+    """Return the request of a run as JSON-ready values: it is equal for the same command on the same files."""
     output = {name: value for name, value in asdict(options.output).items() if name not in UNASKED}
     read = options.read
     masks = (read.aoi, read.exclude, *read.cloud_masks)
@@ -44,9 +44,9 @@ def asked_of(pair: Pair, paths: OutputPaths, options: PredictOptions) -> Mapping
 
 
 def finished_run(pair: Pair, paths: OutputPaths, options: PredictOptions) -> RunReport | None:
-    """Finish what a killed run was naming; return its report where the same had been asked for, else None.
+    """Complete the publishing of a killed run; return its report if its request was the same, else None.
 
-    Raises OutputError where another run is at work.
+    Raises OutputError if another run is active.
     """
     others = [path for _, path in paths.named()]
     naming = finish_naming(paths.map, others, options.output.overwrite)
@@ -57,9 +57,9 @@ def finished_run(pair: Pair, paths: OutputPaths, options: PredictOptions) -> Run
 
 @contextmanager
 def work_folder(paths: OutputPaths, run: RunPlan, observer: Observer) -> Iterator[PartStore]:
-    """Give the work folder beside the output, with the parts of a run like this one that was broken off.
+    """Yield the work folder beside the output, with the parts of an interrupted run like this one.
 
-    It is gone at the end, unless the run breaks off with parts that are worth keeping.
+    It is removed at the end, unless the run is interrupted with finished parts.
     """
     store = PartStore(paths.map)
     with store.held((path for _, path in paths.named()), observer.notice):
@@ -68,7 +68,7 @@ def work_folder(paths: OutputPaths, run: RunPlan, observer: Observer) -> Iterato
             yield store
         except BaseException:
             if store.being_named():
-                observer.notice("the files were being named: the same command finishes that")
+                observer.notice("interrupted while publishing files: the same command completes it")
             elif run.options.output.resume and store.holds_parts():
                 observer.notice(f"finished rows stay in {store.folder}: the same command resumes from them")
             else:
@@ -78,9 +78,9 @@ def work_folder(paths: OutputPaths, run: RunPlan, observer: Observer) -> Iterato
 
 
 def cut_as_before(run: RunPlan, output: Path) -> RunPlan:
-    """Return a run cut into the swaths of the parts that lie there, where these are narrower than its own.
+    """Return a run cut into the swaths of the existing parts, if these are narrower than its own.
 
-    How wide swaths may be follows the device's free memory of the moment; that alone is no reason to start afresh.
+    The width of swaths depends on the device's momentary free memory, which alone is no reason to start afresh.
     """
     found, wished = read_fingerprint(PartStore(output).folder), run.fingerprint()
     if found is None or differences(found, wished) != [CUT]:
@@ -96,24 +96,24 @@ def cut_as_before(run: RunPlan, output: Path) -> RunPlan:
 
 
 def keep_what_fits(store: PartStore, output: Path, run: RunPlan, observer: Observer) -> None:
-    """Empty the folder of parts that this run cannot use, and say why."""
+    """Remove parts that this run cannot use, and report why."""
     fingerprint, found = run.fingerprint(), read_fingerprint(store.folder)
     if run.options.output.resume and found is not None:
         changed = differences(found, fingerprint)
         if not changed:
             return
-        observer.notice(f"starting afresh: {', '.join(changed)} changed since the run that was broken off")
+        observer.notice(f"starting afresh: {', '.join(changed)} changed since the interrupted run")
     with output_errors(output):
         store.empty()
         write_fingerprint(store.folder, fingerprint)
 
 
 def parts_of_map(run: RunPlan, store: PartStore, map_path: Path) -> None:
-    """Let the codes of a finished map of the same run be parts again, so that more can be made of it."""
+    """Use the codes of a finished map of the same run as parts, to produce further outputs."""
     layout = run.layout
     with open_raster(map_path) as dataset:
         if grid_of(dataset) != layout.grid or run.decision.layers:
-            return  # more than the codes is needed, which the network has to say again
+            return  # more than the codes is needed, so the network has to run again
         for rows, cols in product(layout.row_spans, layout.swath_cols):
             part = store.part(CODES, rows, cols)
             place = layout.on_map(part)

@@ -1,4 +1,4 @@
-"""Scaling: raw numbers become the network's values, and its logits of change what the checkpoint takes them for."""
+"""Scaling: raw values are normalised for the network, and its change logits are calibrated."""
 
 import math
 
@@ -12,9 +12,9 @@ from lsafnet_cli.scenes.stretch import Stretch
 
 
 class DateScaling(nn.Module):
-    """Raw numbers of both dates become what the network was trained on: stretch, then (value - mean) / std.
+    """Normalises raw values of both dates: stretch, then (value - mean) / std.
 
-    Both are one multiplication and one addition, with a clamp where there is a stretch.
+    Both are one multiplication and one addition, with a clamp if there is a stretch.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ def _per_band(values: tuple[float, ...]) -> Tensor:
 
 
 class Calibration(nn.Module):
-    """Takes the logits of change as the checkpoint's decision says: logit / temperature + bias."""
+    """Calibrates change logits by the checkpoint's decision: logit / temperature + bias."""
 
     def __init__(self, decision: ChangeDecision) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Calibration(nn.Module):
         self.bias = nn.Buffer(torch.tensor(decision.bias, dtype=torch.float32))
 
     def forward(self, logits: ChangeLogits) -> ChangeLogits:
-        """Return the logits, that of change calibrated."""
+        """Return the logits with calibrated change."""
         if self._plain:
             return logits
         return logits._replace(change=torch.add(self.bias, logits.change, alpha=self._slope))

@@ -1,4 +1,4 @@
-"""The probabilities of a whole scene, from which a map is decided; for scenes that fit in memory."""
+"""The probabilities of a whole scene from which a map is decided; for scenes that fit in memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def scored_tiles(run: RunPlan) -> Iterator[TileScores]:
 
 
 def scene_scores(run: RunPlan) -> SceneScores:
-    """Compute what `predict_change` decides the map of a run from, by the same tiles."""
+    """Compute the probabilities from which `predict_change` decides a map, with the same tiles."""
     plan = run.plan
     found = SceneScores(
         torch.zeros((run.decision.score_count, plan.height, plan.width)),

@@ -1,4 +1,4 @@
-"""The shift between the dates, measured on tiles as they pass."""
+"""The shift between the dates, measured on tiles during a run."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,7 +11,7 @@ SAMPLED_TILES = (4, 16)  # at least, at most
 
 
 class ShiftSampler:
-    """Measures the shift between the dates on some of the tiles that pass by, at no further reading."""
+    """Measures the shift between the dates on some of the tiles of a run, without further reading."""
 
     def __init__(self, tile_count: int) -> None:
         wanted = int(np.clip(tile_count // 8, *SAMPLED_TILES))
@@ -20,7 +20,7 @@ class ShiftSampler:
         self._found: list[Shift | None] = []
 
     def watch(self, tiles: Iterable[TilePixels]) -> Iterator[TilePixels]:
-        """Yield the tiles as they come."""
+        """Yield the tiles unchanged."""
         for tile in tiles:
             if self._seen in self._chosen:
                 self._found.append(_measure_middle(tile))
@@ -28,7 +28,7 @@ class ShiftSampler:
             yield tile
 
     def summarize(self) -> Registration:
-        """Return what has been found so far."""
+        """Return the shift found so far."""
         return summarize_shifts(self._found)
 
 

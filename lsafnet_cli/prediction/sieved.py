@@ -1,4 +1,4 @@
-"""Sieve the map itself: its specks go to their neighbours before it is written, and so do from and to."""
+"""Sieve of the map itself, with the layers from and to, before it is written."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -17,7 +17,7 @@ from lsafnet_cli.prediction.write import MapWriter, PartStore
 def sieve_layers(
     store: PartStore, writer: MapWriter, legend: Legend, sieve_px: int, layers: Collection[str]
 ) -> None:
-    """Take out of a map's finished parts what has fewer pixels than `sieve_px`; the parts stay as they are."""
+    """Remove connected components of fewer than `sieve_px` pixels from a map; its parts stay unchanged."""
     codes = store.path(f"{CODES}.whole.tif")
     sieve_map(writer.mosaic(CODES), codes, legend.nodata, sieve_px, in_pixels=True)
     writer.take_whole(CODES, codes)
@@ -29,7 +29,7 @@ def sieve_layers(
 
 
 def _write_classes(codes: Path, target: Path, layer: str, legend: Legend) -> None:
-    """Write the class from, or to, which the codes of a map change."""
+    """Write the class before, or after, of the codes of a map."""
     number_of = np.zeros(legend.nodata + 1, np.uint8)
     for transition in legend.transitions:
         number_of[transition.code] = transition.from_class if layer == "from" else transition.to_class

@@ -1,4 +1,4 @@
-"""How fast a device runs a network: forward passes alone, timed."""
+"""Speed of a network on a device: timed forward passes."""
 
 import time
 
@@ -13,7 +13,7 @@ LEAST_BATCHES = 3
 def tile_seconds(
     network: nn.Module, bands: int, size_px: int, device: Device, batch_size: int | None = 1, seconds: float = 0.0
 ) -> float:  # fmt: skip
-    """Return the best time of a tile in batches of `batch_size`, or of the size that proves best where it is None.
+    """Return the best time of a tile in batches of `batch_size`, or of the fastest size if it is None.
 
     Batches run for `seconds`, but at least three. `network` is prepared for `device`.
     """

@@ -1,6 +1,6 @@
 """Stitch: overlapping tiles of probabilities become finished patches of class codes.
 
-They are blended and decided on the device; class codes leave it while later tiles are still being blended there.
+They are blended and decided on the device; class codes are copied to the host while later tiles are blended.
 """
 
 from collections import deque
@@ -27,8 +27,8 @@ Layers = dict[str, NDArray[Any]]
 class Patch:
     """A finished part of the map: its first pixel, and (rows, cols) of each layer with nodata set.
 
-    `unanswered` (rows, cols) is True where both dates were measured and the network gave no finite number; None
-    where it always did.
+    `unanswered` (rows, cols) is True where both dates have data and the network gave no finite value; None if it
+    always did.
     """
 
     top: int
@@ -50,7 +50,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class ComingPatch:
-    """A patch whose layers are on their way from the device to the host, and where its scores are finite."""
+    """A patch whose layers are being copied from the device to the host, and where its scores are finite."""
 
     top: int
     left: int
@@ -60,7 +60,7 @@ class ComingPatch:
     arrived: torch.cuda.Event | None
 
     def wait(self, decision: Decision) -> Patch:
-        """Return the patch, with nodata where nothing was measured or the network gave no finite number."""
+        """Return the patch, with nodata where there is no data or the network gave no finite value."""
         if self.arrived is not None:
             self.arrived.synchronize()
         layers = {
@@ -78,7 +78,7 @@ class ComingPatch:
 
 
 def send_patch(finished: Finished, decision: Decision) -> ComingPatch:
-    """Decide the classes of finished probabilities on the device and start their way to the host."""
+    """Decide the classes of finished probabilities on the device and start copying them to the host."""
     layers = decision.decide(finished.scores)
     finite = finished.scores.sum(0).isfinite()
     arrived = None
@@ -96,14 +96,14 @@ def _start_copy(layer: Tensor) -> Tensor:
 
 
 def blended(scores: Iterator[TileScores], plan: TilePlan, score_count: int) -> Iterator[Finished]:
-    """Yield the finished probabilities of a scene; what no tile touched has no data and is not among them."""
+    """Yield the finished probabilities of a scene; pixels outside all tiles have no data and are not among them."""
     first = next(scores, None)
     if first is not None:
         yield from Blender(plan, score_count, first.scores.device).blend(chain([first], scores))
 
 
 def stitch_tiles(scores: Iterator[TileScores], plan: TilePlan, decision: Decision) -> Iterator[Patch]:
-    """Yield the finished patches of a scene; what no tile touched has no data and is not among them."""
+    """Yield the finished patches of a scene; pixels outside all tiles have no data and are not among them."""
     coming: deque[ComingPatch] = deque()
     for finished in blended(scores, plan, decision.score_count):
         with torch.inference_mode():

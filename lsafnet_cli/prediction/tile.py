@@ -1,4 +1,4 @@
-"""Tile: a grid becomes `Tile`s, and an aligned pair becomes the pixels under them, tile row by tile row."""
+"""Tile: sliding windows over a grid, and the pixels of an aligned pair within them, tile row by tile row."""
 
 import math
 import mmap
@@ -33,7 +33,7 @@ Limits = tuple[ValueLimits | None, ValueLimits | None]  # of the before and of t
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One square the network sees: tile row and tile column, and its first pixel on the common grid."""
+    """A square input of the network: tile row and tile column, and its first pixel on the common grid."""
 
     row: int
     col: int
@@ -43,11 +43,11 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class TilePlan:
-    """Where the tiles of a scene lie and how each pixel of them counts.
+    """Positions of the tiles of a scene and weights of their pixels.
 
-    The weight of a pixel is the product of its row weight and its column weight, (tiles, size) each; over
-    the tiles that touch a pixel the weights sum to 1. `wanted` (tile rows, tile cols) says which tiles are
-    computed; None means all of them.
+    The weight of a pixel is the product of its row weight and its column weight, (tiles, size) each; over the
+    tiles that cover a pixel the weights sum to 1. `wanted` (tile rows, tile cols) selects tiles to compute;
+    None means all of them.
     """
 
     height: int
@@ -61,18 +61,18 @@ class TilePlan:
 
     @property
     def rows_below(self) -> int:
-        """How many rows of a tile, at most, the tile row below it goes on with."""
+        """Maximum number of rows that a tile row shares with the next one."""
         owned = [end - first for first, end in self.row_spans[:-1]]
         return self.size - min(owned, default=self.size)
 
     @property
     def row_spans(self) -> list[tuple[int, int]]:
-        """(first, end) of the rows that each tile row is the last to touch."""
+        """(first, end) of the rows for which each tile row is the last one."""
         return owned_spans(self.row_starts, self.height)
 
     @property
     def col_spans(self) -> list[tuple[int, int]]:
-        """(first, end) of the columns that each tile column is the last to touch."""
+        """(first, end) of the columns for which each tile column is the last one."""
         return owned_spans(self.col_starts, self.width)
 
     def bottom(self, row: int) -> int:
@@ -84,7 +84,7 @@ class TilePlan:
         return min(self.col_starts[col] + self.size, self.width)
 
     def above(self, row: int) -> "TilePlan":
-        """Return the plan of the tile rows that begin above a row: all that has a share in the rows above it."""
+        """Return the plan of the tile rows that start above a row: all that contribute to the rows above it."""
         count = sum(start < row for start in self.row_starts)
         starts, weights = self.row_starts[:count], self.row_weights[:count]
         wanted = None if self.wanted is None else self.wanted[:count]
@@ -113,7 +113,7 @@ class TilePlan:
 
 
 def plan_tiles(grid: Grid, size: int, options: TileOptions) -> TilePlan:
-    """Return the tiles that cover a grid. `size` is the checkpoint's tile where the options name none."""
+    """Return the tiles that cover a grid. `size` is the checkpoint's tile size, used if the options have none."""
     size = options.size_px or size
     overlap = overlap_of(size, options)
     rows, cols = (tile_starts(length, size, overlap) for length in grid.shape)
@@ -128,15 +128,15 @@ def plan_tiles(grid: Grid, size: int, options: TileOptions) -> TilePlan:
 
 
 def overlap_of(size: int, options: TileOptions) -> int:
-    """Return how many pixels neighbours share: a quarter of a tile where the options do not say."""
+    """Return the overlap in pixels: by default a quarter of a tile."""
     return size // 4 if options.overlap_px is None else min(options.overlap_px, size - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Swath:
-    """A range of a scene's columns that is computed by itself: `window` is read, columns `owned` are written.
+    """A range of a scene's columns that is computed separately: `window` is read, columns `owned` are written.
 
-    `plan` counts columns from the window's first one; beyond `owned` its pixels lack their neighbours' share.
+    `plan` counts columns from the window's first one; beyond `owned` its pixels lack the contribution of neighbours.
     """
 
     window: Window
@@ -148,7 +148,7 @@ def cut_swaths(plan: TilePlan, widest_px: int) -> list[Swath]:
     """Cut a scene into swaths of about equal width, at most `widest_px` where a swath of two tiles allows that.
 
     The tiles that reach into a swath from the left are computed for both swaths, with the scene's own
-    weights, so that the swaths' maps lie side by side as if never cut.
+    weights, so that the result is the same as without swaths.
     """
     columns, spans = len(plan.col_starts), plan.col_spans
     parts = min(-(-plan.width // max(widest_px, plan.size)), max(columns // 2, 1))
@@ -173,9 +173,9 @@ def _swath(plan: TilePlan, first: int, end: int, spans: list[tuple[int, int]]) -
 
 @dataclass(frozen=True, slots=True)
 class TilePixels:
-    """What the files hold under one tile: raw numbers (bands, size, size) of both dates, `valid` (size, size).
+    """Pixels of one tile: raw values (bands, size, size) of both dates, `valid` (size, size).
 
-    Where a tile sticks out of the scene the scene is mirrored; the arrays are views, to be read only.
+    Where a tile extends beyond the scene the scene is mirrored; the arrays are read-only views.
     """
 
     tile: Tile
@@ -186,7 +186,7 @@ class TilePixels:
 
 @dataclass(frozen=True, slots=True)
 class TileRow:
-    """The pixels of one row of tiles, full width: numbers (bands, rows, cols), valid (rows, cols)."""
+    """The pixels of one row of tiles, full width: values (bands, rows, cols), valid (rows, cols)."""
 
     row: int
     before: NumberArray
@@ -197,15 +197,15 @@ class TileRow:
 def read_tile_rows(
     pair: AlignedPair, plan: TilePlan, threads: int, first_row: int = 0, limits: Limits = (None, None)
 ) -> Iterator[TileRow]:
-    """Yield the pixels of each tile row, from tile row `first_row` on, each date's clipped to its `limits`.
+    """Yield the pixels of each tile row, starting at `first_row`, each date clipped to its `limits`.
 
-    Every block of both files is decoded once: rows that two tile rows share are read once and kept. Rows and
+    Every block of both files is decoded once: rows shared by two tile rows are kept. Rows and
     columns that no wanted tile needs are not read.
     """
     with (
         ImageReader(pair.before) as before_reader,
         ImageReader(pair.after) as after_reader,
-        # innermost, so that no thread still reads when the readers close their files
+        # innermost, so that no thread is reading when the readers close their files
         ThreadPoolExecutor(threads, thread_name_prefix="read") as pool,
     ):
         before = RowBuffer(before_reader, plan, pool, threads, limits[0])
@@ -227,7 +227,7 @@ def _both(before: BoolArray, after: BoolArray) -> BoolArray:
 
 
 def cut_tiles(tile_rows: Iterable[TileRow], plan: TilePlan) -> Iterator[TilePixels]:
-    """Yield the tiles that hold a valid pixel, in the plan's order."""
+    """Yield the tiles with at least one valid pixel, in the plan's order."""
     for tile_row in tile_rows:
         yield from _cut_row(tile_row, plan)
 
@@ -247,9 +247,9 @@ def _cut_row(tile_row: TileRow, plan: TilePlan) -> Iterator[TilePixels]:
 
 
 class RowBuffer:
-    """The rows of one date that tile rows still need: numbers (bands, rows, width) and valid (rows, width).
+    """The rows of one date that tile rows still need: values (bands, rows, width) and valid (rows, width).
 
-    Reads go down to the end of a row of the file's blocks, so that no block is decoded twice.
+    Reads end at block borders, so that no block is decoded twice.
     """
 
     def __init__(
@@ -264,11 +264,11 @@ class RowBuffer:
         self._valid: BoolArray = np.empty((0, grid.width), bool)
 
     def rows(self, count: int) -> tuple[NumberArray, BoolArray]:
-        """Return the first `count` rows last requested, once every job of the request is done."""
+        """Return the first `count` rows of the last request, once all its jobs are done."""
         return self._numbers[:, :count], self._valid[:count]
 
     def request(self, top: int, bottom: int) -> list["Future[None]"]:
-        """Keep the rows from `top` on and start reading those down to `bottom` that are not here yet."""
+        """Keep the rows from `top` and start reading the missing ones down to `bottom`."""
         end = max(self._end, self._block_end(bottom))
         start = max(self._end, top)
         numbers = rows_of_memory((len(self._numbers), end - top, self._grid.width), self._numbers.dtype)
@@ -281,7 +281,7 @@ class RowBuffer:
         return [self._submit(window, top) for window in self._windows(start, end)]
 
     def _blank_validity(self, rows: int) -> BoolArray:
-        """Return (rows, width) to be filled; True throughout, and no memory, where nothing can be invalid."""
+        """Return (rows, width) to be filled; all True, without using memory, if nothing can be invalid."""
         shape = (rows, self._grid.width)
         return (
             np.broadcast_to(True, shape)
@@ -295,7 +295,7 @@ class RowBuffer:
         return min(-(-(bottom + offset) // block_rows) * block_rows - offset, self._grid.height)
 
     def _windows(self, start: int, end: int) -> Iterator[Window]:
-        """Share the rows [start, end) out among the threads along the borders of blocks."""
+        """Divide the rows [start, end) among the threads at block borders."""
         block_rows, block_cols = self._reader.image.block_shape
         row_offset, col_offset = self._reader.image.offset or (0, 0)
         for first, last in self._plan.wanted_cols(start, end) if end > start else []:
@@ -319,18 +319,18 @@ class RowBuffer:
 
 
 def rows_of_memory(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NumberArray:
-    """Return an array whose memory goes back to the system as soon as it is dropped.
+    """Return an array whose memory is returned to the system as soon as it is dropped.
 
-    Whole rows of a scene, coming and going among smaller arrays, would tear holes into the heap.
+    Full rows of a scene among smaller arrays would fragment the heap.
     """
     size = math.prod(shape) * dtype.itemsize
     try:
         memory = mmap.mmap(-1, max(size, 1))
     except (OSError, OverflowError) as error:
-        raise MemoryError(f"no room for {size:,} bytes of pixels") from error
+        raise MemoryError(f"cannot allocate {size:,} bytes for pixels") from error
     return np.frombuffer(memory, dtype, count=math.prod(shape)).reshape(shape)
 
 
 def _shared_out(first: int, end: int, block: int, threads: int) -> list[tuple[int, int]]:
-    """Cut [first, end) along block borders into about one span for each thread."""
+    """Cut [first, end) at block borders into about one span for each thread."""
     return aligned_spans(first, end, -(-(end - first) // (threads * block)) * block)

@@ -1,7 +1,7 @@
 """Write: finished patches become parts on disk, and the parts become cloud-optimised GeoTIFFs.
 
-A part holds full-width rows of the scene. Parts lie in a work folder beside the output, each under its
-final name only when complete; the output gets its name when all of it is there.
+A part holds full-width rows of the scene. Parts are stored in a work folder beside the output, each renamed when
+complete; the output is published when all parts are complete.
 """
 
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ from lsafnet_cli.prediction.parts import is_whole, write_part as write_part
 from lsafnet_cli.scenes.aoi import AreaOfInterest
 from lsafnet_cli.scenes.validity import BoolArray
 
-if TYPE_CHECKING:  # commands that write without a network do not wait for torch
+if TYPE_CHECKING:  # so that commands without a network do not wait for torch
     from lsafnet_cli.prediction.decide import Decision
     from lsafnet_cli.prediction.stitch import Layers, Patch
 
-UNANSWERED = "LSAFNET_UNANSWERED"  # a part's tag: how many measured pixels got no finite number
-CHUNKS = 16  # that GDAL makes a raster's overviews in, each by one thread
+UNANSWERED = "LSAFNET_UNANSWERED"  # tag of a part: number of valid pixels without a finite value
+CHUNKS = 16  # in which GDAL computes overviews, each by one thread
 SMALLEST_CHUNK, LARGEST_CHUNK = (
     1 << 20,
     10 << 20,
@@ -39,22 +39,22 @@ SMALLEST_CHUNK, LARGEST_CHUNK = (
 
 
 class PartStore(WorkFolder):
-    """The work folder of a map: parts of each layer, and files on their way to their final names."""
+    """The work folder of a map: parts of each layer, and files not yet published."""
 
     def holds_parts(self) -> bool:
         """Return whether any part is finished."""
         return any(self.folder.glob(f"{CODES}-*.tif"))
 
     def part(self, layer: str, rows: tuple[int, int], cols: tuple[int, int]) -> Part:
-        """Return the part of a layer that holds a range of rows and columns, there or not."""
+        """Return the path of a layer's part for a range of rows and columns; it may not exist."""
         return Part(self.folder / f"{layer}-{rows[0]:09d}-{cols[0]:09d}.tif", *rows, *cols)
 
 
 @dataclass(frozen=True, slots=True)
 class PartLayout:
-    """How the map is shared out among parts: `rows_px` rows each, and the columns of one swath.
+    """Division of the map into parts: `rows_px` rows each, and the columns of one swath.
 
-    Parts count from the first pixel of what is computed, where the map's own first pixel is (row, col)
+    Parts are relative to the first computed pixel, from which the first pixel of the map is (row, col)
     `corner`; pixels outside `area` have no data.
     """
 
@@ -76,12 +76,12 @@ class PartLayout:
         return [(first, min(first + rows, end)) for first in range(top, end, rows)]
 
     def on_map(self, part: Part) -> Part:
-        """Return a part as it lies on the map."""
+        """Return a part in pixels of the map."""
         row, col = self.corner
         return Part(part.path, part.first - row, part.end - row, part.left - col, part.right - col)
 
     def outside(self, rows: tuple[int, int], cols: tuple[int, int]) -> BoolArray | None:
-        """Return which pixels of a part the area leaves out, None where there is no area."""
+        """Return which pixels of a part are outside the area of interest, None if there is none."""
         if self.area is None:
             return None
         return ~self.area.inside(Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0]))
@@ -89,10 +89,7 @@ class PartLayout:
     def finished_rows(
         self, store: PartStore, layers: tuple[str, ...], cols: tuple[int, int], top: int = 0
     ) -> int:
-        """Return the end row of a swath's finished parts, each read to its last pixel, from row `top` on.
-
-        `top` where none is finished.
-        """
+        """Return the end row of a swath's intact finished parts, counted from `top` (`top` if none is finished)."""
         done = top
         for rows in self.row_spans:
             if rows[0] < top:
@@ -106,8 +103,8 @@ class PartLayout:
 class PartWriter:
     """Collects a swath's patches, in the order of their tile rows, and writes each part when it is finished.
 
-    `left` is the column that the patches count from; what they hold beyond the swath's columns is dropped.
-    Rows above `first_row` are finished already.
+    `left` is the column that the patches count from; pixels beyond the swath's columns are dropped. Rows
+    above `first_row` are finished already.
     """
 
     def __init__(
@@ -121,7 +118,7 @@ class PartWriter:
         self._unanswered: dict[int, BoolArray] = {}
 
     def put(self, patch: "Patch") -> None:
-        """Take one patch; parts that end above it are complete and written."""
+        """Add one patch; parts that end above it are complete and written."""
         self.write_until(patch.top)
         rows, cols = patch.shape
         left = patch.left + self._left
@@ -168,20 +165,20 @@ def _count(pixels: BoolArray, outside: BoolArray | None) -> int:
 
 
 def _shared(span: tuple[int, int], within: tuple[int, int]) -> tuple[slice, slice]:
-    """Return what two spans share, as a slice of the first and as a slice of the second."""
+    """Return the intersection of two spans, as a slice of the first and as a slice of the second."""
     first, end = max(span[0], within[0]), max(min(span[1], within[1]), max(span[0], within[0]))
     return slice(first - span[0], end - span[0]), slice(first - within[0], end - within[0])
 
 
 class MapWriter:
-    """Turns the parts of each layer into finished files beside each other."""
+    """Converts the parts of each layer to finished files."""
 
     def __init__(self, store: PartStore, layout: PartLayout, provenance: Provenance) -> None:
         self._store, self._layout, self._provenance = store, layout, provenance
         self._whole: dict[str, Path] = {}
 
     def take_whole(self, layer: str, path: Path) -> None:
-        """Take a layer from one raster of the store that holds all of the map, in place of its parts."""
+        """Take a layer from one raster of the store with the whole map instead of its parts."""
         self._whole[layer] = path
 
     def mosaic(self, layer: str) -> Path:
@@ -189,12 +186,12 @@ class MapWriter:
         path = self._store.path(f"{layer}.vrt")
         grid, whole = self._layout.grid, self._whole.get(layer)
         parts = [Part(whole, 0, grid.height, 0, grid.width)] if whole is not None else self._parts(layer)
-        with replacing(path) as temporary:  # another thread may be reading the last one
+        with replacing(path) as temporary:  # another thread may be reading the previous one
             temporary.write_text(vrt_xml(self._meta(layer), parts), encoding="utf-8")
         return path
 
     def unanswered_pixels(self) -> int:
-        """Return for how many measured pixels the network gave no finite number, by what the parts say."""
+        """Return the number of valid pixels without a finite value of the network, from tags of the parts."""
         counts = []
         for part in self._parts(CODES):
             with output_errors(part.path), rasterio_open(part.path) as dataset:
@@ -234,7 +231,7 @@ class MapWriter:
 
 
 def write_cog(source: Path, target: Path, style: RasterStyle, pixel_count: int) -> None:
-    """Write `source`, of so many pixels, as a cloud-optimised GeoTIFF. Raises OutputError."""
+    """Write `source`, of `pixel_count` pixels, as a cloud-optimised GeoTIFF. Raises OutputError."""
     options = {
         "compress": style.compression,
         "blocksize": BLOCK_PX,

@@ -1,7 +1,7 @@
 """The largest and the least certain changes of a map, found row band by row band in bounded memory.
 
-A change is a 4-connected piece of one transition, as polygons are. Only pieces that may go on below, and the
-best ones so far, are held.
+A change is a 4-connected component of one transition, as polygons are. Only components that may continue
+below, and the best ones so far, are kept.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ PIXELS_AT_ONCE = 1 << 20
 LEAST_UNCERTAIN_PX, LEAST_UNCERTAIN_M2 = (
     25,
     50.0,
-)  # smaller ones are mostly uncertain, and seldom worth a look
+)  # smaller ones are mostly uncertain and seldom relevant
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ class BestChanges:
 
     @classmethod
     def none(cls) -> "BestChanges":
-        """Return no pieces."""
+        """Return an empty set."""
         whole, real = np.empty(0, np.int64), np.empty(0)
         return cls(whole, whole, real, real, whole, whole, whole, whole)
 
     @property
     def confidence(self) -> FloatArray:
-        """The mean change probability of each piece, 0..1."""
+        """The mean change probability of each component, 0..1."""
         return self.percent / np.maximum(self.pixels, 1) / 100
 
     def take(self, chosen: NDArray[Any]) -> "BestChanges":
@@ -64,7 +64,7 @@ class BestChanges:
         return BestChanges(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
 
     def joined(self, group: IntArray, count: int) -> "BestChanges":
-        """Return the `count` pieces that those of one group, 0..count-1, make together."""
+        """Return the `count` components that result from joining each group, 0..count-1."""
         code = np.zeros(count, np.int64)
         code[group] = self.code
         return BestChanges(
@@ -79,11 +79,11 @@ class BestChanges:
         )
 
     def largest(self, count: int) -> "BestChanges":
-        """Return the largest, by area or without one by pixels; the first in reading order of equal ones."""
+        """Return the largest by area, or by pixels if areas are unknown; of equal ones the first in reading order."""
         return self._first(count, -np.where(np.isnan(self.area_m2), self.pixels, self.area_m2))
 
     def least_certain(self, count: int) -> "BestChanges":
-        """Return the least certain of those whose confidence is known and that are no specks."""
+        """Return the least certain of those with known confidence and sufficient size."""
         speck = (self.pixels < LEAST_UNCERTAIN_PX) | (self.area_m2 < LEAST_UNCERTAIN_M2)
         known = self.take(~np.isnan(self.percent) & ~speck)
         return known._first(count, known.confidence.round(6))
@@ -142,7 +142,7 @@ class BestPieces:
         self.largest_of_each = (self.largest_of_each + pieces).largest_of_each()
 
     def finish(self) -> Self:
-        """Close what is open, once every row band has been added."""
+        """Finish open components, once every row band has been added."""
         self._keep(self._open)
         self._open = BestChanges.none()
         return self

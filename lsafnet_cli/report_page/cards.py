@@ -1,4 +1,4 @@
-"""Cards of a page: single changes worth a look, from a map's pieces or from a file of polygons."""
+"""Cards of a page: selected single changes, from a map or from a polygon file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ from lsafnet_cli.report_page.best_changes import (
 )
 
 COLUMNS = ("transition", "area_m2", "pixels", "confidence")
-NO_CONFIDENCE = "no probability of change was at hand"
+NO_CONFIDENCE = "no probability of change is available"
 ONLY_SPECKS = f"no change has {LEAST_UNCERTAIN_PX} pixels and {LEAST_UNCERTAIN_M2:.0f} m² or more"
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One change: its transition code, its ground in words, its confidence 0..1 where known.
+    """One change: transition code, area as text, confidence 0..1 if known.
 
     `box` is (top, left, bottom, right) in pixels of the map.
     """
@@ -49,7 +49,7 @@ class Card:
 class Cards:
     """The largest changes, the largest of each transition that is not among them, and the least certain.
 
-    `missing` says why there are none of the last, else "".
+    `missing` is the reason if there are none of the last, else "".
     """
 
     largest: tuple[Card, ...]
@@ -95,9 +95,9 @@ def _amount(area_m2: float, pixels: int) -> str:
 
 
 def cards_of_polygons(path: Path, legend: Legend, grid: Grid, count: int) -> Cards:
-    """Return the cards of a file of polygons that lsafnet wrote for the map of `grid`.
+    """Return the cards of a polygon file written by lsafnet for the map of `grid`.
 
-    Raises InputError where it cannot be read, or lacks what polygons of lsafnet have.
+    Raises InputError if it cannot be read, or lacks fields of such files.
     """
     codes = {transition.name: transition.code for transition in legend.transitions}
     largest = of_each = least_certain = BestChanges.none()
@@ -114,7 +114,7 @@ def cards_of_polygons(path: Path, legend: Legend, grid: Grid, count: int) -> Car
             with_confidence |= bool(np.isfinite(found.percent).any())
     except (DataSourceError, DataLayerError, NoWayError) as error:
         raise InputError(f"{path}: cannot be read as polygons ({reason_of(error)})") from error
-    without = ONLY_SPECKS if with_confidence else f"{path.name} knows no confidence"
+    without = ONLY_SPECKS if with_confidence else f"{path.name} has no confidence"
     return _all_cards(largest, of_each, least_certain, count, without)
 
 
@@ -143,10 +143,10 @@ def _as_pieces(
     path: Path, columns: dict[str, Any], codes: dict[str, int], boxes: tuple[FloatArray, ...]
 ) -> BestChanges:
     if lacking := [name for name in COLUMNS if name not in columns]:
-        raise InputError(f"{path}: has no {', '.join(lacking)}; give polygons that lsafnet wrote")
+        raise InputError(f"{path}: has no {', '.join(lacking)}; give polygons written by lsafnet")
     if unknown := sorted({str(name) for name in columns["transition"]} - set(codes)):
         raise InputError(
-            f"{path}: holds '{unknown[0]}', which the map does not know; give polygons of this map"
+            f"{path}: holds '{unknown[0]}', which is no transition of the map; give polygons of this map"
         )
     pixels = columns["pixels"].astype(np.int64)
     percent = columns["confidence"].astype(np.float64) * pixels * 100

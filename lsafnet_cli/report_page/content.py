@@ -1,4 +1,4 @@
-"""What a page says of a map, but for its pictures: place, areas, transitions, cards, facts."""
+"""Content of a page without pictures: location, areas, transitions, cards, facts."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -36,8 +36,8 @@ FACTS = {
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
-    """What a page is made of: a map, its table, legend, place and tags; both dates on its grid and the raster of
-    its probability, if at hand."""
+    """Sources of a page: a map, its table, legend, location and tags; both dates on its grid and its probability, if
+    available."""
 
     map_path: str
     table: ChangeTable
@@ -52,14 +52,14 @@ class PageContent:
         cls, map_path: str, table: ChangeTable, pair: tuple[AlignedImage, AlignedImage] | None = None,
         probability: str | None = None,
     ) -> "PageContent":  # fmt: skip
-        """Read what the map says of itself. Raises InputError for what is no change map."""
+        """Read the tags of the map. Raises InputError if it is no change map."""
         with open_raster(map_path) as dataset:
             tags, grid = dataset.tags(), grid_of(dataset)
         return cls(map_path, table, read_legend(Path(map_path), tags), grid, tags, pair, probability)
 
 
 def page_data(content: PageContent, cards: Cards, name: str) -> dict[str, Any]:
-    """Return what the page's script shows of the map called `name`, but for the tiles."""
+    """Return the data for the page's script of the map `name`, without tiles."""
     table, grid, legend = content.table, content.grid, content.legend
     days = dates_of_tags(content.tags)
     return {
@@ -95,7 +95,7 @@ def page_data(content: PageContent, cards: Cards, name: str) -> dict[str, Any]:
 
 
 def title_of(content: PageContent, name: str) -> str:
-    """Return a title by dates and place; by the map's name where neither is known."""
+    """Return a title with dates and location, or with the map's name if both are unknown."""
     before, after = dates_of_tags(content.tags)
     days = f" from {day_text(before)} to {day_text(after)}" if before and after else ""
     place = place_text(content.grid)
@@ -128,7 +128,7 @@ def _facts(content: PageContent) -> Iterator[tuple[str, str]]:
 
 
 def _options(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the options of a map one by one; where they cannot be read, as they stand there."""
+    """Yield the options of a map one by one, or unparsed if they cannot be read."""
     try:
         options = dict(json.loads(text))
     except (ValueError, TypeError):

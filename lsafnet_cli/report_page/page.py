@@ -1,4 +1,4 @@
-"""Write the page: tiles, numbers and facts in one HTML file that asks for nothing else."""
+"""Write the page: tiles, numbers and facts in one self-contained HTML file."""
 
 import html
 import json
@@ -36,10 +36,10 @@ LEVEL_BYTES = 32  # at most, of what the page says about each of its levels
 
 @dataclass(frozen=True, slots=True)
 class PageOptions:
-    """What a page can be told.
+    """Options of a page.
 
-    cards: how many of the largest and of the least certain changes are shown. probability: a raster of percent,
-    else the map's own sibling `MAP.probability.tif`. polygons: a file from which cards are made instead.
+    cards: number of the largest and of the least certain changes that are shown. probability: a raster of
+    percent, else `MAP.probability.tif` beside the map. polygons: a file from which cards are made instead.
     """
 
     title: str | None = None
@@ -57,7 +57,7 @@ class PageOptions:
 
 @dataclass(frozen=True, slots=True)
 class PageReport:
-    """What was written: (rows, cols) of the finest level that covers the whole map, and how many tiles there are."""
+    """What was written: (rows, cols) of the finest complete level, and the number of tiles."""
 
     path: str
     size_bytes: int
@@ -82,7 +82,7 @@ def write_report_page(
     """
     map_path, target, options = str(change_map), Path(output), options or PageOptions()
     if (before is None) != (after is None):
-        raise OptionError("`before` and `after` belong together: give both or neither")
+        raise OptionError("`before` and `after` must be given together: give both or neither")
     given = (map_path, before, after, options.probability, options.polygons)
     inputs = [str(path) for path in given if path is not None]
     finish_naming(target)
@@ -105,7 +105,7 @@ def write_report_page(
 def write_page(
     target: Path, content: PageContent, name: str, options: PageOptions, observer: Observer | None = None
 ) -> PageReport:
-    """Write the page of the map called `name`, whatever is there. Raises OptionError where nothing fits."""
+    """Write the page of the map `name`, replacing any file. Raises OptionError if nothing fits."""
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
         data = page_data(content, find_cards(content, options), name)
     page = _Page(options.title or title_of(content, name), data)
@@ -120,7 +120,7 @@ def write_page(
 
 
 def find_cards(content: PageContent, options: PageOptions) -> Cards:
-    """Return the cards that the options ask for."""
+    """Return the cards according to the options."""
     if options.polygons is not None:
         return cards_of_polygons(Path(options.polygons), content.legend, content.grid, options.cards)
     return cards_of_map(content.map_path, content.legend, content.probability, options.cards)

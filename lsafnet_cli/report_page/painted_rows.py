@@ -1,4 +1,4 @@
-"""Row bands of all that a page shows, on the map's grid: codes, both dates painted for the eye, probability."""
+"""Row bands of all layers of a page on the map's grid: codes, both dates as pictures, probability."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -46,7 +46,7 @@ class PaintedRows:
 
     @property
     def layers(self) -> tuple[Any, ...]:
-        """All arrays, None for what is not at hand."""
+        """All arrays, None for missing ones."""
         return self.codes, self.before, self.after, self.percent
 
     def cut(self, rows: slice, cols: slice) -> "PaintedRows":
@@ -116,7 +116,7 @@ def read_bands(
 
 
 def date_reader(reader: ImageReader) -> Callable[[Window], Picture]:
-    """Return what reads a window of a date as (rows, cols, 3), stretched alike everywhere, grey without data."""
+    """Return a function that reads a window of a date as (rows, cols, 3), with one stretch, grey without data."""
     image = reader.image
     paint = painter(image)
 
@@ -131,7 +131,7 @@ def date_reader(reader: ImageReader) -> Callable[[Window], Picture]:
 
 
 def painter(image: AlignedImage) -> Callable[[NumberArray, BoolArray], Picture]:
-    """Return what paints numbers (bands, rows, cols) by one stretch, found in a sample of the whole image."""
+    """Return a function that converts values (bands, rows, cols) to a picture by one stretch of the whole image."""
     sample = sample_scene(image.scene)
     low, high = percentile_limits(_shown(sample.numbers)[:, sample.valid].ravel(), FOR_THE_EYE)
     kind = np.dtype(image.scene.dtype)

@@ -15,8 +15,8 @@ DECIMALS = 7  # of a degree: about 1 cm
 def place_table(grid: Grid) -> dict[str, Any] | None:
     """Return longitude and latitude (WGS 84) of nodes spread evenly over a grid, row by row; None without a CRS.
 
-    `rows` and `cols` count the nodes; the first and the last lie on the grid's outer corners. Longitudes do not
-    jump by a turn between neighbours, so they may leave -180..180. Where there is no such place, it is None.
+    `rows` and `cols` count the nodes; the first and the last lie on the grid's outer corners. Longitudes are
+    unwrapped, so they may exceed -180..180. Points outside the domain are None.
     """
     if grid.crs is None or way_to_wgs84(grid.crs) is None:
         return None
@@ -32,7 +32,7 @@ def _numbers(values: Any) -> list[float | None]:
 
 
 def place_text(grid: Grid) -> str:
-    """Return latitude and longitude of a grid's middle, as 48.1607° N 10.3440° E; "" where there is no such place."""
+    """Return latitude and longitude of a grid's centre, as 48.1607° N 10.3440° E; "" if unknown."""
     if grid.crs is None or way_to_wgs84(grid.crs) is None:
         return ""
     lon, lat = (float(np.ravel(found)[4]) for found in spread_points(grid, horizontal(WGS84), 3, 3))

@@ -1,7 +1,7 @@
 """The tile pyramid of a page, built in one pass over row bands and kept below a number of bytes.
 
 Level 0 has the map's own pixels, each further level half as many rows and cols. Coarse levels are kept first.
-Of a level that does not fit as a whole, tiles are kept where most has changed.
+Of a level that does not fit completely, the tiles with most change are kept.
 """
 
 import heapq
@@ -19,12 +19,12 @@ from lsafnet_cli.errors import OptionError
 from lsafnet_cli.report_page.painted_rows import TILE_PX, PaintedRows
 
 JPEG_QUALITY = 80
-TOO_SMALL = "`max_mb`: the map does not fit into so small a page; allow more"
+TOO_SMALL = "`max_mb`: the map does not fit into a page of this size; allow more"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class PageTile:
-    """One square of a page in all its layers: how many of its pixels changed, where it lies, its JSON text."""
+    """One square of a page in all its layers: number of changed pixels, position, JSON text."""
 
     changed: int
     level: int
@@ -35,7 +35,7 @@ class PageTile:
 
 @dataclass(frozen=True, slots=True)
 class TilePyramid:
-    """The tiles of a page; `levels` says, from fine to coarse, whether each level is there as a whole."""
+    """The tiles of a page; `levels` is, from fine to coarse, whether each level is complete."""
 
     tiles: tuple[PageTile, ...]
     levels: tuple[bool, ...]
@@ -65,11 +65,11 @@ class Shelf:
         self._tiles: list[PageTile] = []
 
     def wants(self, changed: int) -> bool:
-        """Return whether a tile with so many changed pixels has a chance to be kept."""
+        """Return whether a tile with this number of changed pixels may be kept."""
         return self.whole or changed > (self._tiles[0].changed if self._tiles else 0)
 
     def add(self, tile: PageTile) -> None:
-        """Put a tile on the shelf, and take the least changed ones off where it is too full."""
+        """Add a tile, and drop the least changed ones if the limit is exceeded."""
         heapq.heappush(self._tiles, tile)
         self.size += len(tile.text)
         while self.size > self._limit:
@@ -82,7 +82,7 @@ class Shelf:
 
 
 class Level:
-    """Takes row bands, cuts them into tiles for a shelf, and passes them on in half the size."""
+    """Cuts row bands into tiles of one level, and passes them on at half the size."""
 
     def __init__(self, number: int, shelves: list[Shelf], nodata: int) -> None:
         self._number, self._shelf, self._nodata = number, shelves[number], nodata
@@ -91,7 +91,7 @@ class Level:
         self._row = 0
 
     def add(self, band: PaintedRows) -> None:
-        """Take the next rows."""
+        """Add the next rows."""
         band = self._waiting.above(band) if self._waiting is not None else band
         whole = band.shape[0] // TILE_PX * TILE_PX
         for top in range(0, whole, TILE_PX):
@@ -136,7 +136,8 @@ def build_pyramid(
 
 
 def choose_tiles(shelves: list[Shelf], limit_bytes: int) -> TilePyramid:
-    """Return what is kept of the levels, given from fine to coarse: whole coarse ones, then where there is change."""
+    """Return the tiles to keep of the levels, given from fine to coarse: complete coarse ones, then the most
+    changed."""
     kept: list[PageTile] = []
     whole = [False] * len(shelves)
     left = limit_bytes

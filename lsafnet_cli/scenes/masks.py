@@ -23,7 +23,13 @@ from lsafnet_cli.scenes.name_dates import date_in_name
 from lsafnet_cli.scenes.outline import place_outline, read_outline
 
 SAMPLE_PX = 1024  # longest side of the decimated read that estimates the shares
-CLOUDS, SHADOWS, SNOW, DEFECTIVE, EXCLUDED = "clouds", "cloud shadows", "snow", "defective pixels", "excluded"
+CLOUDS, SHADOWS, SNOW, DEFECTIVE, EXCLUDED = (
+    "clouds",
+    "cloud shadows",
+    "snow",
+    "defective pixels",
+    "excluded areas",
+)
 SCL = {1: DEFECTIVE, 3: SHADOWS, 8: CLOUDS, 9: CLOUDS, 10: CLOUDS, 11: SNOW}
 """Values of Sentinel-2's scene classification."""
 QA_PIXEL = {1: CLOUDS, 2: CLOUDS, 3: CLOUDS, 4: SHADOWS, 5: SNOW}
