@@ -144,6 +144,26 @@ def test_the_python_of_the_docs_works(standing, capsys):
     assert float(capsys.readouterr().out) >= 0
 
 
+def without_numbers(text):
+    """Return the words alone: numbers and the widths of columns differ between machines and checkpoints."""
+    return re.sub(r"\s+", " ", re.sub(r"[-\d][\d.,]*", "N", text)).strip()
+
+
+def test_the_blocks_of_the_python_tutorial_print_what_stands_below_them(tmp_path):
+    """Another checkpoint may need `python tools/make_python_tutorial.py`."""
+    pytest.importorskip("geopandas")
+    pytest.importorskip("matplotlib")
+    from make_python_tutorial import BLOCK, PLOT, run_blocks
+
+    page = read("python-tutorial.md")
+    shown = [without_numbers(block["text"] or "") for block in BLOCK.finditer(page)]
+    outputs = [without_numbers(printed) for _, printed in run_blocks(page, tmp_path)]
+    assert len(shown) == page.count("```python") == len(outputs) > 7
+    assert page.count("```text") == sum(map(bool, shown)) > 5
+    assert shown == outputs
+    assert (tmp_path / PLOT).stat().st_size > 10_000
+
+
 def test_every_public_name_is_described():
     for package in (lsafnet, lsafnet_cli):
         described = set(re.findall(rf"^::: {package.__name__}\.(\w+)$", read("api.md"), re.MULTILINE))

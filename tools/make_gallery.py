@@ -1,8 +1,9 @@
-"""Make docs/gallery.md and the pictures of the model card from real pairs: make_gallery.py DATA -o docs/gallery.
+"""Make all of docs/ that shows what the default checkpoint does: make_gallery.py DATA -o docs/gallery.
 
 It maps every pair of tools/gallery_pairs.toml with the default checkpoint, draws those that may be shown, judges
-each map by the places that a person looked at, and writes pictures and words: the pictures into the folder, the words
-between the marks of the folder's page (docs/gallery.md) and of docs/checkpoints.md.
+each map by the places that a person looked at, and writes the pictures into the folder, the words between the marks
+of its page (docs/gallery.md) and of docs/checkpoints.md. The outputs of docs/python-tutorial.md are made again as
+well, unless another checkpoint is given.
 """
 
 from __future__ import annotations
