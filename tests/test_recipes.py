@@ -1,5 +1,6 @@
 """The recipes of the pages on what is done with a finished map, run as they stand there."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lsafnet_cli.app import main
 from .change_maps import random_codes
 from .conftest import noise, write_raster
 from .maps import ground, legend_of, write_map, write_zones
+from .report_pages import data_of
 from .test_docs import blocks
 
 CLASSES = ("water", "ground", "vegetation", "building")
@@ -116,7 +118,7 @@ def test_the_recipe_of_zones_writes_them_with_their_numbers(standing):
 
 
 def test_the_recipe_of_a_review_works(standing):
-    first, second = lines("review.md")
+    first, second = lines("review.md")[:2]
     assert run(first) == 0
     with fiona.open("review.gpkg", layer="changes") as layer:
         row = dict(next(iter(layer))["properties"]) | {"status": "rejected"}
@@ -128,4 +130,25 @@ def test_the_recipe_of_a_review_works(standing):
     with rasterio.open("changes.tif") as old, rasterio.open("corrected.tif") as new:
         gone = (old.read(1) > 0) & (old.read(1) != 255) & (new.read(1) == 0)
     assert gone.any()
+    assert (standing / "labels" / "classes.json").exists()
+
+
+def test_the_recipe_of_a_review_on_the_report_page_works(standing):
+    page, second = lines("review.md")[2:4]
+    assert run(page) == 0
+    data = data_of(standing / "report.html")
+    cards = data["cards"]["largest"]
+    assert len(cards) == 50
+    names = {one["code"]: one["name"].split(" to ") for one in data["transitions"]}
+    entries = [
+        {"id": card["id"], "from": names[card["code"]][0], "to": names[card["code"]][1], "status": "rejected"}
+        for card in cards
+    ]
+    told = {"format": "lsafnet verdicts 1", "map": data["map"], "verdicts": entries}
+    (standing / "verdicts.json").write_text(json.dumps(told), encoding="utf-8")
+    assert run(f"{second} --before before.tif --after after.tif") == 0
+    with rasterio.open("changes.tif") as old, rasterio.open("corrected.tif") as new:
+        gone = (old.read(1) != new.read(1)) & (new.read(1) == 0)
+    for card in cards:
+        assert gone.flat[card["id"]]
     assert (standing / "labels" / "classes.json").exists()

@@ -19,6 +19,7 @@ from lsafnet_cli.batch.index import write_index
 from lsafnet_cli.batch.records import SceneRecord
 from lsafnet_cli.files.provenance import LEGEND
 from lsafnet_cli.legend.classes import Legend
+from lsafnet_cli.review.correct import review_map
 
 from .change_maps import WATER_TO_BUILDING, WATER_TO_GROUND, write_map, write_probability
 from .conftest import write_raster
@@ -483,7 +484,7 @@ def test_a_phone_needs_no_sideways_scroll_and_dark_is_dark(look, made, tmp_path)
 def test_each_control_can_be_reached_by_the_tab_key(page):
     reached = set()
     page.focus("#map")
-    for _ in range(40):
+    for _ in range(45):
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.className"))
         page.keyboard.press("Tab")
     assert {
@@ -499,6 +500,7 @@ def test_each_control_can_be_reached_by_the_tab_key(page):
         "save-table",
         "save-cards",
         "print",
+        "save-verdicts",
     } <= reached
     assert {f"shown-{WATER_TO_GROUND}", f"shown-{WATER_TO_BUILDING}", "shown-255"} <= reached
 
@@ -531,3 +533,109 @@ def test_the_index_of_a_batch_sorts_by_each_column_and_leads_to_pages(look, made
     assert page.locator("img").count() == 0
     page.click("text=s9")
     page.wait_for_selector("body[data-ready]")
+
+
+def saved_verdicts(page, target):
+    """Save what has been judged to a file; return what it holds."""
+    with page.expect_download() as saved:
+        page.click("#save-verdicts")
+    assert saved.value.suggested_filename == "verdicts.json"
+    saved.value.save_as(target)
+    return json.loads(target.read_text(encoding="utf-8"))
+
+
+def test_cards_are_judged_by_keys_and_the_map_is_corrected_by_what_is_saved(page, made, tmp_path):
+    assert page.is_disabled("#accept")
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    assert page.text_content("#judged") == "water to ground: accepted (1 of 2 done)"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("c")
+    assert page.evaluate("document.activeElement.id") == "right-from"
+    assert page.input_value("#right-to") == "building"
+    page.select_option("#right-from", "ground")
+    assert page.text_content(".card[aria-current] .status") == "corrected: ground to building"
+    found = saved_verdicts(page, tmp_path / "verdicts.json")
+    assert found["map"]["name"] == "changes.tif"
+    assert [(one["status"], one["corrected_to"]) for one in found["verdicts"]] == [
+        ("accepted", None), ("corrected", {"from": "ground", "to": "building"}),
+    ]  # fmt: skip
+    assert [(one["from"], one["to"]) for one in found["verdicts"]] == [
+        ("water", "ground"),
+        ("water", "building"),
+    ]
+    assert found["verdicts"][0]["bbox"] == [600010, 5334940, 600060, 5334990]
+    report = review_map(made / "changes.tif", tmp_path / "verdicts.json", tmp_path / "map2.tif")
+    assert (report.reviewed, report.changed_pixels, report.accepted_pixel_share) == (2, 400, 0.961538)
+    with rasterio.open(tmp_path / "map2.tif") as dataset:
+        codes = dataset.read(1)
+    assert set(np.unique(codes[200:220, 350:370])) == {6}
+    assert set(np.unique(codes[20:120, 20:120])) == {WATER_TO_GROUND}
+
+
+def test_cards_are_judged_by_buttons_and_verdicts_outlast_the_page(page, tmp_path):
+    page.click("#largest .card >> nth=1")
+    page.click("#reject")
+    page.keyboard.press("k")
+    page.click("#accept")
+    page.keyboard.press("o")
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    assert page.text_content("#judged") == "choose a card (1 of 2 done)"
+    found = saved_verdicts(page, tmp_path / "verdicts.json")
+    assert [one["status"] for one in found["verdicts"]] == ["open", "rejected"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "Object.defineProperty(window, 'localStorage', { get() { throw new Error('forbidden'); } })",
+        'Storage.prototype.getItem = () => \'[[8020, "fine"], [8020, "corrected", "lava", "ice"], 5]\'',
+        "Storage.prototype.getItem = () => '{\"a\": [}'",
+        "Storage.prototype.setItem = () => { throw new Error('full'); }",
+    ],
+)
+def test_verdicts_work_where_the_browser_keeps_nothing_or_nonsense(page, tmp_path, script):
+    page.add_init_script(script)
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    assert page.text_content("#judged") == "choose a card (0 of 2 done)"
+    page.keyboard.press("j")
+    page.keyboard.press("r")
+    found = saved_verdicts(page, tmp_path / "verdicts.json")
+    assert [one["status"] for one in found["verdicts"]] == ["rejected", "open"]
+
+
+def test_verdicts_on_hostile_classes_stay_text(look, tmp_path):
+    legend = Legend(("unchanged", HOSTILE, "&lt;b&gt;"), ((255,) * 3, (0, 0, 255), (9, 9, 9)))
+    codes = np.zeros((1, 60, 80), np.uint8)
+    codes[0, 10:50, 10:50] = 2
+    path = write_raster(tmp_path / "m.tif", codes, nodata=255, tags={LEGEND: legend.to_json()})
+    write_report_page(path, tmp_path / "r.html")
+    page = look(tmp_path / "r.html")
+    page.click(".card")
+    page.keyboard.press("c")
+    page.select_option("#right-from", "&lt;b&gt;")
+    page.select_option("#right-to", HOSTILE)
+    assert page.text_content(".card .status") == f"corrected: &lt;b&gt; to {HOSTILE}"
+    assert page.locator("img").count() == 0
+    saved_verdicts(page, tmp_path / "verdicts.json")
+    review_map(path, tmp_path / "verdicts.json", tmp_path / "map2.tif")
+    with rasterio.open(tmp_path / "map2.tif") as dataset:
+        assert set(np.unique(dataset.read(1)[10:50, 10:50])) == {3}
+
+
+def test_cards_of_a_map_of_change_alone_are_accepted_or_rejected(look, tmp_path):
+    legend = Legend(("unchanged", "changed"), ((255,) * 3, (255, 0, 0)), semantic=False)
+    codes = np.zeros((1, 60, 80), np.uint8)
+    codes[0, 10:50, 10:50] = 1
+    path = write_raster(tmp_path / "m.tif", codes, nodata=255, tags={LEGEND: legend.to_json()})
+    write_report_page(path, tmp_path / "r.html")
+    page = look(tmp_path / "r.html")
+    page.click(".card")
+    assert not page.is_visible("#correct")
+    page.keyboard.press("c")
+    assert not page.is_visible("#correction")
+    page.keyboard.press("r")
+    assert saved_verdicts(page, tmp_path / "verdicts.json")["verdicts"][0]["from"] is None
+    assert review_map(path, tmp_path / "verdicts.json", tmp_path / "map2.tif").changed_pixels == 1600

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 from hypothesis import given, settings, strategies as st
 from pyproj import Transformer
@@ -13,6 +14,7 @@ from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.runs import find_runs
 from lsafnet_cli.report_page.best_changes import BestChanges, BestPieces, find_best_pieces
+from lsafnet_cli.report_page.cards import pixel_within
 from lsafnet_cli.report_page.place import place_table
 
 from .change_maps import WATER_TO_BUILDING, WATER_TO_GROUND, blobs, write_map, write_probability
@@ -51,7 +53,7 @@ def test_the_best_pieces_equal_those_of_a_plain_labelling_for_any_row_band(shape
         band = codes[top : top + band_rows]
         runs = find_runs(band, top)
         sums = runs.sums(percent[top : top + band_rows])
-        ends = runs.row, runs.col, runs.row + 1, runs.col + runs.length
+        ends = runs.row, runs.col, runs.row + 1, runs.col + runs.length, runs.row * runs.width + runs.col
         best.add(
             runs,
             runs.code != 0,
@@ -99,6 +101,7 @@ def test_cards_say_area_and_confidence_and_where_the_change_is(tmp_path, certain
     cards = data_of(tmp_path / "r.html")["cards"]
     ground = {"code": WATER_TO_GROUND, "amount": "100 m²", "confidence": 0.6, "box": [5, 5, 25, 25]}
     building = {"code": WATER_TO_BUILDING, "amount": "64 m²", "confidence": 0.9, "box": [30, 40, 46, 56]}
+    ground["id"], building["id"] = 5 * 80 + 5, 30 * 80 + 40
     assert cards == {"largest": [ground], "of_each": [building], "least_certain": [ground], "missing": ""}
 
 
@@ -131,8 +134,27 @@ def test_cards_of_a_polygon_file_are_those_of_the_map(tmp_path, certain_map, end
     of_map, of_polygons = (data_of(tmp_path / name)["cards"] for name in ("r.html", "p.html"))
     for kind in ("largest", "of_each", "least_certain"):
         for one, other in zip(of_map[kind], of_polygons[kind], strict=True):
+            top, left, bottom, right = one["box"]
+            row, col = divmod(other.pop("id"), 80)
+            assert top <= row < bottom
+            assert left <= col < right
             np.testing.assert_allclose(other.pop("box"), one.pop("box"), atol=0.5)
+            del one["id"]
             assert other == one
+
+
+def test_a_polygon_is_known_by_a_pixel_of_its_largest_part_that_the_map_has(tmp_path):
+    codes = np.zeros((60, 80), np.uint8)
+    codes[10:12, 5:8] = codes[20:40, 20:60] = WATER_TO_GROUND
+    codes[30, 20:60] = WATER_TO_BUILDING
+    path = write_map(tmp_path / "m.tif", codes)
+    with rasterio.open(path) as dataset:
+        found = pixel_within(dataset, shapely.box(-5, -5, 70, 36), WATER_TO_GROUND)
+        assert divmod(found, 80) == (20, 40)
+        assert pixel_within(dataset, shapely.box(0, 0, 9, 15), WATER_TO_GROUND) == 10 * 80 + 6
+        assert pixel_within(dataset, shapely.box(0, 0, 9, 15), WATER_TO_BUILDING) is None
+        assert pixel_within(dataset, shapely.box(100, 0, 109, 15), WATER_TO_GROUND) is None
+        assert pixel_within(dataset, shapely.Polygon(), WATER_TO_GROUND) is None
 
 
 def test_files_that_hold_no_polygons_and_no_probability_of_this_map_are_refused(tmp_path, certain_map):

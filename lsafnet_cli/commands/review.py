@@ -19,9 +19,8 @@ VerdictsArg = Annotated[
     str | None,
     typer.Argument(
         metavar="VERDICTS",
-        help="Polygons with a status (accepted, rejected, corrected, open) and corrected_to. Without "
-        "them the "
-        "polygons to look at are written.",
+        help="Polygons with a status (accepted, rejected, corrected, open) and corrected_to, or the JSON that a "
+        "report page saves. Without them the polygons to look at are written.",
     ),
 ]
 OutputOpt = Annotated[

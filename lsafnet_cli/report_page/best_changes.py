@@ -31,7 +31,7 @@ class BestChanges:
     """Connected components of change, one entry each: code, pixels, area in m2, summed percent, and bounds in pixels.
 
     `bottom` and `right` lie one beyond the last row and column; area is NaN without a CRS, percent without a
-    probability.
+    probability. `key` is the first pixel in reading order, row * cols + col; of polygons, their number in a file.
     """
 
     code: IntArray
@@ -42,12 +42,13 @@ class BestChanges:
     left: NDArray[Any]
     bottom: NDArray[Any]
     right: NDArray[Any]
+    key: IntArray
 
     @classmethod
     def none(cls) -> "BestChanges":
         """Return an empty set."""
         whole, real = np.empty(0, np.int64), np.empty(0)
-        return cls(whole, whole, real, real, whole, whole, whole, whole)
+        return cls(whole, whole, real, real, whole, whole, whole, whole, whole)
 
     @property
     def confidence(self) -> FloatArray:
@@ -76,6 +77,7 @@ class BestChanges:
             left=_least(self.left, group, count),
             bottom=-_least(-self.bottom, group, count),
             right=-_least(-self.right, group, count),
+            key=_least(self.key, group, count),
         )
 
     def largest(self, count: int) -> "BestChanges":
@@ -177,5 +179,6 @@ def _as_pieces(runs: Runs, area_m2: FloatArray, percent: NDArray[Any]) -> BestCh
     code = runs.code.astype(np.int64)
     sums = runs.sums(percent)
     return BestChanges(
-        code, runs.length, area_m2, sums, runs.row, runs.col, runs.row + 1, runs.col + runs.length
-    )
+        code, runs.length, area_m2, sums, runs.row, runs.col, runs.row + 1, runs.col + runs.length,
+        runs.row * runs.width + runs.col,
+    )  # fmt: skip

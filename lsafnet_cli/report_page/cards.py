@@ -1,31 +1,38 @@
 """Cards of a page: selected single changes, from a map or from a polygon file."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyogrio
 import shapely
+from affine import Affine
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyogrio.raw import read as read_features
 from pyproj import CRS
+from rasterio.features import rasterize
+from rasterio.windows import Window
 
 from lsafnet_cli.errors import InputError, reason_of
-from lsafnet_cli.geometry.arrays import FloatArray
+from lsafnet_cli.files.rasters import open_raster
+from lsafnet_cli.geometry.arrays import FloatArray, IntArray
 from lsafnet_cli.geometry.crs import NoWayError, horizontal
 from lsafnet_cli.geometry.footprints import to_pixels
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.geometry.runs import find_runs
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.maps.table import SQUARE_METRES_PER_HECTARE, area_text
 from lsafnet_cli.polygons.files import ROWS_AT_ONCE
 from lsafnet_cli.report_page.best_changes import (
     LEAST_UNCERTAIN_M2,
     LEAST_UNCERTAIN_PX,
+    PIXELS_AT_ONCE,
     BestChanges,
     find_best_pieces,
 )
+from lsafnet_cli.scenes.polygon_files import PolygonPlacing
 
 COLUMNS = ("transition", "area_m2", "pixels", "confidence")
 NO_CONFIDENCE = "no probability of change is available"
@@ -36,13 +43,15 @@ ONLY_SPECKS = f"no change has {LEAST_UNCERTAIN_PX} pixels and {LEAST_UNCERTAIN_M
 class Card:
     """One change: transition code, area as text, confidence 0..1 if known.
 
-    `box` is (top, left, bottom, right) in pixels of the map.
+    `box` is (top, left, bottom, right) in pixels of the map. `id` is one of its pixels, row * cols + col, by which
+    it is found again; None where the map has it in no pixel.
     """
 
     code: int
     amount: str
     confidence: float | None
     box: tuple[float, float, float, float]
+    id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +89,12 @@ def _all_cards(
 def _cards(pieces: BestChanges) -> tuple[Card, ...]:
     rows = zip(
         pieces.code.tolist(), pieces.area_m2.tolist(), pieces.pixels.tolist(), pieces.confidence.tolist(),
-        np.stack([pieces.top, pieces.left, pieces.bottom, pieces.right], axis=1).tolist(), strict=True,
+        np.stack([pieces.top, pieces.left, pieces.bottom, pieces.right], axis=1).tolist(), pieces.key.tolist(),
+        strict=True,
     )  # fmt: skip
     return tuple(
-        Card(code, _amount(area, pixels), None if np.isnan(sure) else round(sure, 4), tuple(box))
-        for code, area, pixels, sure, box in rows
+        Card(code, _amount(area, pixels), None if np.isnan(sure) else round(sure, 4), tuple(box), key)
+        for code, area, pixels, sure, box, key in rows
     )
 
 
@@ -94,7 +104,7 @@ def _amount(area_m2: float, pixels: int) -> str:
     return f"{area_m2:,.0f} m²" if area_m2 < 1000 else area_text(area_m2 / SQUARE_METRES_PER_HECTARE, pixels)
 
 
-def cards_of_polygons(path: Path, legend: Legend, grid: Grid, count: int) -> Cards:
+def cards_of_polygons(path: Path, map_path: str, legend: Legend, grid: Grid, count: int) -> Cards:
     """Return the cards of a polygon file written by lsafnet for the map of `grid`.
 
     Raises InputError if it cannot be read, or lacks fields of such files.
@@ -106,26 +116,79 @@ def cards_of_polygons(path: Path, legend: Legend, grid: Grid, count: int) -> Car
         layer = str(pyogrio.list_layers(path)[0, 0])
         text = pyogrio.read_info(path, layer=layer)["crs"]
         crs = horizontal(text) if text else None
-        for bounds, columns in _features(path, layer):
-            found = _as_pieces(path, columns, codes, _boxes(bounds, crs, grid))
+        for first, bounds, columns in _features(path, layer):
+            found = _as_pieces(
+                path, columns, codes, (*_boxes(bounds, crs, grid), _numbers_from(first, bounds))
+            )
             largest = (largest + found).largest(count)
             of_each = (of_each + found).largest_of_each()
             least_certain = (least_certain + found).least_certain(count)
             with_confidence |= bool(np.isfinite(found.percent).any())
+        without = ONLY_SPECKS if with_confidence else f"{path.name} has no confidence"
+        cards = _all_cards(largest, of_each, least_certain, count, without)
+        return _with_pixels(cards, path, layer, PolygonPlacing(crs if grid.crs else None, grid), map_path)
     except (DataSourceError, DataLayerError, NoWayError) as error:
         raise InputError(f"{path}: cannot be read as polygons ({reason_of(error)})") from error
-    without = ONLY_SPECKS if with_confidence else f"{path.name} has no confidence"
-    return _all_cards(largest, of_each, least_certain, count, without)
 
 
-def _features(path: Path, layer: str) -> Iterator[tuple[FloatArray, dict[str, Any]]]:
-    """Yield (4, n) bounds and columns of a layer, a batch of rows at a time."""
+def _numbers_from(first: int, bounds: FloatArray) -> IntArray:
+    return np.arange(first, first + bounds.shape[1], dtype=np.int64)
+
+
+def _with_pixels(cards: Cards, path: Path, layer: str, placing: PolygonPlacing, map_path: str) -> Cards:
+    """Return cards of polygons, whose ids are numbers in a file, with a pixel of the map for each."""
+    known: dict[int | None, int | None] = {}
+
+    def found(card: Card) -> Card:
+        if card.id not in known:
+            _, _, (geometry,), _ = read_features(
+                path, layer=layer, columns=[], skip_features=card.id, max_features=1
+            )
+            shape = shapely.make_valid(shapely.from_wkb(geometry))
+            with open_raster(map_path) as dataset:
+                known[card.id] = pixel_within(dataset, placing.place(shape), card.code) if shape else None
+        return replace(card, id=known[card.id])
+
+    largest, of_each, unsure = (
+        tuple(map(found, group)) for group in (cards.largest, cards.of_each, cards.least_certain)
+    )
+    return Cards(largest, of_each, unsure, cards.missing)
+
+
+def pixel_within(dataset: Any, outline: Any, code: int) -> int | None:
+    """Return the middle of the longest run of a code whose centres lie in an outline, as row * cols + col.
+
+    `outline` is in pixels of the open map, which is read row band by row band. None where there is no such run.
+    """
+    if shapely.is_empty(outline):
+        return None
+    left, top, right, bottom = np.nan_to_num(shapely.bounds(outline))
+    first, end = max(int(top), 0), min(int(np.ceil(bottom)), dataset.height)
+    col, beyond = max(int(left), 0), min(int(np.ceil(right)), dataset.width)
+    best, longest = None, 0
+    step = max(1, PIXELS_AT_ONCE // max(1, beyond - col))
+    for row in range(first, end if beyond > col else first, step):
+        window = Window(col, row, beyond - col, min(step, end - row))
+        shape = int(window.height), int(window.width)
+        inside = rasterize([outline], shape, transform=Affine.translation(col, row), dtype="uint8")
+        runs = find_runs(((dataset.read(1, window=window) == code) & (inside > 0)).view(np.uint8), row)
+        lengths = np.where(runs.code == 1, runs.length, 0)
+        at = int(lengths.argmax())
+        if lengths[at] > longest:
+            longest = int(lengths[at])
+            best = int(runs.row[at]) * int(dataset.width) + col + int(runs.col[at]) + longest // 2
+    return best
+
+
+def _features(path: Path, layer: str) -> Iterator[tuple[int, FloatArray, dict[str, Any]]]:
+    """Yield the number of the first row, (4, n) bounds and columns of a layer, a batch of rows at a time."""
     skipped = 0
     while True:
         meta, _, geometries, columns = read_features(
             path, layer=layer, columns=list(COLUMNS), skip_features=skipped, max_features=ROWS_AT_ONCE
         )
-        yield shapely.bounds(shapely.from_wkb(geometries)).T, dict(zip(meta["fields"], columns, strict=True))
+        bounds = shapely.bounds(shapely.from_wkb(geometries)).T
+        yield skipped, bounds, dict(zip(meta["fields"], columns, strict=True))
         skipped += len(geometries)
         if len(geometries) < ROWS_AT_ONCE:
             return
@@ -140,7 +203,7 @@ def _boxes(bounds: FloatArray, crs: CRS | None, grid: Grid) -> tuple[FloatArray,
 
 
 def _as_pieces(
-    path: Path, columns: dict[str, Any], codes: dict[str, int], boxes: tuple[FloatArray, ...]
+    path: Path, columns: dict[str, Any], codes: dict[str, int], boxes: tuple[Any, ...]
 ) -> BestChanges:
     if lacking := [name for name in COLUMNS if name not in columns]:
         raise InputError(f"{path}: has no {', '.join(lacking)}; give polygons written by lsafnet")

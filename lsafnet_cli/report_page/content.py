@@ -15,6 +15,7 @@ from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.ground import pixel_size_m
 from lsafnet_cli.legend.classes import Legend, parse_color
 from lsafnet_cli.maps.finding import balance_text, class_balances, dates_of_tags, day_text, finding_text
+from lsafnet_cli.maps.identity import map_sha256
 from lsafnet_cli.maps.quicklook import NO_DATA
 from lsafnet_cli.maps.table import ChangeTable, TransitionRow, area_text, read_legend
 from lsafnet_cli.report_page.cards import Cards
@@ -63,6 +64,8 @@ def page_data(content: PageContent, cards: Cards, name: str) -> dict[str, Any]:
     table, grid, legend = content.table, content.grid, content.legend
     days = dates_of_tags(content.tags)
     return {
+        "map": {"name": name, "sha256": map_sha256(content.map_path, legend)},
+        "semantic": legend.semantic,
         "shape": grid.shape,
         "transform": tuple(grid.transform)[:6],
         "crs": grid.crs.to_string() if grid.crs is not None else None,

@@ -30,7 +30,7 @@ from lsafnet_cli.scenes.stamps import Stamps
 from lsafnet_cli.system.background import run_ahead
 
 MAX_MB, CARDS = 15.0, 6
-SCRIPTS = ("tiles.js", "edges.js", "flow.js", "cards.js", "places.js", "tables.js", "page.js")
+SCRIPTS = ("tiles.js", "edges.js", "flow.js", "cards.js", "verdicts.js", "places.js", "tables.js", "page.js")
 LEVEL_BYTES = 32  # at most, of what the page says about each of its levels
 
 
@@ -122,7 +122,9 @@ def write_page(
 def find_cards(content: PageContent, options: PageOptions) -> Cards:
     """Return the cards according to the options."""
     if options.polygons is not None:
-        return cards_of_polygons(Path(options.polygons), content.legend, content.grid, options.cards)
+        return cards_of_polygons(
+            Path(options.polygons), content.map_path, content.legend, content.grid, options.cards
+        )
     return cards_of_map(content.map_path, content.legend, content.probability, options.cards)
 
 

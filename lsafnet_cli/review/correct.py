@@ -1,7 +1,6 @@
 """Correct: a map with its polygons as somebody saw them, what that says of the map, and labels to learn from."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -9,10 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import shapely
-from affine import Affine
 from numpy.typing import NDArray
-from rasterio.features import rasterize
 from rasterio.windows import Window
 
 from lsafnet_cli.errors import OptionError
@@ -21,12 +17,14 @@ from lsafnet_cli.files.outputs import MAP_ENDINGS, check_path
 from lsafnet_cli.files.provenance import AFTER_DATE, BEFORE_DATE, OPTIONS, Provenance
 from lsafnet_cli.files.publishing import publish
 from lsafnet_cli.files.rasters import open_raster
+from lsafnet_cli.geometry.arrays import IntArray
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.maps.table import open_legend
 from lsafnet_cli.observer import Observer, watched
-from lsafnet_cli.polygons.review_form import STATES
+from lsafnet_cli.polygons.review_form import ACCEPTED, STATES
 from lsafnet_cli.prediction.write import MapWriter, PartLayout, PartStore, write_part
-from lsafnet_cli.review.verdicts import ANY_CODE, Verdicts, read_verdicts
+from lsafnet_cli.review.reading import read_verdicts
+from lsafnet_cli.review.verdicts import ANY_CODE, Verdicts
 from lsafnet_cli.system.locks import locked
 
 ROWS_AT_ONCE = 512
@@ -35,18 +33,26 @@ Codes = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class ReviewedTransition:
-    """How many polygons of one transition got each verdict, and the share that was accepted."""
+    """How many polygons of one transition got each verdict, and the share of them that was accepted.
+
+    accepted_pixel_share: the same share of their pixels; None where they have none.
+    """
 
     name: str
     accepted: int
     rejected: int
     corrected: int
     accepted_share: float
+    pixels: int
+    accepted_pixel_share: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewReport:
-    """What `review_map` returns. Shares speak of the polygons that were looked at, no random sample of the map."""
+    """What `review_map` returns. Shares speak of the polygons that were looked at, no random sample of the map.
+
+    They are the precision of the map there, by polygons and by pixels; what it missed no polygon shows.
+    """
 
     map: str
     verdicts: str
@@ -54,6 +60,9 @@ class ReviewReport:
     reviewed: int
     still_open: int
     changed_pixels: int
+    accepted_share: float
+    reviewed_pixels: int
+    accepted_pixel_share: float | None
     transitions: tuple[ReviewedTransition, ...]
     labels: str | None = None
     label_tiles: int = 0
@@ -77,71 +86,70 @@ def review_map(
         raise OptionError(f"{target}: a change map is a GeoTIFF; end its name in .tif")
     check_path(target, (path, str(verdicts)), overwrite)
     legend, grid = open_legend(path)
-    found = read_verdicts(str(verdicts), legend, grid)
+    found = read_verdicts(str(verdicts), path, legend, grid)
     store, layout = PartStore(target), PartLayout(grid, ROWS_AT_ONCE, ((0, grid.width),))
-    changed = 0
+    changed, pixels = 0, np.zeros(len(found.state), np.int64)
     store.create()
     with locked(store.folder):
         try:
             store.empty()
             with watched(observer, "review", grid.pixel_count):
-                for rows, before, after in corrected_rows(path, found, layout):
-                    write_part(store.part(CODES, rows, (0, grid.width)), after, legend.nodata)
-                    changed += int((before != after).sum())
-                    observer.advance(after.size)
+                for rows in reviewed_rows(path, found, layout):
+                    write_part(store.part(CODES, rows.span, (0, grid.width)), rows.after, legend.nodata)
+                    changed += int((rows.before != rows.after).sum())
+                    pixels += np.bincount(rows.number[rows.number >= 0], minlength=len(pixels))
+                    observer.advance(rows.after.size)
             writer = MapWriter(store, layout, _provenance(path, legend, str(verdicts)))
             publish(store, writer.write_layer(CODES, target))
         finally:
             store.remove()
+    right = np.array(found.state) == ACCEPTED
+    seen = int(pixels.sum())
     return ReviewReport(
         path, str(verdicts), str(target), len(found.state), found.open_count, changed,
-        tuple(_by_transition(found, legend)),
+        round(float(right.mean()), 6), seen, round(int(pixels[right].sum()) / seen, 6) if seen else None,
+        tuple(_by_transition(found, pixels, legend)),
     )  # fmt: skip
 
 
-def corrected_rows(
-    path: str, verdicts: Verdicts, layout: PartLayout
-) -> Iterator[tuple[tuple[int, int], Codes, Codes]]:
-    """Yield the rows of a map, and its codes before and after the verdicts."""
+@dataclass(frozen=True, slots=True)
+class ReviewedRows:
+    """Rows [first, end) of a map, (rows, cols) each: codes before and after the verdicts, and the number of the
+    verdict that speaks of each pixel, -1 where none does."""
+
+    span: tuple[int, int]
+    before: Codes
+    after: Codes
+    number: Codes
+
+
+def reviewed_rows(path: str, verdicts: Verdicts, layout: PartLayout) -> Iterator[ReviewedRows]:
+    """Yield the rows of a map as they are and as they were reviewed.
+
+    A verdict speaks of those of its pixels that have data and the transition that it is about.
+    """
     with open_raster(path) as dataset:
         for first, end in layout.row_spans:
             window = Window(0, first, layout.grid.width, end - first)
             codes = dataset.read(1, window=window)
-            number = polygons_under(verdicts, window)
-            new = verdicts.new_code[number]
-            meant = _concerned(verdicts, number, codes, dataset.nodata) & (new != ANY_CODE)
-            yield (first, end), codes, np.where(meant, new, codes).astype(codes.dtype)
+            number = verdicts.places.numbers_under(window)
+            own, new = verdicts.code[number], verdicts.new_code[number]
+            number[((own != ANY_CODE) & (own != codes)) | (codes == dataset.nodata)] = -1
+            after = np.where((number >= 0) & (new != ANY_CODE), new, codes).astype(codes.dtype)
+            yield ReviewedRows((first, end), codes, after, number)
 
 
-def reviewed_pixels(verdicts: Verdicts, window: Window, codes: Codes, nodata: float | None) -> Codes:
-    """Return (rows, cols), True where a pixel of a window lies in a polygon with a verdict that speaks of it."""
-    return _concerned(verdicts, polygons_under(verdicts, window), codes, nodata)
-
-
-def _concerned(verdicts: Verdicts, number: Codes, codes: Codes, nodata: float | None) -> Codes:
-    """Return (rows, cols), True where a pixel has data and the transition of the polygon over it."""
-    own = verdicts.code[number]
-    return np.asarray((number >= 0) & ((own == ANY_CODE) | (own == codes)) & (codes != nodata))
-
-
-def polygons_under(verdicts: Verdicts, window: Window) -> Codes:
-    """Return (rows, cols) numbers of the polygons that hold pixels' centres, -1 where none does."""
-    box = shapely.box(0, window.row_off, window.col_off + window.width, window.row_off + window.height)
-    touching = np.flatnonzero(shapely.intersects(verdicts.outlines, box))
-    shape = int(window.height), int(window.width)
-    if len(touching) == 0:
-        return np.full(shape, -1, np.int32)
-    place = Affine.translation(window.col_off, window.row_off)
-    shapes = ((verdicts.outlines[index], int(index)) for index in touching)
-    return np.asarray(rasterize(shapes, shape, fill=-1, transform=place, dtype="int32"))
-
-
-def _by_transition(verdicts: Verdicts, legend: Legend) -> Iterator[ReviewedTransition]:
-    counts = Counter(zip(verdicts.code.tolist(), verdicts.state, strict=True))
+def _by_transition(verdicts: Verdicts, pixels: IntArray, legend: Legend) -> Iterator[ReviewedTransition]:
+    """Yield what was found of each transition; `pixels` are those of each verdict."""
+    states = np.array(verdicts.state)
     for code in sorted(set(verdicts.code.tolist())):
-        accepted, rejected, corrected = (counts[code, state] for state in STATES[1:])
-        share = round(accepted / (accepted + rejected + corrected), 6)
-        yield ReviewedTransition(legend.labels.get(code, "any"), accepted, rejected, corrected, share)
+        own = verdicts.code == code
+        accepted, rejected, corrected = (int((own & (states == state)).sum()) for state in STATES[1:])
+        right, seen = (int(pixels[chosen].sum()) for chosen in (own & (states == ACCEPTED), own))
+        share = round(accepted / int(own.sum()), 6)
+        right_share = round(right / seen, 6) if seen else None
+        name = legend.labels.get(code, "any")
+        yield ReviewedTransition(name, accepted, rejected, corrected, share, seen, right_share)
 
 
 def _provenance(path: str, legend: Legend, verdicts: str) -> Provenance:

@@ -17,8 +17,9 @@ from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend, hex_color
 from lsafnet_cli.maps.table import open_legend
 from lsafnet_cli.prediction.write import PartLayout
-from lsafnet_cli.review.correct import ReviewReport, corrected_rows, reviewed_pixels
-from lsafnet_cli.review.verdicts import Verdicts, read_verdicts
+from lsafnet_cli.review.correct import ReviewReport, reviewed_rows
+from lsafnet_cli.review.reading import read_verdicts
+from lsafnet_cli.review.verdicts import Verdicts
 from lsafnet_cli.scenes.align import AlignedImage
 from lsafnet_cli.scenes.images import ImageReader
 from lsafnet_cli.scenes.on_grid import images_on_grid
@@ -42,7 +43,7 @@ def write_labels(
         raise OutputError(f"{target}: is not empty; name a new folder for the labels")
     legend, grid = open_legend(report.map)
     pair = images_on_grid(grid, *(images or _named_images(report.map)), report.map)
-    verdicts = read_verdicts(report.verdicts, legend, grid)
+    verdicts = read_verdicts(report.verdicts, report.map, legend, grid)
     with output_errors(target):
         target.mkdir(parents=True, exist_ok=True)
         text = json.dumps(_description(legend), ensure_ascii=False, indent=2)
@@ -86,10 +87,10 @@ def _write_tiles(
 def _tiles(path: str, verdicts: Verdicts, legend: Legend, grid: Grid) -> Iterator[Tile]:
     """Yield the tiles in which anything was reviewed, with the codes there, nodata where nothing was."""
     layout = PartLayout(grid, TILE_PX, ((0, grid.width),))
-    for (first, end), before, after in corrected_rows(path, verdicts, layout):
-        whole = Window(0, first, grid.width, end - first)
-        seen = reviewed_pixels(verdicts, whole, before, legend.nodata)
-        label = np.where(seen, after, legend.nodata).astype(before.dtype)
+    for rows in reviewed_rows(path, verdicts, layout):
+        seen = rows.number >= 0
+        label = np.where(seen, rows.after, legend.nodata).astype(rows.before.dtype)
+        first, end = rows.span
         for left in range(0, grid.width, TILE_PX):
             cols = slice(left, min(left + TILE_PX, grid.width))
             if seen[:, cols].any():

@@ -1,12 +1,16 @@
 """Verdicts: what somebody says of a map's polygons."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import fiona
 import numpy as np
 import shapely
+from affine import Affine
 from numpy.typing import NDArray
+from rasterio.features import rasterize
+from rasterio.windows import Window
 
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.vectors import reading_vectors
@@ -20,21 +24,52 @@ from lsafnet_cli.scenes.polygon_files import PolygonPlacing, crs_of_layer, polyg
 ANY_CODE = -1
 
 
+class Places(Protocol):
+    """Where reviewed changes lie."""
+
+    def numbers_under(self, window: Window) -> NDArray[np.int32]:
+        """Return (rows, cols) numbers of the changes that hold pixels of a full-width window, -1 where none does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlines:
+    """Polygons in pixels of a map; a pixel belongs to the one that holds its centre."""
+
+    polygons: NDArray[Any]
+
+    def numbers_under(self, window: Window) -> NDArray[np.int32]:
+        """Return (rows, cols) numbers of the polygons that hold pixels' centres, -1 where none does."""
+        box = shapely.box(0, window.row_off, window.col_off + window.width, window.row_off + window.height)
+        touching = np.flatnonzero(shapely.intersects(self.polygons, box))
+        shape = int(window.height), int(window.width)
+        if len(touching) == 0:
+            return np.full(shape, -1, np.int32)
+        place = Affine.translation(window.col_off, window.row_off)
+        shapes = ((self.polygons[index], int(index)) for index in touching)
+        return np.asarray(rasterize(shapes, shape, fill=-1, transform=place, dtype="int32"))
+
+
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """Polygons with a verdict, (n,): outlines in pixels of the map, the code each has, its state, the code it gets.
+    """Changes with a verdict, (n,): where each lies, the code it has, its state, the code it gets.
 
     A code of ANY_CODE stands for whatever the map has there; the new code of an open polygon is ANY_CODE too.
     """
 
-    outlines: NDArray[Any]
+    places: Places
     code: IntArray
     state: list[str]
     new_code: IntArray
     open_count: int
 
 
-def read_verdicts(path: str, legend: Legend, grid: Grid) -> Verdicts:
+def refuse_without_verdict(path: str, rows: Sequence[Any]) -> None:
+    """Raise InputError where nothing has been reviewed yet."""
+    if not rows:
+        raise InputError(f"{path}: no polygon is {', '.join(STATES[1:])}; say so in the field {STATUS}")
+
+
+def verdicts_of_layer(path: str, legend: Legend, grid: Grid) -> Verdicts:
     """Read the polygons that have a verdict. Raises InputError for fields and names that are missing or wrong."""
     codes = {name.casefold(): code for code, name in legend.labels.items()}
     outlines: list[Any] = []
@@ -58,10 +93,9 @@ def read_verdicts(path: str, legend: Legend, grid: Grid) -> Verdicts:
                 shape = shapely.union_all(polygons_of(feature))
                 outlines.append(placing.place(shape) if placing is not None else _in_pixels(shape, grid))
                 rows.append(_verdict(path, feature, values, state, codes))
-    if not rows:
-        raise InputError(f"{path}: no polygon is {', '.join(STATES[1:])}; say so in the field {STATUS}")
+    refuse_without_verdict(path, rows)
     code, states, new = zip(*rows, strict=True)
-    return Verdicts(np.array(outlines), np.array(code), list(states), np.array(new), still_open)
+    return Verdicts(Outlines(np.array(outlines)), np.array(code), list(states), np.array(new), still_open)
 
 
 def _in_pixels(shape: Any, grid: Grid) -> Any:

@@ -69,16 +69,23 @@ def show_review(report: ReviewReport, as_json: bool) -> None:
         show_json(report.as_dict())
         return
     shown = Table("transition", title="Reviewed polygons", title_justify="left")
-    for heading in ("accepted", "rejected", "corrected", "accepted share"):
+    for heading in ("accepted", "rejected", "corrected", "accepted share", "of pixels"):
         shown.add_column(heading, justify="right")
     for row in report.transitions:
         counts = (f"{n:,}" for n in (row.accepted, row.rejected, row.corrected))
-        shown.add_row(Text(printable(row.name)), *counts, f"{row.accepted_share:.1%}")
+        shares = (_percent(share) for share in (row.accepted_share, row.accepted_pixel_share))
+        shown.add_row(Text(printable(row.name)), *counts, *shares)
     print_table(shown)
     print(f"{report.reviewed:,} polygons reviewed, {report.still_open:,} still open")
+    by_pixels = _percent(report.accepted_pixel_share)
+    print(f"accepted: {_percent(report.accepted_share)} of the polygons, {by_pixels} of their pixels")
     print(f"map: {printable(report.output)} ({report.changed_pixels:,} pixels corrected)")
     if report.labels is not None:
         print(f"labels: {printable(report.labels)} ({report.label_tiles:,} tiles)")
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 def show_assessment(report: Assessment, form: str) -> None:

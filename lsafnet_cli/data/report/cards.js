@@ -48,6 +48,10 @@ function makeCard(card, fly, drawings) {
     made("span", "name", swatch(transition.color), transition.name),
     made("span", "amount", card.amount + sure));
   button.type = "button";
+  if (card.id !== null) {
+    button.dataset.id = card.id;
+    button.append(made("span", "status"));
+  }
   button.dataset.box = card.box.join(",");
   button.addEventListener("click", () => {
     for (const other of document.querySelectorAll(".card[aria-current]")) other.removeAttribute("aria-current");

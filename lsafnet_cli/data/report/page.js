@@ -171,4 +171,5 @@ drawFlows(byId("flows"));
 window.addEventListener("beforeprint", preparePrint);
 window.addEventListener("afterprint", endPrint);
 const drawCards = buildCards(byId("cards"), fly);
+buildVerdicts();
 Promise.all(loaded).then(drawCards).then(() => { document.body.dataset.ready = "yes"; });
