@@ -102,15 +102,15 @@ def test_a_table_with_semicolons_is_read_as_well(tmp_path):
     ("text", "told"),
     [
         ("before,output\nx,y\n", "has no column after"),
-        ("before,after\n", "holds no pairs"),
+        ("before,after\n", "contains no pairs"),
         ("before,after\nx.tif,\n", "line 2: after is empty"),
         ("before,after\nx.tif,y.tif,z.tif\n", "line 2"),
         ("before,after,after_date\nx.tif,y.tif,May\n", "line 2: after_date May"),
-        ("before,after,output\nx.tif,y.tif,../out.tif\n", "does not lie in the batch's folder"),
-        ("before,after,output\nx.tif,y.tif,/etc/out.tif\n", "does not lie in the batch's folder"),
-        ("before,after,output\nx.tif,y.tif,a/../../out.tif\n", "does not lie in the batch's folder"),
-        ("before,after,output\nx.tif,y.tif,.batch/out.tif\n", "does not lie in the batch's folder"),
-        ("before,after,name\nx.tif,y.tif,../out\n", "does not lie in the batch's folder"),
+        ("before,after,output\nx.tif,y.tif,../out.tif\n", "is not in the batch's folder"),
+        ("before,after,output\nx.tif,y.tif,/etc/out.tif\n", "is not in the batch's folder"),
+        ("before,after,output\nx.tif,y.tif,a/../../out.tif\n", "is not in the batch's folder"),
+        ("before,after,output\nx.tif,y.tif,.batch/out.tif\n", "is not in the batch's folder"),
+        ("before,after,name\nx.tif,y.tif,../out\n", "is not in the batch's folder"),
         ("before,after,output\nx.tif,y.tif,out.png\n", "end its name in .tif"),
         ("before,after,output\nx.tif,y.tif,a.tif\nz.tif,y.tif,a.tif\n", "two scenes have the"),
     ],
@@ -155,7 +155,7 @@ def _also_from(predict):
 def test_a_map_never_takes_the_place_of_an_image(tmp_path):
     (tmp_path / "x.tif").touch()
     scene = SceneSpec("x", str(tmp_path / "x.tif"), "y.tif", Path("x.tif"))
-    with pytest.raises(OptionError, match="is an input as well"):
+    with pytest.raises(OptionError, match="is also an input"):
         check_files([scene], tmp_path, BatchOptions())
 
 

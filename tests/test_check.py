@@ -75,7 +75,7 @@ def test_offsets_shares_and_nodata_are_those_of_the_files(tiny_checkpoint, tmp_p
     assert found.after.nodata_share == 0
     assert found.common.nodata_share == pytest.approx(70 / 270, abs=0.02)
     assert found.before.nodata == "number 0"
-    assert "lies on another grid" in texts(found)
+    assert "is on another grid" in texts(found)
 
 
 def test_the_stretch_is_the_one_that_predict_would_use(tiny_checkpoint, tmp_path):
@@ -198,7 +198,7 @@ def test_check_does_not_wait_for_torch(tiny_checkpoint, pair):
             "naip/m_4709963_se_14_1_20090818.tif",
             "naip/m_4709963_se_14_1_20100629.tif",
             True,
-            "lies on another grid",
+            "is on another grid",
         ),
         (
             "puerto_rico_maria/pre_tile_0_107.tif",

@@ -230,7 +230,7 @@ def test_many_missing_tensors_are_counted(saved: Path) -> None:
         ({"bands": 0}, "bands must be"),
         ({"bands": True}, "bands must be"),
         ({"bands": 4}, "normalization has 3 values, not 4"),
-        ({"normalization": {"before": {"mean": [0, 0, 0]}}}, "normalization is not laid out"),
+        ({"normalization": {"before": {"mean": [0, 0, 0]}}}, "normalization has a wrong structure"),
         (
             {"normalization": {d: {"mean": [0] * 3, "std": [1, 0, 1]} for d in ("before", "after")}},
             "positive",

@@ -153,4 +153,4 @@ def test_masks_in_place_of_classes_raise_a_doubt_and_are_not_sound(tmp_path, pix
     with pytest.raises(SystemExit) as left:
         main(["dataset", "check", str(folder), "--quiet"])
     assert left.value.code == InputError.exit_code
-    assert "masks of yes and no" in capsys.readouterr().out
+    assert "binary masks" in capsys.readouterr().out

@@ -79,7 +79,7 @@ NO_PAIRS = {
     "a.tif bare.tif -o out.tif": (4, "bare.tif is not georeferenced but a.tif is"),
     "bare.tif bare_small.tif -o out.tif": (4, "80x70", "80x60", "one size"),
     "a.tif b.tif -o out.tif --aoi far.geojson": (4, "far.geojson: --aoi contains no pixel"),
-    "a.tif a.tif -o out.tif": (4, "a.tif", "is given as both dates"),
+    "a.tif a.tif -o out.tif": (4, "a.tif", "is given for both dates"),
     "bare.tif bare_twin.tif -o out.tif --aoi far.geojson": (4, "far.geojson", "images without a CRS"),
     "a.tif b.tif -o out.tif --aoi gone.gpkg": (3, "gone.gpkg: no such file"),
     "a.tif b.tif -o out.tif --aoi text.tif": (3, "text.tif: cannot be read as a vector file"),
@@ -91,12 +91,12 @@ NO_PAIRS = {
 NO_OUTPUT = {
     "a.tif b.tif -o no/out.tif": (6, "no/out.tif", "does not exist"),
     "a.tif b.tif -o a.tif/out.tif": (6, "a.tif/out.tif", "does not exist"),
-    "a.tif b.tif -o a.tif --overwrite": (6, "a.tif: is an input as well"),
-    "a.tif b.tif -o ./folder.tif/../a.tif --overwrite": (6, "a.tif: is an input as well"),
-    "a.tif b.tif -o link.tif --overwrite": (6, "link.tif: is an input as well"),
-    "a.tif b.tif -o hard.tif --overwrite": (6, "hard.tif: is an input as well"),
-    "link.tif b.tif -o a.tif --overwrite": (6, "a.tif: is an input as well"),
-    "hole.vrt b.tif -o b.tif --overwrite": (6, "b.tif: is an input as well"),
+    "a.tif b.tif -o a.tif --overwrite": (6, "a.tif: is also an input"),
+    "a.tif b.tif -o ./folder.tif/../a.tif --overwrite": (6, "a.tif: is also an input"),
+    "a.tif b.tif -o link.tif --overwrite": (6, "link.tif: is also an input"),
+    "a.tif b.tif -o hard.tif --overwrite": (6, "hard.tif: is also an input"),
+    "link.tif b.tif -o a.tif --overwrite": (6, "a.tif: is also an input"),
+    "hole.vrt b.tif -o b.tif --overwrite": (6, "b.tif: is also an input"),
     "a.tif b.tif -o there.tif": (6, "there.tif: exists already; add --overwrite"),
     "a.tif b.tif -o dangling.tif": (6, "dangling.tif: exists already"),
     "a.tif b.tif -o loop.tif": (6, "loop.tif: exists already"),
@@ -111,7 +111,7 @@ NO_OUTPUT = {
     "a.tif b.tif -o out.tif --polygons folder.gpkg": (6, "folder.gpkg: is a folder"),
     "a.tif b.tif -o out.tif --polygons x.gpkg --polygons x.gpkg": (2, "two outputs have the same name"),
     "a.tif b.tif -o out.tif --aoi far.geojson --polygons far.geojson --overwrite":
-        (6, "far.geojson: is an input as well"),
+        (6, "far.geojson: is also an input"),
 }  # fmt: skip
 NO_CHECKPOINT = {
     "gone.safetensors": (5, "gone.safetensors"),

@@ -220,7 +220,7 @@ def test_a_map_of_many_classes_is_scored_as_well(tmp_path):
 def test_what_does_not_fit_is_said(tmp_path):
     path, references, codes, _ = world(tmp_path)
     strange = write_classes(tmp_path / "strange.tif", np.full(codes.shape, 9))
-    with pytest.raises(InputError, match=r"strange.tif: the number 9 is none of the classes 0\.\.4"):
+    with pytest.raises(InputError, match=r"strange.tif: the value 9 is none of the classes 0\.\.4"):
         evaluate_map(path, (references[0], strange))
     place = PLACE @ Affine.translation(5000, 0)
     far = write_classes(tmp_path / "far.tif", np.ones((9, 9)), transform=place)
@@ -265,7 +265,7 @@ def test_a_reference_without_georeference_must_have_the_maps_size(tmp_path):
     ]
     assert evaluate_map(path, bare).scores == evaluate_map(path, references).scores
     small = write_classes(tmp_path / "small.tif", land[0][:50], crs=None, transform=Affine.identity())
-    with pytest.raises(InputError, match="is 90x50 pixels without a place on the ground"):
+    with pytest.raises(InputError, match="is 90x50 pixels and not georeferenced"):
         evaluate_map(path, (small, small))
 
 
@@ -400,9 +400,9 @@ def test_a_file_maps_numbers_and_colours(tmp_path):
     report = evaluate_map(path, [before, after], None, without_intervals(), mapping=str(table))
     assert (report.scores.counted_pixels, values(report)["oa"]) == (2, 1)
     for text, words in (
-        ('{"7": "lake"}', "'lake' is no class of the map"), ('{"7": null}', "names no class of the map"),
+        ('{"7": "lake"}', "'lake' is no class of the map"), ('{"7": null}', "contains no class of the map"),
         ('{"x": "water"}', "neither a number nor a colour"), ("[]", "write"), ("{", "is no JSON"),
-        ('{"7": "water"}', "the number 8 is not in the mapping"),
+        ('{"7": "water"}', "the value 8 is not in the mapping"),
     ):  # fmt: skip
         table.write_text(text)
         with pytest.raises(InputError, match=words):

@@ -273,7 +273,7 @@ def test_evaluate_rejects_labels_that_are_no_scores_of_change(mixture, capsys):
         ({"kind": "other"}, "kind is 'other'"),
         ({"zoom": [2, 1]}, "zoom is"),
         ({"splits": {"train": "nothing*"}}, "no name matches nothing*"),
-        ({"numbers": {"2": "building"}}, "the number 1 is none of those that mean something"),
+        ({"numbers": {"2": "building"}}, "the value 1 is none of those with a meaning"),
     ],
 )
 def test_a_wrong_description_is_one_line(mixture, tmp_path, more, words):

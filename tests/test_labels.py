@@ -93,9 +93,9 @@ def test_nodata_and_255_are_unknown(tmp_path):
 @pytest.mark.parametrize(
     ("pixels", "words"),
     [
-        (np.full((1, 30, 40), 7, np.uint8), "the number 7 is none of the classes 0..2 (1,200 pixels)"),
+        (np.full((1, 30, 40), 7, np.uint8), "the value 7 is none of the classes 0..2 (1,200 pixels)"),
         (np.full((3, 30, 40), 9, np.uint8), "the colour #090909 is no class (1,200 pixels)"),
-        (np.full((1, 30, 40), 0.5, np.float32), "the number 0.5 is none of the classes 0..2"),
+        (np.full((1, 30, 40), 0.5, np.float32), "the value 0.5 is none of the classes 0..2"),
     ],
 )
 def test_what_is_no_class_is_named_with_its_count(tmp_path, pixels, words):
@@ -109,7 +109,7 @@ def test_what_is_no_class_is_named_with_its_count(tmp_path, pixels, words):
 def test_labels_without_georeference_must_have_the_images_size(tmp_path):
     path = write_raster(tmp_path / "label.tif", drawn()[None], crs=None, transform=Affine.identity())
     assert labels(path).read(GRID).shape == (30, 40)
-    with pytest.raises(InputError, match="is 40x30 pixels without a place on the ground, its image 39x30"):
+    with pytest.raises(InputError, match="is 40x30 pixels and not georeferenced, its image 39x30"):
         labels(path).read(Grid(GRID.crs, PLACE, 39, 30))
 
 
@@ -129,7 +129,7 @@ def test_transition_codes_give_both_dates_classes_where_something_changed(tmp_pa
 
 
 def test_a_number_that_is_no_code_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"the number 5 is none of the codes 0\.\.4 \(1,200 such pixels\)"):
+    with pytest.raises(InputError, match=r"the value 5 is no code 0\.\.4 \(1,200 such pixels\)"):
         codes_file(tmp_path, np.full((30, 40), 5, np.uint8)).read(GRID)
 
 

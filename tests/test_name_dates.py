@@ -130,10 +130,10 @@ def test_an_image_is_never_paired_with_itself(tmp_path):
     image = write_raster(tmp_path / "x.tif", noise(1, 20, 20))
     (tmp_path / "y.tif").symlink_to(image)
     for other in (image, tmp_path / "y.tif"):
-        with pytest.raises(PairError, match="is given as both dates"):
+        with pytest.raises(PairError, match="is given for both dates"):
             read_pair(image, other, ReadOptions()).refuse_one_image()
     (tmp_path / "pairs.csv").write_text("before,after\nx.tif,y.tif\n", encoding="utf-8")
-    with pytest.raises(OptionError, match=r"line 2: x\.tif is given as both dates"):
+    with pytest.raises(OptionError, match=r"line 2: x\.tif is given for both dates"):
         read_pairs(tmp_path / "pairs.csv")
 
 

@@ -142,7 +142,7 @@ def test_a_record_of_odd_types_is_rejected_and_its_batch_in_one_line(tmp_path, f
             SceneRecord.from_dict(record)
         table = json.dumps({"scenes": [record], "all_scenes": ["x"]})
         (tmp_path / "batch.json").write_text(table, encoding="utf-8")
-        with pytest.raises(InputError, match=r"batch\.json: is no table of a batch"):
+        with pytest.raises(InputError, match=r"batch\.json: is not a table of a batch"):
             collect_batch(tmp_path, False, print)
 
 
@@ -151,7 +151,7 @@ def test_a_record_of_odd_types_is_rejected_and_its_batch_in_one_line(tmp_path, f
 )
 def test_a_table_that_is_none_is_one_line(tmp_path, text):
     (tmp_path / "batch.json").write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=r"batch\.json: is no table of a batch"):
+    with pytest.raises(InputError, match=r"batch\.json: is not a table of a batch"):
         collect_batch(tmp_path, False, print)
 
 

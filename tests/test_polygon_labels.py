@@ -117,7 +117,7 @@ def test_numbers_in_the_column_are_class_numbers(tmp_path):
     [
         ([(box(0, 0, 8, 8), "town")], "class", "class 'town' is none of 0, 1, 2, 3, 4, water, ground"),
         ([(box(0, 0, 8, 8), "water")], "kind", "has no column 'class' (it has: kind)"),
-        ([], "class", "holds no polygon with a class"),
+        ([], "class", "contains no polygon with a class"),
     ],
 )
 def test_what_cannot_be_labels_is_one_line(tmp_path, features, column, words):
@@ -138,7 +138,7 @@ def test_polygons_need_images_with_a_place(tmp_path):
     folder = singles_with(tmp_path / "set")
     write_classes(folder)
     label, _ = label_file(folder)
-    with pytest.raises(InputError, match="without a place on the ground"):
+    with pytest.raises(InputError, match="not georeferenced"):
         label.read(Grid(None, Affine.identity(), SIDE, SIDE))
 
 

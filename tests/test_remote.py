@@ -226,7 +226,7 @@ def test_an_output_never_takes_the_place_of_an_input_or_of_a_mosaics_source(pair
     twin = tmp_path / "twin.vrt"
     twin.write_text(mosaic.read_text().replace(str(before), str(after)))
     for name, other in ((before, after), (mosaic, twin)):
-        with pytest.raises(OutputError, match=r"before.tif: is an input as well"):
+        with pytest.raises(OutputError, match=r"before.tif: is also an input"):
             predict_change(form.format(name), form.format(other), before, options)
 
 

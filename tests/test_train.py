@@ -287,6 +287,6 @@ def test_a_run_killed_at_its_start_and_one_that_overwrites_are_resumed(pairs, tm
     watching = Observer()
     assert train_network(pairs, run, anew, watching).epochs == 2
     assert any("is complete already" in note for note in watching.notices)
-    with pytest.raises(OutputError, match="holds a training; add `overwrite`"):
+    with pytest.raises(OutputError, match="contains a training; add `overwrite`"):
         train_network(pairs, run, options_of(epochs=2, resume=False))
     assert not list(run.glob(".*"))

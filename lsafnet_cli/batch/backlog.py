@@ -1,4 +1,4 @@
-"""What is still to be done, in which order, and what comes back to be done again."""
+"""Queue of tasks: their order, retries, and scenes locked by other runs."""
 
 import time
 from collections import deque
@@ -11,7 +11,7 @@ LOOKING_SECONDS = 0.5  # between two looks at a scene that another run holds
 
 
 class Backlog:
-    """Tasks that wait. Those that another run holds are looked at again when nothing else is left."""
+    """Waiting tasks. Those locked by another run are tried again when nothing else is left."""
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         self._tasks = deque(tasks)

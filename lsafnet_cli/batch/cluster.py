@@ -1,7 +1,7 @@
-"""A Ray cluster in place of one machine's workers: scenes, and row bands of huge scenes, are Ray tasks.
+"""Batches on a Ray cluster: scenes, and row bands of huge scenes, are Ray tasks.
 
-Ray places them, on cards where the cluster has any, and begins them again elsewhere when a node is lost. All nodes
-see the images and the batch's folder under the same paths.
+Ray schedules them, on GPUs if the cluster has any, and retries them elsewhere when a node is lost. All nodes
+must have the images and the batch's folder under the same paths.
 """
 
 import time
@@ -45,7 +45,7 @@ class RayWorkers:
                     address=options.ray, log_to_driver=False, logging_level="warning", include_dashboard=False
                 )
             except Exception as error:  # Ray raises bare ones where a node does not start in time
-                raise DeviceError(f"`ray` {options.ray}: no cluster answers ({reason_of(error)})") from error
+                raise DeviceError(f"`ray` {options.ray}: no cluster responds ({reason_of(error)})") from error
             self._ours = True
         resources = ray.cluster_resources()
         cards, cores = int(resources.get("GPU", 0)), int(resources.get("CPU", 0))
@@ -95,7 +95,7 @@ class RayWorkers:
         try:
             *said, outcome = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            text = f"the cluster gave it up: {one_line(error)[:300]}"
+            text = f"the cluster gave up this task: {one_line(error)[:300]}"
             if task.parts is not None:
                 return SceneOutcome(task, error=text)
             return SceneOutcome(
@@ -135,7 +135,7 @@ def import_ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise OptionError('`ray` needs Ray; install it with pip install "lsafnet[ray]"') from None
+        raise OptionError('`ray` needs Ray: pip install "lsafnet[ray]"') from None
     return ray
 
 

@@ -1,4 +1,4 @@
-"""After an array job: the shards' records become one table, their polygons one file."""
+"""Collect the results of an array job: one table of all shards, one file of polygons."""
 
 import json
 import time
@@ -29,7 +29,7 @@ def collect_batch(path: Path, mosaic: bool, tell: Callable[[str], None]) -> Batc
     ]
     if not tables:
         raise InputError(
-            f"{path}: holds no {TABLES}.json and no {TABLES}.I-of-N.json; name the folder of a batch"
+            f"{path}: contains no {TABLES}.json and no {TABLES}.I-of-N.json; name the folder of a batch"
         )
     folder = BatchFolder(path)
     folder.create()
@@ -57,10 +57,10 @@ def _read(path: Path) -> dict[str, Any]:
         names = [record.name for record in records] if records else []
         names = list(dict.fromkeys([*map(str, found["all_scenes"]), *names]))
         if not all(map(is_legible, names)):
-            raise ValueError("a scene's name cannot be shown")
+            raise ValueError("the name of a scene is not printable")
         return found | {"records": records, "all_scenes": names}
     except RECORD_ERRORS as error:
-        raise InputError(f"{path}: is no table of a batch ({type(error).__name__})") from error
+        raise InputError(f"{path}: is not a table of a batch ({type(error).__name__})") from error
 
 
 def _records(folder: BatchFolder, tables: list[dict[str, Any]]) -> list[SceneRecord]:

@@ -1,4 +1,4 @@
-"""The batch itself: plan, hand out, record, merge. One scene's failure never stops the others."""
+"""Running a batch: plan, distribute, record, merge. The failure of one scene never stops the others."""
 
 import time
 from collections import Counter
@@ -148,7 +148,7 @@ class RunningBatch:
         return {kind: f"{self._stem}.{kind}" for kind in ("csv", "json")}
 
     def run(self) -> None:
-        """Do the scenes that are to be done."""
+        """Compute the pending scenes."""
         todo, observer = self._plan.todo, self._observer
         for scene in todo:
             if scene.state is not None:
@@ -178,7 +178,7 @@ class RunningBatch:
         for outcome in outcomes:
             if outcome.record is None:
                 self._said_once(
-                    f"{outcome.task.spec.name} is being done by another run; it is looked at again"
+                    f"{outcome.task.spec.name} is being computed by another run; it is checked again later"
                 )
                 backlog.later(outcome.task)
                 continue

@@ -1,4 +1,4 @@
-"""How long a batch will take here: the network is timed on a tile, and a share for everything else is added."""
+"""Estimated time of a batch: the network is timed on a tile, with a surcharge for everything else."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""The images below folders, and what a search for pairs among them found."""
+"""Images in folders, and the result of pairing them."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def compile_match(match: str | None) -> re.Pattern[str] | None:
     try:
         return re.compile(match) if match is not None else None
     except re.error as error:
-        raise OptionError(f"`match` {match}: is no regular expression ({one_line(error)})") from None
+        raise OptionError(f"`match` {match}: is not a regular expression ({one_line(error)})") from None
 
 
 def images_below(folder: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""The folder of a batch: what it knows of its scenes, under .batch, and whether a scene must be done again."""
+"""The folder of a batch: records of its scenes, in .batch, and whether a scene must be computed again."""
 
 import json
 import os
@@ -52,7 +52,7 @@ class BatchFolder:
                 folder.mkdir(parents=True, exist_ok=True)
         for folder in (self.hidden, self._scenes, self.logs, self._own):
             if folder.is_symlink():
-                raise OutputError(f"{folder}: is a link; a batch keeps its state in a folder of its own")
+                raise OutputError(f"{folder}: is a link; the state of a batch must be in a real folder")
 
     def claim(self, tables: Iterable[Path], overwrite: bool) -> None:
         """Make files of the batch as a whole its own. Raises OutputError where one is there and somebody else's."""
@@ -137,18 +137,18 @@ class BatchFolder:
         return [name for name in differences(state.fingerprint, fingerprint) if name not in (*GIVEN, OUTPUTS)]
 
     def reasons(self, state: SceneState | None, fingerprint: Fingerprint) -> list[str]:
-        """Return why a scene is to be done; nothing where it is done and all of its files are there."""
+        """Return why a scene must be computed; empty if it is done and all of its files exist."""
         if state is None:
             return ["it is new"]
         if state.record.status == FAILED:
             return ["it failed"]
         if state.record.status != DONE:
-            return ["it was broken off"]
+            return ["it was interrupted"]
         changed = [name for name in differences(state.fingerprint, fingerprint) if name != OUTPUTS]
         more = [path.name for path in sorted(self.added(state, fingerprint))]
         return [
             *(f"{name} changed" for name in changed),
-            *(f"{name} is asked for too" for name in more),
+            *(f"{name} is requested too" for name in more),
             *([] if changed else self._faults(state)),
         ]
 
@@ -201,7 +201,9 @@ def claim_files(
     added = folder.added(state, fingerprint)
     files = sorted(added) or scene_files(spec, folder.path, options)
     if not files[0].parent.resolve().is_relative_to(folder.path.resolve()):
-        raise OutputError(f"{files[0]}: a link leads out of the batch's folder; choose another output")
+        raise OutputError(
+            f"{files[0]}: this is outside the batch's folder through a link; choose another output"
+        )
     with output_errors(files[0]):
         files[0].parent.mkdir(parents=True, exist_ok=True)
     asked = options.output.overwrite

@@ -47,7 +47,7 @@ def write_index(folder: BatchFolder, records: Sequence[SceneRecord], tell: Tell)
     """
     target = folder.path / INDEX
     if target.exists() and MARK not in target.read_text("utf-8", errors="replace"):
-        tell(f"{target} is not written: what is there is not the index of a batch")
+        tell(f"{target} is not written: the existing file is not the index of a batch")
         return {}
     found = counts(records)
     words = ", ".join(f"{count:,} {status}" for status, count in found.items() if count or status == DONE)

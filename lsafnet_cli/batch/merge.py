@@ -1,4 +1,4 @@
-"""What all scenes of a batch give together: one GeoPackage of their polygons, and a mosaic of their maps."""
+"""Merged outputs of a batch: one GeoPackage of all polygons, and a mosaic of all maps."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -69,7 +69,7 @@ def merge_polygons(folder: BatchFolder, done: Sequence[SceneRecord], tell: Tell)
             for name, path in sources.items():
                 crs = crs_of[name]
                 if common is not None and _way(crs, common) is None:
-                    lacks = f"has no place in {common}" if crs else "is not georeferenced"
+                    lacks = f"cannot be transformed to {common}" if crs else "is not georeferenced"
                     tell(f"{name} {lacks}: its polygons are not in {MERGED_POLYGONS}")
                     continue
                 count = _append(coming, path, name, (crs, common), count, dissolved)

@@ -1,4 +1,4 @@
-"""What a batch and its workers say to each other."""
+"""Messages between a batch and its workers."""
 
 from dataclasses import dataclass
 from pathlib import Path

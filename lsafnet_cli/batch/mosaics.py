@@ -1,4 +1,4 @@
-"""One virtual raster over the maps of all scenes, where they lie on one grid of pixels."""
+"""A mosaic of the maps of all scenes as virtual raster, if they are on one pixel grid."""
 
 import os
 from collections.abc import Callable, Sequence

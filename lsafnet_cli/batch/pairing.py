@@ -1,4 +1,4 @@
-"""Which files make a pair: by equal names in two folders, by a pattern, or as a table says."""
+"""Pairing of files: by equal names in two folders, by a pattern, or by a table."""
 
 import csv
 import re
@@ -30,14 +30,16 @@ def pair_folders(before: str | Path, after: str | Path, match: str | None = None
     pattern = compile_match(match)
     if before.is_dir() and after.is_dir() and before.samefile(after):
         raise OptionError(
-            f"{before}: is given as both folders, so every image would pair with itself; give it once, and dates in "
-            "the names of its images say which pair"
+            f"{before}: is given for both folders, so every image would pair with itself; give it once to pair its "
+            "images by dates in their names"
         )
     found = _alike(*(_by_key(folder, lambda below: _key(below, pattern)) for folder in (before, after)))
     if match is None and not found.scenes and not found.doubled:
         found = _alike(*(_by_key(folder, _site) for folder in (before, after)))
         if found.scenes:
-            found = replace(found, notes=("no names are equal: images pair by their names without dates",))
+            found = replace(
+                found, notes=("no names are equal: images are paired by their names without dates",)
+            )
     if not found.scenes and not found.doubled:
         how = f"match {match}" if match is not None else "have equal names"
         raise OptionError(
@@ -66,7 +68,7 @@ def _alike(*found: Mapping[str, list[Path]]) -> Pairing:
     ]
     named = [f"{key}: {', '.join(map(str, files))}" for key, files in sorted(doubled.items())]
     notes = [
-        f"paired though their names differ in small and capital letters: {found[0][key][0]} and {found[1][other][0]}"
+        f"paired although their names differ in upper and lower case: {found[0][key][0]} and {found[1][other][0]}"
         for key, other in sorted(partners.items())
         if key != other
     ]
@@ -129,7 +131,7 @@ def read_pairs(table: str | Path) -> Pairing:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{table}: cannot be read as a CSV table in UTF-8 ({reason_of(error)})") from error
     if not scenes:
-        raise OptionError(f"{table}: holds no pairs")
+        raise OptionError(f"{table}: contains no pairs")
     check_names(scenes)
     return Pairing(scenes)
 
@@ -156,7 +158,7 @@ def _scene(folder: Path, row: Mapping[str, str]) -> SceneSpec:
     if before is None or after is None:
         raise OptionError(f"{'before' if before is None else 'after'} is empty")
     if same_image(_beside(folder, before), _beside(folder, after)):
-        raise OptionError(f"{before} is given as both dates; name two images")
+        raise OptionError(f"{before} is given for both dates; give two different images")
     name = given["name"] or (Path(given["output"]) if given["output"] else Path(before)).stem
     days = {date: parse_date(date, given[date]) for date in ("before_date", "after_date")}
     return SceneSpec(

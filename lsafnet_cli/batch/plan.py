@@ -1,4 +1,4 @@
-"""The plan of a batch: its scenes, how large they are, which of them are to be done, and why."""
+"""The plan of a batch: its scenes, their sizes, which of them must be computed, and why."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -119,11 +119,11 @@ def check_files(specs: Sequence[SceneSpec], path: Path, options: BatchOptions) -
         for file in scene_files(spec, path, scene_options(spec, path, options)):
             if file in owners:
                 raise OptionError(
-                    f"scene {spec.name}: its file {file.relative_to(path)} is one of {owners[file]} as well; "
+                    f"scene {spec.name}: its file {file.relative_to(path)} also belongs to {owners[file]}; "
                     "give it another name or output"
                 )
             if _real(str(file)) in inputs:
-                raise OptionError(f"{file}: is an input as well; choose another folder for the batch")
+                raise OptionError(f"{file}: is also an input; choose another folder for the batch")
             owners[file] = f"scene {spec.name}"
 
 

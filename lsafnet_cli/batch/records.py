@@ -1,4 +1,4 @@
-"""What became of each scene, and the tables that say so: batch.csv for people, batch.json for programs."""
+"""Results of all scenes, and their tables: batch.csv for people, batch.json for programs."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ Write = Callable[[Path, str], None]
 
 @dataclass(frozen=True, slots=True)
 class SceneRecord:
-    """One scene of a batch: how it stands, what it took, what it gave, why it failed.
+    """One scene of a batch: status, time, results, reason of failure.
 
     `seconds` and what follows are None where they are not known; areas also without a CRS. `log` is a file
     below the batch's folder with the traceback of an error that is a bug.
@@ -76,7 +76,7 @@ class SceneRecord:
             and all(number is None or _is_finite(number) for number in numbers)
             and not (Path(record.output).is_absolute() or ".." in Path(record.output).parts)
         ):
-            raise ValueError("a record of a scene is not as a batch writes it")
+            raise ValueError("the record of a scene is invalid")
         return record
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The scenes of a batch: what each is made of, and where its files may lie."""
+"""The scenes of a batch: their inputs and outputs."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -30,15 +30,17 @@ class SceneSpec:
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.isprintable() or len(self.name) > LONGEST_NAME:
-            raise OptionError(f"scene {self.name!r}: a name has 1 to {LONGEST_NAME} printable characters")
+            raise OptionError(
+                f"scene {self.name!r}: a name must have 1 to {LONGEST_NAME} printable characters"
+            )
         text = str(self.output)
         outside = self.output.is_absolute() or ".." in self.output.parts
         if outside or not text.isprintable() or self.output.parts[:1] in ((), (STATE_FOLDER,)):
             raise OptionError(
-                f"scene {self.name}: the output {text!r} does not lie in the batch's folder; name a path below it"
+                f"scene {self.name}: the output {text!r} is not in the batch's folder; give a path within it"
             )
         if self.output.suffix.lower() not in MAP_ENDINGS:
-            raise OptionError(f"scene {self.name}: the output {text} is a GeoTIFF; end its name in .tif")
+            raise OptionError(f"scene {self.name}: the output {text} is a GeoTIFF; its name must end in .tif")
         if max(map(len, self.output.parts)) > LONGEST_NAME:
             raise OptionError(
                 f"scene {self.name}: the output's name is longer than {LONGEST_NAME} characters"
@@ -65,5 +67,5 @@ def check_names(specs: Iterable[SceneSpec]) -> None:
         for spec in specs:
             value = getattr(spec, what)
             if value in seen:
-                raise OptionError(f"two scenes have the {what} {value}; give each its own")
+                raise OptionError(f"two scenes have the same {what} {value}; give each its own")
             seen.add(value)

@@ -1,4 +1,4 @@
-"""Array jobs: which scenes one of N jobs does. Every job finds the same answer by itself."""
+"""Shards of array jobs: the scenes of one of N jobs, determined independently by each job."""
 
 import heapq
 import os
@@ -55,8 +55,8 @@ def _from_environment(environment: Mapping[str, str], count: int | None) -> Shar
         last = number("SLURM_ARRAY_TASK_MAX", first + step * (tasks - 1))
         if last - first != step * (tasks - 1):
             raise OptionError(
-                f"`shard` auto: {tasks} of the array's tasks from {first} to {last} run, so which part is whose "
-                "cannot be told; write `shard` I/N with the N of the first submission"
+                f"`shard` auto: {tasks} of the array's tasks from {first} to {last} run, so shards cannot be "
+                "assigned; write `shard` I/N with the N of the first submission"
             )
         return Shard((number("SLURM_ARRAY_TASK_ID") - first) // step + 1, count or tasks)
     if "AWS_BATCH_JOB_ARRAY_INDEX" in environment:

@@ -1,4 +1,4 @@
-"""Huge scenes shared out among workers: first their row bands, then one task that makes the files from them."""
+"""Huge scenes divided among workers: first their row bands, then one task that writes the files."""
 
 import uuid
 from collections.abc import Mapping

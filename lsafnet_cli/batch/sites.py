@@ -42,7 +42,7 @@ def pair_one_folder(folder: Path, match: str | None = None, series: bool = False
             scenes.extend(_scenes(site, images, series))
     if not scenes and not doubled:
         raise OptionError(
-            f"{folder}: no two images of one site with dates in their names, as site1_20150602.tif and "
+            f"{folder}: no two images of one site with dates in their names, such as site1_20150602.tif and "
             "site1_20200831.tif; see `match` and `pairs`, or name two folders"
         )
     return Pairing(tuple(scenes), tuple(sorted(unpaired)), tuple(doubled))

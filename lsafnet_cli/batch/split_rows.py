@@ -1,6 +1,6 @@
 """Row bands of a huge scene, computed by several workers into one work folder, from which one of them writes the map.
 
-Tiles at the border of two bands are computed for both, so that the rows lie above each other as if never cut.
+Tiles at the border of two bands are computed for both, so that the result is the same as without bands.
 """
 
 import json
@@ -53,7 +53,7 @@ def _agree(run: RunPlan, store: PartStore, token: str) -> None:
     if changed and _token(store) == token:
         raise DeviceError(
             f"{store.folder}: workers compute differently ({', '.join(changed)}); give `precision`, so that "
-            "processors and cards of several kinds do the same"
+            "all CPUs and GPUs compute alike"
         )
     with output_errors(store.folder):
         if changed:

@@ -1,4 +1,4 @@
-"""What a worker does: scene after scene, the next one opened and computed while the last one is written."""
+"""The work of a worker: scene after scene, the next one computed while the last one is written."""
 
 import json
 import time
@@ -77,7 +77,7 @@ class SceneRunner:
         options = self._setup.options.predict
         loaded = load_ensemble(options.checkpoint, options.ensemble)
         if loaded.fingerprints != self._setup.sha256:
-            raise CheckpointFileError(f"{loaded.names}: has changed since the batch began; start it again")
+            raise CheckpointFileError(f"{loaded.names}: has changed since the batch started; start it again")
         return loaded
 
     def do(self, task: Task) -> None:
@@ -192,7 +192,7 @@ class SceneRunner:
             if not job.added or record.status == DONE:  # else what is done stays so
                 folder.write_state(job.spec, SceneState(record, fingerprint, True, sizes))
         except (OutputError, OSError) as error:
-            record = replace(record, error=record.error or f"its record cannot be kept: {one_line(error)}")
+            record = replace(record, error=record.error or f"its record cannot be written: {one_line(error)}")
         self._tell(SceneOutcome(job.task, record))
 
     def _failure(self, task: Task, error: Exception) -> SceneRecord:
@@ -205,7 +205,7 @@ class SceneRunner:
             return one_line(error), error.exit_code, ""
         if is_out_of_memory(error):
             return (
-                f"memory ran out ({one_line(error)}); lower `size_px` or `memory_bytes`",
+                f"out of memory ({one_line(error)}); lower `size_px` or `memory_bytes`",
                 DeviceError.exit_code,
                 "",
             )

@@ -1,4 +1,4 @@
-"""Which devices the workers of one machine have: `--devices auto`, `cuda:0,cuda:1`, `4xcpu`."""
+"""Devices of the workers of one machine: `--devices auto`, `cuda:0,cuda:1`, `4xcpu`."""
 
 import os
 import re
@@ -35,7 +35,7 @@ def worker_devices(text: str) -> list[str]:
 def _devices(text: str, part: str) -> list[str]:
     match = re.fullmatch(r"(?:(\d+)x)?cpu|cuda(?::\d+)?", part)
     if match is None or match[1] == "0":
-        raise OptionError(f"`devices` {text}: write auto, cpu, 4xcpu, or cards such as cuda:0,cuda:1")
+        raise OptionError(f"`devices` {text}: write auto, cpu, 4xcpu, or GPUs such as cuda:0,cuda:1")
     return ["cpu"] * int(match[1] or 1) if part.endswith("cpu") else [part]
 
 

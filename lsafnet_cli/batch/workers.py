@@ -1,4 +1,4 @@
-"""The workers of one machine: one process for each device; whoever is idle takes the next scene."""
+"""The workers of one machine: one process for each device; idle ones take the next scene."""
 
 import os
 import subprocess
@@ -132,7 +132,7 @@ class WorkerPool:
         self._workers.remove(worker)
         self._false_starts += not worker.ready
         if self._false_starts >= MOST_FALSE_STARTS:
-            raise DeviceError(f"no worker can start: the last one {fate}; {_last_line(log)}")
+            raise DeviceError(f"no worker could start: the last one {fate}; {_last_line(log)}")
         most = worker.setup.options.attempts
         for task in reversed(worker.tasks):
             if task not in worker.begun:

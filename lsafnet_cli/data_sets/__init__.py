@@ -1,1 +1,1 @@
-"""Data sets: labelled images in folders, read window by window as training and evaluation want them."""
+"""Data sets: labelled images in folders, read window by window for training and evaluation."""

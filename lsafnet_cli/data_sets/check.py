@@ -1,4 +1,4 @@
-"""Check a data set: what it holds, and what in it would spoil a training."""
+"""Check a data set: its content, and defects that would harm a training."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -43,11 +43,10 @@ class BandSums:
 
 @dataclass(slots=True)
 class SplitFacts:
-    """What a split holds.
-
-    `sizes` counts images by "COLSxROWS". `class_pixels` (2, K) are the pixels of each class at each date among valid
-    pixels; class 0 stands for "unchanged" or unlabelled ground. `disagreeing` are pairs, with a number of
-    pixels, whose labels do not agree on what is unchanged. `unreadable` are the lines of what could not be read.
+    """Content of a split. `sizes` counts images by "COLSxROWS". `class_pixels` (2, K) are the pixels of each
+    class at each date among valid pixels; class 0 stands for "unchanged" or unlabelled ground. `disagreeing`
+    are pairs, with a number of pixels, whose labels disagree on what is unchanged. `unreadable` has a line for each
+    file that could not be read.
     """
 
     items: int = 0
@@ -67,9 +66,9 @@ class SplitFacts:
 
 @dataclass(frozen=True, slots=True)
 class DataSetFacts:
-    """What `check_data_set` found; `normalization` is measured over the first split, None where nothing is valid.
+    """Result of `check_data_set`; `normalization` is measured over the first split, None if nothing is valid.
 
-    `meanings` is what the numbers of labels mean: the classes, and the sets of them that labels name.
+    `meanings` are the meanings of label values: the classes, and sets of them.
     """
 
     folder: str
@@ -82,11 +81,11 @@ class DataSetFacts:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """What looks wrong about labels that can be read."""
+        """Doubts about labels that can be read."""
         return tuple(self._doubts())
 
     def _doubts(self) -> Iterator[str]:
-        """Yield a line where all labels name one class or none, though there are several to tell apart."""
+        """Yield a warning if all labels have one class or none, though there are several."""
         counted = [facts for facts in self.splits.values() if facts.class_pixels is not None]
         pixels = sum(facts.class_pixels.sum(axis=0) for facts in counted if facts.class_pixels is not None)
         if not counted or len(self.classes) <= 2 or self.labels_of == "no change":
@@ -95,8 +94,8 @@ class DataSetFacts:
         if len(found) <= 1:
             named = f"only the class {found[0]}" if found else "no class but 0"
             yield (
-                f"the labels hold {named}, of {len(self.classes) - 1}: are they masks of yes and no (0 and 1, or 0 "
-                "and 255) in place of class numbers?"
+                f"the labels hold {named}, of {len(self.classes) - 1}: are they binary masks (0 and 1, or 0 "
+                "and 255) instead of class numbers?"
             )
 
     @property
@@ -143,7 +142,7 @@ def _split_dict(facts: SplitFacts, classes: tuple[str, ...]) -> dict[str, Any]:
 
 
 def check_data_set(data_set: DataSet, observer: Observer) -> DataSetFacts:
-    """Read every pixel of a data set once and say what it holds. Files that cannot be read are listed, not raised."""
+    """Read every pixel of a data set once and report its content. Unreadable files are listed, not raised."""
     total = sum(map(len, data_set.splits.values()))
     sums = BandSums(), BandSums()
     found: dict[str, SplitFacts] = {}
@@ -165,7 +164,7 @@ def check_data_set(data_set: DataSet, observer: Observer) -> DataSetFacts:
 
 
 def meanings_of(data_set: DataSet) -> tuple[str, ...]:
-    """Return what each number of a label means: a class, or classes with "or" between."""
+    """Return the meaning of each label value: a class, or classes joined by "or"."""
     names, sets = [entry.name for entry in data_set.classes], data_set.label_sets
     return (*names, *(" or ".join(names[number] for number in one) for one in sets.sets))
 
@@ -206,7 +205,7 @@ def _check_item(item: Item, facts: SplitFacts, classes: int, sums: tuple[BandSum
 
 
 def count_disagreeing(pair: LabelledPair) -> int:
-    """Return at how many pixels a pair's labels disagree on whether there is a class. Raises InputError."""
+    """Return the number of pixels for which only one of a pair's labels has a class. Raises InputError."""
     return sum(pair.labels.disagreeing(pair.grid, window) for window in row_windows(pair.grid))
 
 

@@ -1,4 +1,4 @@
-"""What a data set says about itself: in `classes.json` or a JSON file of another name, else known by its layout."""
+"""Descriptions of data sets: `classes.json` or another JSON file, else known from the layout."""
 
 import json
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def find_description(path: Path) -> tuple[Path, Path]:
 
 
 def read_description(path: Path) -> dict[str, Any]:
-    """Return what a data set's description holds, nothing where there is none. Raises InputError."""
+    """Return the description of a data set, empty if there is none. Raises InputError."""
     if path.name == DESCRIPTION and not path.exists():
         return {}
     try:
@@ -55,7 +55,7 @@ def read_description(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class LabelMeanings:
-    """What labels mean: numbers in rasters (None: the classes), texts in polygons, and the sets they name."""
+    """Meanings of labels: values of rasters (None: the classes), texts of polygons, and sets of classes."""
 
     numbers: Numbers | None
     texts: Meanings
@@ -67,7 +67,7 @@ def meanings_of_labels(
 ) -> LabelMeanings:
     """Return what labels mean by `numbers`: class names, lists of names (one of these), or null. Raises InputError.
 
-    Its keys that are no numbers are words in the column of polygons.
+    Keys that are no numbers are texts in the column of polygons.
     """
     places = {entry.name: index for index, entry in enumerate(classes) if index}
     given = description.get("numbers")
@@ -96,10 +96,10 @@ def _members(key: str, value: Any, places: Mapping[str, int], path: Path) -> tup
 
 
 def classes_of(description: Mapping[str, Any], path: Path) -> tuple[ClassEntry, ...]:
-    """Return the classes that the description in a file lists, index 0 first. Raises InputError."""
+    """Return the classes of a description file, index 0 first. Raises InputError."""
     if "classes" not in description:
         raise InputError(
-            f"{path}: is missing, and so are the classes; write "
+            f"{path}: the file is missing, so the classes are unknown; write "
             '{"classes": [{"name": "unchanged", "color": "#ffffff"}, ...]}'
         )
     try:
@@ -109,5 +109,7 @@ def classes_of(description: Mapping[str, Any], path: Path) -> tuple[ClassEntry, 
             f"{path}: classes must each have a name and a color like #00ff00 ({error})"
         ) from error
     if len(classes) < 2:
-        raise InputError(f"{path}: lists {len(classes)} classes, two are the least; the first is unchanged")
+        raise InputError(
+            f"{path}: lists {len(classes)} classes; at least two are needed, and the first is unchanged"
+        )
     return classes

@@ -1,4 +1,4 @@
-"""Label rasters: class numbers or class colours in a file become classes on a grid."""
+"""Label rasters: class numbers or class colours of a file as classes on a grid."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -44,7 +44,7 @@ class LabelRaster:
 
     def __post_init__(self) -> None:
         if len(self.classes) > MOST_CLASSES:
-            raise InputError(f"{self.path}: {len(self.classes)} classes; {MOST_CLASSES} are the most")
+            raise InputError(f"{self.path}: {len(self.classes)} classes; at most {MOST_CLASSES} are possible")
 
     def grid(self) -> Grid:
         """Return the file's own grid. Raises InputError."""
@@ -52,7 +52,7 @@ class LabelRaster:
             return grid_of(dataset)
 
     def read(self, grid: Grid, window: Window | None = None) -> ClassArray:
-        """Return (rows, cols) classes 0..K-1, or sets, over a window of `grid`, UNKNOWN where the file says nothing.
+        """Return (rows, cols) classes 0..K-1, or sets, over a window of `grid`, UNKNOWN where there is no label.
 
         A file on another grid is resampled to the nearest pixel; one without georeference must have the grid's
         size. Raises InputError, also for numbers and colours that are no class.
@@ -95,7 +95,7 @@ class LabelRaster:
         strange = known & ~np.isin(numbers, np.arange(len(self.classes)))
         if strange.any():
             self._refuse(
-                numbers[strange], f"the number {{}} is none of the classes 0..{len(self.classes) - 1}"
+                numbers[strange], f"the value {{}} is none of the classes 0..{len(self.classes) - 1}"
             )
         return np.where(known, numbers, UNKNOWN).astype(np.uint8)
 
@@ -103,19 +103,19 @@ class LabelRaster:
         listed, meant = np.array(meanings, np.int64).reshape(-1, 2).T
         if not len(listed):
             self._refuse(
-                numbers, "the number {} means nothing: its description lists words for polygons alone,"
+                numbers, "the value {} has no meaning: the description lists texts for polygons only,"
             )
         found = np.searchsorted(listed, numbers).clip(max=len(listed) - 1)
         strange = known & (listed[found] != numbers) & (numbers != UNKNOWN)
         if strange.any():
             names = ", ".join(map(str, listed))
-            self._refuse(numbers[strange], f"the number {{}} is none of those that mean something: {names}")
+            self._refuse(numbers[strange], f"the value {{}} is none of those with a meaning: {names}")
         return np.where(known & (listed[found] == numbers), meant[found], UNKNOWN).astype(np.uint8)
 
     def _refuse(self, values: NDArray[Any], words: str) -> None:
         found, counts = np.unique(values, return_counts=True)
         most = int(counts.argmax())
-        more = f", and {len(found) - 1} more like it" if len(found) > 1 else ""
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
         value = int(found[most]) if float(found[most]).is_integer() else found[most]
         raise InputError(f"{self.path}: {words.format(value)} ({counts[most]:,} pixels{more})")
 
@@ -157,7 +157,7 @@ def _on_grid(
     if not georeferenced or grid.crs is None:
         if own.shape != grid.shape:
             raise InputError(
-                f"{path}: is {own.width}x{own.height} pixels without a place on the ground, its image "
+                f"{path}: is {own.width}x{own.height} pixels and not georeferenced, its image "
                 f"{grid.width}x{grid.height}; georeference it, or give it that size"
             )
         return nullcontext((dataset, 0, 0))

@@ -1,4 +1,4 @@
-"""Other legends: which of a map's classes the numbers or colours of somebody else's raster mean."""
+"""Mapping of other legends: classes of a map for the values or colours of another raster."""
 
 import json
 import re
@@ -99,7 +99,7 @@ def read_mapping(source: str, names: Sequence[str]) -> ClassMapping:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{source}: is no JSON ({error})") from error
+        raise InputError(f"{source}: is no valid JSON ({error})") from error
     if not isinstance(content, dict) or not content:
         raise InputError(f'{source}: write {{"10": "tree", "#00ff00": "water", "0": null}}')
     wanted = {name.casefold() for name in names}
@@ -129,7 +129,7 @@ def _resolve(source: str, kinds: Kinds, names: Sequence[str]) -> ClassMapping:
         else:
             colors[int(key[1:], 16)] = number
     if all(number in (0, UNKNOWN) for number in (*numbers.values(), *colors.values())):
-        raise InputError(f"{source}: names no class of the map, which has {', '.join(names[1:])}")
+        raise InputError(f"{source}: contains no class of the map, which has {', '.join(names[1:])}")
     return ClassMapping(source, numbers, colors)
 
 
@@ -141,7 +141,7 @@ class MappedRaster:
     mapping: ClassMapping
 
     def read(self, grid: Grid, window: Window | None = None) -> ClassArray:
-        """Return (rows, cols) classes over a window of `grid`, UNKNOWN where the file or its mapping says nothing.
+        """Return (rows, cols) classes over a window of `grid`, UNKNOWN where file or mapping have none.
 
         Raises InputError for a number or colour that the mapping does not have.
         """
@@ -154,7 +154,7 @@ class MappedRaster:
         plain = numbers[0].astype(np.int64)
         if palette is not None and np.isin(palette[np.unique(plain[known])], list(self.mapping.colors)).all():
             return self._mapped(palette[plain], known, self.mapping.colors, "the colour #{:06x}")
-        return self._mapped(plain, known, self.mapping.numbers, "the number {}")
+        return self._mapped(plain, known, self.mapping.numbers, "the value {}")
 
     def _means_something(self, nodata: float, bands: int, _palette: IntArray | None) -> bool:
         """Return whether the mapping gives the file's own nodata number a meaning, "unchanged" included."""

@@ -1,4 +1,4 @@
-"""Open a data set: which layout its folders have, which splits, which files belong together."""
+"""Open a data set: detect its layout and splits, and match its files."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -103,10 +103,10 @@ class DataSet:
         found = self.items(name)
         pairs = tuple(item for item in found if isinstance(item, LabelledPair))
         if len(pairs) < len(found):
-            raise InputError(f"{self.folder}: has no labels of two dates; scores of change need them")
+            raise InputError(f"{self.folder}: has no labels of two dates; change scores need them")
         if self.label_sets.sets:
             raise InputError(
-                f"{self.file}: some labels are sets of classes; scores of change need one for each pixel"
+                f"{self.file}: some labels are sets of classes; change scores need one class for each pixel"
             )
         return pairs
 
@@ -122,7 +122,7 @@ def open_data_set(path: Path, usual: tuple[ClassEntry, ...] | None = None) -> Da
     """
     folder, file = find_description(path)
     if not folder.is_dir():
-        raise InputError(f"{folder}: is no folder; name the folder of a data set")
+        raise InputError(f"{folder}: is not a folder; name the folder of a data set")
     own = read_description(file)
     layout, split_folders = _find_layout(folder, own.get("kind"))
     known = DATA_SETS[layout.known] if layout.known else {}
@@ -137,7 +137,7 @@ def open_data_set(path: Path, usual: tuple[ClassEntry, ...] | None = None) -> Da
         rules = rules_of(description)
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
         raise InputError(
-            f"{file}: value_range, bands, use_bands or normalization is not laid out as it must be"
+            f"{file}: value_range, bands, use_bands or normalization has a wrong structure"
         ) from error
     opener = _Opener(layout, classes, kind == KindOfLabels.CHANGES, rules, meanings)
     if split_folders:
@@ -190,7 +190,7 @@ def _find_layout(folder: Path, kind: str | None) -> tuple[Layout, dict[str, Path
             return layout, {}
     wanted = "; ".join(", ".join(layout.folders) for layout in LAYOUTS)
     raise InputError(
-        f"{folder}: is laid out as no known data set; it, or its folders train, val, test, must hold one of: {wanted}"
+        f"{folder}: has no known layout; it, or its folders train, val, test, must contain one of: {wanted}"
     )
 
 
@@ -215,7 +215,7 @@ def _listed(folder: Path, opener: "_Opener") -> dict[str, tuple[Item, ...]]:
 
 
 class _Opener:
-    """Finds the files that belong together."""
+    """Matches the files of a data set."""
 
     def __init__(
         self,
@@ -235,7 +235,9 @@ class _Opener:
             return self._places(root, found["images"])
         names = sorted(found[self.layout.images[0]])
         if not names:
-            raise InputError(f"{root / self.layout.images[0]}: holds no image ({', '.join(IMAGE_ENDINGS)})")
+            raise InputError(
+                f"{root / self.layout.images[0]}: contains no image ({', '.join(IMAGE_ENDINGS)})"
+            )
         return tuple(self._open(name, root, found) for name in names)
 
     def open_listed(self, root: Path, listing: Path) -> tuple[Item, ...]:
@@ -249,9 +251,7 @@ class _Opener:
                 continue
             name = _listed_name(line, found[first])
             if name is None:
-                raise InputError(
-                    f"{listing}: line {number} names {line.strip()}, which {first} does not hold"
-                )
+                raise InputError(f"{listing}: line {number} names {line.strip()}, which is not in {first}")
             names.append(name)
         if not names:
             raise InputError(f"{listing}: is empty")
@@ -278,7 +278,9 @@ class _Opener:
             place.append(LabelledImage(name, path, label, self._rules))
         found = tuple(UnchangedPlace(name, images) for name, images in dates.items() if len(images) > 1)
         if not found:
-            raise InputError(f"{root / 'images'}: holds no two images of one place; name them PLACE_DATE")
+            raise InputError(
+                f"{root / 'images'}: contains no two images of the same place; name them PLACE_DATE"
+            )
         return found
 
     def _open(self, name: str, root: Path, found: Mapping[str, Mapping[str, Path]]) -> Item:
@@ -320,7 +322,7 @@ def _images(folder: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> Iterator[
         if path.suffix.lower() in endings and not path.name.startswith("."):
             if (other := seen.setdefault(path.stem, path)) is not path:
                 raise InputError(
-                    f"{folder}: {other.name} and {path.name} have one name; keep the one that is meant"
+                    f"{folder}: {other.name} and {path.name} have the same name; remove one of them"
                 )
             yield path.stem, path
 

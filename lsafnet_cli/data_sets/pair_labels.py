@@ -1,4 +1,4 @@
-"""The labels of a pair: what each pixel was and became, whether it changed, and where that is known."""
+"""Labels of a pair: classes of both dates, change, and where these are known."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -47,7 +47,7 @@ class DateRaster(Protocol):
 
 
 class PairLabels(Protocol):
-    """Whatever knows the labels of a pair."""
+    """A source of labels of a pair."""
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ class TransitionLabels:
         strange = valid & ((codes < 0) | (codes > count * count))
         if strange.any():
             raise InputError(
-                f"{self.path}: the number {codes[strange][0]} is none of the codes 0..{count * count} "
+                f"{self.path}: the value {codes[strange][0]} is no code 0..{count * count} "
                 f"({np.count_nonzero(strange):,} such pixels)"
             )
         changed = valid & (codes > 0)
@@ -169,7 +169,7 @@ class BinaryLabels:
         strange = valid & ~np.isin(numbers, CHANGED_OR_NOT).all(axis=0)
         if strange.any():
             raise InputError(
-                f"{self.path}: the number {numbers[:, strange].max()} is none of 0, 1 and 255, changed or not "
+                f"{self.path}: the value {numbers[:, strange].max()} is none of 0, 1 and 255 "
                 f"({np.count_nonzero(strange):,} such pixels)"
             )
         changed = valid & (numbers > 0).any(axis=0)

@@ -23,7 +23,7 @@ from lsafnet_cli.scenes.validity import BoolArray
 
 @dataclass(frozen=True, slots=True)
 class PixelRules:
-    """Which bands of an image are taken, and the (lowest, highest) value they are brought to."""
+    """Bands of an image to read, and the (lowest, highest) value they are rescaled to."""
 
     bands: tuple[int | str, ...] | None = None
     band_count: int | None = None
@@ -46,7 +46,7 @@ class LabelledPair:
 
     @cached_property
     def stretches(self) -> tuple[Stretch | None, Stretch | None]:
-        """How each date's numbers become values, as `predict` would do it."""
+        """The stretch of each date, as in `predict`."""
         pair = self.aligned
         before, after = (
             scene_stretch(image.scene, self.rules.stretch, self.rules.value_range)
@@ -90,7 +90,7 @@ class LabelledImage:
 
     @cached_property
     def stretch(self) -> Stretch | None:
-        """How its numbers become values."""
+        """Its stretch."""
         return scene_stretch(self.scene, self.rules.stretch, self.rules.value_range)
 
     @property
@@ -136,7 +136,7 @@ class UnchangedPlace:
         first = self.dates[0]
         for date in self.dates[1:]:
             if date.grid.shape != first.grid.shape or date.grid.transform != first.grid.transform:
-                raise InputError(f"{date.path}: lies on another grid than {first.path}; resample one of them")
+                raise InputError(f"{date.path}: is on another grid than {first.path}; resample one of them")
         return first.grid
 
     @property

@@ -1,4 +1,4 @@
-"""Labels drawn as polygons: a vector file whose column `class` says what each is, drawn on an image's grid."""
+"""Polygon labels: a vector file with a column `class`, rasterized on an image's grid."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ COLUMN = "class"
 
 @dataclass(frozen=True, slots=True)
 class PolygonLabels:
-    """Polygons of any number of images. `meanings` is what the texts and numbers in their column stand for."""
+    """Polygons for any number of images. `meanings` are the meanings of texts and numbers in their column."""
 
     path: str
     meanings: Meanings
@@ -39,9 +39,7 @@ class PolygonLabels:
         """
         window = window or Window(0, 0, grid.width, grid.height)
         if grid.crs is None:
-            raise InputError(
-                f"{self.path}: polygons cannot be laid on an image without a place on the ground"
-            )
+            raise InputError(f"{self.path}: polygons cannot be placed on an image that is not georeferenced")
         drawn = _drawn(self.path, grid.crs.to_wkt(), self.meanings)
         place = grid.transform @ grid.transform.translation(window.col_off, window.row_off)
         rows, cols = int(window.height), int(window.width)
@@ -69,7 +67,7 @@ def _drawn(path: str, wkt: str, meanings: Meanings) -> _Drawn:
     with reading_vectors(path, "polygons with classes"):
         features = list(_read(path, CRS.from_wkt(wkt), dict(meanings)))
     if not features:
-        raise InputError(f"{path}: holds no polygon with a class")
+        raise InputError(f"{path}: contains no polygon with a class")
     polygons = np.array([polygon for polygon, _ in features], object)
     return _Drawn(polygons, np.array([number for _, number in features], np.uint8), shapely.STRtree(polygons))
 
@@ -80,10 +78,10 @@ def _read(path: str, crs: CRS, meanings: Mapping[str, int]) -> Any:
         if COLUMN not in source.schema["properties"]:
             listed = ", ".join(source.schema["properties"]) or "none"
             raise InputError(
-                f"{path}: has no column {COLUMN!r} (it has: {listed}); name each polygon's class there"
+                f"{path}: has no column {COLUMN!r} (it has: {listed}); write the class of each polygon there"
             )
         if not source.crs_wkt:
-            raise InputError(f"{path}: has no CRS; say where its polygons lie")
+            raise InputError(f"{path}: has no CRS; assign one")
         own = CRS.from_wkt(source.crs_wkt)
         for feature in source:
             if feature.geometry is None or "Polygon" not in feature.geometry.type:

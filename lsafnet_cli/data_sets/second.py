@@ -1,4 +1,4 @@
-"""Which of the two published splits of SECOND a data set is; scores on one say nothing about the other."""
+"""The two published splits of SECOND; scores on one cannot be compared with those on the other."""
 
 from lsafnet_cli.data_sets.opening import DataSet
 
@@ -24,7 +24,7 @@ def describe_split(data_set: DataSet) -> str | None:
     return _line(
         data_set,
         f"{found} pairs, neither published split ({PAPERS[0]:,} / {PAPERS[1]} or {PUBLIC:,} / {TEST:,}): "
-        "no published score compares",
+        "published scores are not comparable",
     )
 
 

@@ -1,1 +1,1 @@
-"""What this machine can do: versions, drivers, projections, devices and their speed, room, the checkpoint."""
+"""Diagnosis of this machine: versions, drivers, projections, devices and their speed, disk space, checkpoint."""

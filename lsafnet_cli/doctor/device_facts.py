@@ -1,4 +1,4 @@
-"""Which devices there are, what memory they have left, and how fast each runs a checkpoint's network."""
+"""Devices, their free memory, and their speed with a checkpoint's network."""
 
 import platform
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def _facts(name: str, checkpoint: Checkpoint | None, seconds: float) -> DeviceFa
             rate = size**2 / 1e6 / tile_seconds(network, checkpoint.info.bands, size, device, None, seconds)
         except (DeviceError, RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
-                problem = f"{name}: memory ran out while the network was timed; lower `size_px`"
+                problem = f"{name}: out of memory while the network was timed; lower `size_px`"
             else:
                 problem = f"{name}: the network does not run there ({reason_of(error)})"
     return DeviceFacts(name, model, threads, total, free, device.precision, rate, problem)
@@ -69,7 +69,7 @@ def processor_name() -> str:
 def cuda_words() -> str:
     """Return what this build of torch says about CUDA."""
     if torch.version.cuda is None:
-        return "this torch is built without CUDA"
+        return "this build of torch has no CUDA"
     if not torch.cuda.is_available():
-        return f"torch is built for CUDA {torch.version.cuda}, but no device answers"
+        return f"torch is built for CUDA {torch.version.cuda}, but no device is available"
     return f"CUDA {torch.version.cuda}"

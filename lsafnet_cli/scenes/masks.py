@@ -174,7 +174,7 @@ def _read_band(path: str, band: int, grid: Grid, window: Window) -> Codes:
         if grid.crs is None or own.crs is None:
             if own.shape != grid.shape:
                 raise InputError(
-                    f"{path}: is {own.width}x{own.height} pixels without a place on the ground, and the map "
+                    f"{path}: is {own.width}x{own.height} pixels and not georeferenced, the map "
                     f"{grid.width}x{grid.height}; georeference it, or give it that size"
                 )
             return np.asarray(dataset.read(band, window=window))

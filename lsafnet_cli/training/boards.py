@@ -1,4 +1,4 @@
-"""TensorBoard, where it is wished and there (extra `tensorboard`)."""
+"""TensorBoard (extra `tensorboard`)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ FOLDER = "tensorboard"
 
 
 class Board:
-    """Where epochs are shown; without a writer nothing is."""
+    """Writes epochs to TensorBoard; without a writer nothing is written."""
 
     def __init__(self, writer: Any = None) -> None:
         self._writer = writer
@@ -30,7 +30,7 @@ class Board:
 
 @contextmanager
 def open_board(run: Path, wished: bool) -> Iterator[Board]:
-    """Open the board of a run. Raises OptionError where TensorBoard is wished and not there."""
+    """Open the board of a run. Raises OptionError if TensorBoard is requested and not installed."""
     if not wished:
         yield Board()
         return

@@ -1,4 +1,4 @@
-"""Learning curves as a picture."""
+"""Plot of learning curves."""
 
 from pathlib import Path
 

@@ -136,7 +136,7 @@ def add_domain(
     tell. Raises CheckpointFileError, OptionError, OutputError and InputError.
     """
     if output.suffix.lower() != ENDING:
-        raise OptionError(f"{output}: a checkpoint's name ends in {ENDING}")
+        raise OptionError(f"{output}: the name of a checkpoint must end in {ENDING}")
     check_path(output, (str(path),), overwrite)
     notes = observer or Observer()
     named, sets = load_named_checkpoint(path), tuple(open_data_set(folder) for folder in folders)
@@ -144,7 +144,9 @@ def add_domain(
     with memory_errors():
         domain = domain_of(named.checkpoint.network, named.info, images)
     if domain.statistics is None:
-        raise InputError(f"{', '.join(map(str, folders))}: no window of {images.crop_px} px is full of data")
+        raise InputError(
+            f"{', '.join(map(str, folders))}: no window of {images.crop_px} px is completely valid"
+        )
     if gsd_m is not None:
         domain = replace(domain, gsd_m=gsd_m)
     with locked_outputs([output], notes.notice), replacing(output, overwrite) as written:

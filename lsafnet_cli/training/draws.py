@@ -1,4 +1,4 @@
-"""Draw examples from a data set: windows at random places, turned, flipped and varied, each by its own number."""
+"""Draw examples from a data set: random windows, rotated, flipped and varied, each with its own seed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,8 @@ BALANCING_TRIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """How examples are varied beyond flips and quarter turns; `wide`: as `lsafnet.training.varied_pairs` does."""
+    """Augmentation of examples beyond flips and rotations by 90 degrees; `wide`: as
+    `lsafnet.training.varied_pairs` does."""
 
     crop_px: int
     seed: int

@@ -1,4 +1,4 @@
-"""How to train, as a user says it."""
+"""Options of training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,19 +19,19 @@ PAPERS_RATE, LANDSAT_RATE, ADAMW_RATE = 0.07, 0.1, 1e-3
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """What to train, and how; the defaults are the paper's (Zhou et al., IEEE GRSL 2025, section III).
+    """Options of a training; the defaults are those of the paper (Zhou et al., IEEE GRSL 2025, section III).
 
     recipe: "rsiscd" takes the released code's loss, which averages changed and unchanged pixels apart.
     batch_size: pairs in a step, over all processes together; accumulate: in how many parts they are computed.
     crop_px: side of the windows drawn, at most the images' own. crops_per_epoch: None for as many as cover the data
     set once. balanced: draw windows so that rare classes come as often as common ones. patience: epochs without
-    a better SeK after which training ends, None for never. start: a checkpoint to go on from, whose network,
-    normalization and value range are taken where none are named. workers: processes that read, 0 for none beside
-    the main one. shares: how many of each round of examples come from each data set, None for one each. variety:
-    "wide" varies light, sharpness, zoom and register far more, and is needed for sets of classes, unchanged pairs
-    and several data sets; "auto" takes it for these. backbone_rate: its learning rate as a share of the others'.
-    clip: the longest gradient. class_weights: of classes 1..K-1 in the loss. keep_epochs: keep the checkpoint of
-    every epoch.
+    a better SeK after which training ends, None for never. start: a checkpoint with initial weights, whose
+    network, normalization and value range are used if none are given. workers: processes that read, 0 for
+    none beside the main one. shares: how many of each round of examples come from each data set, None for one
+    each. variety: "wide" varies light, sharpness, zoom and register far more, and is needed for sets of
+    classes, unchanged pairs and several data sets; "auto" takes it for these. backbone_rate: its learning
+    rate as a share of the others'. clip: the longest gradient. class_weights: of classes 1..K-1 in the loss.
+    keep_epochs: keep the checkpoint of every epoch.
     """
 
     network: str | None = None
@@ -105,7 +105,7 @@ class TrainOptions:
         return LANDSAT_RATE if data_set == "landsat-scd" else PAPERS_RATE
 
     def deciding(self) -> dict[str, Any]:
-        """Return what decides the weights, by the names users know; a run goes on only where they are the same."""
+        """Return all that determines the weights, by names for users; a run resumes only if these are equal."""
         names = ("network", "recipe", "epochs", "batch_size", "accumulate", "optimizer", "learning_rate",
                  "weight_decay", "power", "warmup_steps", "crop_px", "crops_per_epoch", "balanced", "jitter",
                  "swap_dates", "ema_decay", "precision", "patience", "seed", "variety", "backbone_rate",

@@ -1,4 +1,4 @@
-"""A training run: steps over drawn examples, validation each epoch, a state that a killed run goes on from."""
+"""A training run: steps over drawn examples, validation after each epoch, a state from which a killed run resumes."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ SAVE_EVERY_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """How a training ended. `best` and `last` are epochs; `best_checkpoint` holds the weights of the first.
+    """Result of a training. `best` and `last` are epochs; `best_checkpoint` holds the weights of the first.
 
     `start` has the scores of the checkpoint that the training started from, None without one.
     """
@@ -71,7 +71,7 @@ def train_network(
     options: TrainOptions | None = None,
     observer: Observer | None = None,
 ) -> TrainingReport:
-    """Train a network on one data set or several, or go on where a run like this was broken off.
+    """Train a network on one data set or several, or resume an interrupted run with the same options.
 
     A data set is a folder or the JSON file that describes it, see docs/training.md.
     The run's folder holds `best.safetensors` (by SeK on the validation split), `last.safetensors`, `metrics.csv`,
@@ -96,14 +96,14 @@ def train_network(
 
 @contextmanager
 def memory_advice() -> Iterator[None]:
-    """Let memory running out become a DeviceError that says what to lower."""
+    """Turn out-of-memory errors into a DeviceError that says what to lower."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         raise DeviceError(
-            "memory ran out; lower `batch_size` or `crop_px`, or give `accumulate`, which computes a batch in parts"
+            "out of memory; lower `batch_size` or `crop_px`, or give `accumulate`, which computes a batch in parts"
         ) from error
 
 
@@ -159,7 +159,7 @@ class Training:
         )
 
     def resume(self) -> None:
-        """Go on from the folder's state, where there is one and it is wanted. Raises OutputError, InputError."""
+        """Resume from the folder's state, if there is one and resuming is wanted. Raises OutputError, InputError."""
         if not self.setup.options.resume:
             return
         found = self.run.load(self.setup.fingerprint(), self.setup.options.overwrite)
@@ -167,7 +167,7 @@ class Training:
             state, self.progress = found
             self.trainer.load_state_dict(state)
             done = (
-                "is complete already" if self.progress.complete else f"goes on after step {self.trainer.step}"
+                "is complete already" if self.progress.complete else f"resumed after step {self.trainer.step}"
             )
             self.observer.notice(f"{self.run.path}: {done}")
 

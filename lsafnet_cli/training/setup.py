@@ -1,4 +1,4 @@
-"""What a training starts from: the split, the numbers it normalises with, the network and its first weights."""
+"""Setup of a training: split, normalization, network and initial weights."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,8 @@ HELD_OUT_OF = 5  # without a split "val", one item of so many is held out
 
 @dataclass(frozen=True, slots=True)
 class TrainingSetup:
-    """All that is decided before the first step. `info` has no metrics yet; `sets` is what labels' numbers mean."""
+    """All that is determined before the first step. `info` has no metrics yet; `sets` are the meanings of
+    label values."""
 
     data_sets: tuple[DataSet, ...]
     train: tuple[Source, ...]
@@ -96,9 +97,7 @@ def prepare_training(paths: Sequence[Path], options: TrainOptions, observer: Obs
 def _shares(data_sets: Sequence[DataSet], options: TrainOptions) -> tuple[int, ...]:
     shares = options.shares or (1,) * len(data_sets)
     if len(shares) != len(data_sets):
-        raise OptionError(
-            f"`shares`: {len(shares)} numbers for {len(data_sets)} data sets; give one for each"
-        )
+        raise OptionError(f"`shares`: {len(shares)} values for {len(data_sets)} data sets; give one for each")
     return shares
 
 
@@ -107,8 +106,8 @@ def _require_equal_classes(data_sets: Sequence[DataSet]) -> None:
     for other in data_sets[1:]:
         if [entry.name for entry in other.classes] != [entry.name for entry in first.classes]:
             raise InputError(
-                f"{other.file}: has other classes than {first.file}; list the same ones in the same order, and say "
-                "in numbers what its labels mean"
+                f"{other.file}: has other classes than {first.file}; list the same ones in the same order, and "
+                "give the meaning of its label values in numbers"
             )
 
 
@@ -146,7 +145,7 @@ def choose_splits(data_set: DataSet, observer: Observer) -> tuple[tuple[Item, ..
         return train, data_set.items("val")
     if len(train) < HELD_OUT_OF:
         observer.notice(
-            f"{data_set.folder}: no split val, and only {len(train)} to train on: validated on these themselves"
+            f"{data_set.folder}: no split val, and only {len(train)} to train on: validated on the training data"
         )
         return train, train
     held_out = train[HELD_OUT_OF - 1 :: HELD_OUT_OF]
@@ -229,7 +228,7 @@ def _load_backbone(network: nn.Module, path: Path) -> None:
     backbone = getattr(network, "backbone", None)
     if not isinstance(backbone, Backbone):
         raise OptionError(
-            "`backbone_weights`: the backbone of this network loads no published weights; remove this option"
+            "`backbone_weights`: there are no published weights for the backbone of this network; remove this option"
         )
     try:
         load_backbone_weights(backbone, load_state_dict_file(path))
@@ -242,7 +241,7 @@ def _load_start(network: nn.Module, path: Path, info: CheckpointInfo) -> None:
         start = load_checkpoint(start_file(path))
         if _shape_of(start.info) != _shape_of(info):
             raise CheckpointError(
-                f"{path} holds {start.info.network} with other options or classes than are to be trained"
+                f"{path} holds {start.info.network} with other options or classes than those to train"
             )
     except CheckpointError as error:
         raise CheckpointFileError(str(error)) from error

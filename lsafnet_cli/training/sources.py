@@ -1,4 +1,4 @@
-"""What training draws from: the items of one data set or of several, in shares, with labels in common numbers."""
+"""Sources of a training: items of one or several data sets, in shares, with common label values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def zoom_of(description: Mapping[str, Any], path: object) -> tuple[float, float]
     except (TypeError, ValueError):
         low = high = 0.0
     if not 0 < low <= high < 64:
-        raise InputError(f"{path}: zoom is {given!r}; write two rising numbers above 0, such as [0.5, 2]")
+        raise InputError(f"{path}: zoom is {given!r}; write two increasing numbers above 0, such as [0.5, 2]")
     return low, high
 
 

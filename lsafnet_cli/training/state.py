@@ -1,4 +1,4 @@
-"""A run's folder: the state it goes on from, its checkpoints, its numbers; each file complete or not there."""
+"""The folder of a training run: state to resume from, checkpoints, metrics; each file is complete or missing."""
 
 import csv
 import json
@@ -97,9 +97,11 @@ class RunFolder:
             strange = any(path.name != LOCK for path in self.path.iterdir())
         known = (self.path / FACTS).exists()
         if strange and not known and not overwrite:
-            raise OutputError(f"{self.path}: holds other things than a training; name an empty folder")
+            raise OutputError(
+                f"{self.path}: contains other files than those of a training; name an empty folder"
+            )
         if known and not resume and not overwrite:
-            raise OutputError(f"{self.path}: holds a training; add `overwrite` to replace it")
+            raise OutputError(f"{self.path}: contains a training; add `overwrite` to replace it")
         anew = overwrite and not (resume and self._unfinished(fingerprint))
         self.write_facts({"options": fingerprint, "complete": False})
         if anew:
@@ -161,8 +163,8 @@ class RunFolder:
             if overwrite:  # killed before it was removed
                 return None
             raise OutputError(
-                f"{self.path}: holds a training with another {', '.join(changed)}; name another folder, "
-                "or add `overwrite` to begin anew"
+                f"{self.path}: contains a training with another {', '.join(changed)}; name another folder, "
+                "or add `overwrite` to start over"
             )
         restore_random_states(kept["random"], self._device)
         return kept["trainer"], progress

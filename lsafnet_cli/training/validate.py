@@ -1,4 +1,4 @@
-"""Validation: the scores of a network on whole items, in windows of the training's size, end to end."""
+"""Validation: scores of a network on whole items, in contiguous windows of the size used in training."""
 
 from collections.abc import Iterator
 from dataclasses import replace

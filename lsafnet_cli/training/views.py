@@ -1,4 +1,4 @@
-"""Read places out of data sets, at any zoom, and make varied pairs of them."""
+"""Varied pairs from windows of data sets at any zoom."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,10 +18,10 @@ from lsafnet_cli.data_sets.opening import Item
 from lsafnet_cli.data_sets.pairs import LabelledImage, UnchangedPlace
 from lsafnet_cli.training.sources import Source
 
-MOST_ASIDE = 4  # images put side by side, each way, where one is smaller than what is to be seen
-FROM_ELSEWHERE = 0.3  # how often what is pasted in comes from another data set
-LABEL_TRIES = 4  # windows looked at for one that holds a label: polygons leave most of an image unknown
-PLAIN_SHARE = 0.5  # of pairs that are seen nearly as they are
+MOST_ASIDE = 4  # images joined along each axis if one is smaller than the window
+FROM_ELSEWHERE = 0.3  # probability that a pasted part comes from another data set
+LABEL_TRIES = 4  # windows tried until one contains a label: polygons leave most of an image unknown
+PLAIN_SHARE = 0.5  # share of pairs with almost no variation
 STRENGTHS = (0.3, 1.0)  # of the strongest light and colour
 
 

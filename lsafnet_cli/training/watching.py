@@ -1,4 +1,4 @@
-"""The numbers of an epoch."""
+"""Metrics of an epoch."""
 
 from dataclasses import dataclass, field
 from typing import Any
