@@ -2,12 +2,13 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from lsafnet_cli.errors import OptionError
 
@@ -229,7 +230,8 @@ class PolygonOptions:
 
     `classes` selects transitions as "from:to"; empty means all of them. Dates of None are those of the files.
     The minimum size is `min_pixels` or `min_area_m2`; one of the two is 0. `review_form`: GeoPackages get the fields
-    `status` and `corrected_to` too, with a form for QGIS.
+    `status` and `corrected_to` too, with a form for QGIS. `min_area_by_class` gives the minimum size (m2) of
+    transitions from or to a class instead; if both classes have one, the smaller counts.
     """
 
     min_area_m2: float = 0.0
@@ -241,6 +243,7 @@ class PolygonOptions:
     after_date: date | None = None
     min_pixels: int = 0
     review_form: bool = False
+    min_area_by_class: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.min_pixels < 0 or (self.min_pixels and self.min_area_m2):
@@ -250,6 +253,10 @@ class PolygonOptions:
         for option, value in (("min_area_m2", self.min_area_m2), ("simplify_m", self.simplify_m)):
             if not (math.isfinite(value) and value >= 0):
                 raise OptionError(f"`{option}` {value}: write 0 or more")
+        object.__setattr__(self, "min_area_by_class", dict(self.min_area_by_class))
+        for name, area in self.min_area_by_class.items():
+            if not (math.isfinite(area) and area >= 0):
+                raise OptionError(f"`min_area_by_class` {name}={area}: write 0 or more")
         for wish in self.classes:
             if ":" not in wish.strip(":"):
                 raise OptionError(
@@ -263,13 +270,57 @@ class PolygonOptions:
     @property
     def shaped(self) -> str:
         """The first option given that changes which polygons are written or their shape; "" if there is none."""
-        names = ("min_area_m2", "simplify_m", "smooth", "dissolve", "classes", "review_form")
+        names = (
+            "min_area_m2", "min_area_by_class", "simplify_m", "smooth", "dissolve", "classes", "review_form",
+        )  # fmt: skip
         return next((name for name in names if getattr(self, name)), "")
+
+    def told(self) -> dict[str, Any]:
+        """Return what shapes the polygons, by option, as JSON-ready values; what is left alone is not among it."""
+        names = (
+            "min_pixels",
+            "min_area_m2",
+            "min_area_by_class",
+            "simplify_m",
+            "smooth",
+            "dissolve",
+            "classes",
+        )
+        values = {name: value for name in names if (value := getattr(self, name))}
+        return values | ({"classes": list(self.classes)} if self.classes else {})
 
     @property
     def generalised(self) -> bool:
         """Whether outlines are simplified or smoothed."""
         return self.smooth or self.simplify_m > 0
+
+
+def parse_min_area(text: str | None) -> tuple[float | None, dict[str, float]]:
+    """Read "25", "building=25,water=200" or both: the area of all classes, None where it is not said, and of some.
+
+    Raises OptionError for anything else.
+    """
+    default, by_class = None, {}
+    for part in text.split(",") if text is not None else ():
+        name, sign, number = (word.strip() for word in part.rpartition("="))
+        try:
+            area = float(number)
+        except ValueError:
+            area = math.nan
+        if (
+            (sign and not name)
+            or name in by_class
+            or (not sign and default is not None)
+            or not 0 <= area < math.inf
+        ):
+            raise OptionError(
+                f"`min_area_m2` {text}: write M2, CLASS=M2 or both, each once, as 25,building=10; 0 keeps all"
+            )
+        if sign:
+            by_class[name] = area
+        else:
+            default = area
+    return default, by_class
 
 
 def parse_date(option: str, text: str | None) -> date | None:

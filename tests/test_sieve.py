@@ -12,10 +12,10 @@ from lsafnet_cli.polygons.sieve import sieve_map
 from .change_maps import NODATA, blobs, random_codes, write_map
 
 
-def sieve(codes, least, folder, **profile):
+def sieve(codes, least, folder, by_code=None, in_pixels=False, **profile):
     """Return the codes after a sieve of `least` pixels (the map has no CRS)."""
     source = write_map(folder / "map.tif", codes, crs=None, transform=rasterio.Affine.identity(), **profile)
-    sieve_map(source, folder / "sieved.tif", NODATA, least)
+    sieve_map(source, folder / "sieved.tif", NODATA, least, by_code, in_pixels=in_pixels)
     with rasterio.open(folder / "sieved.tif") as dataset:
         return dataset.read(1)
 
@@ -102,3 +102,41 @@ def test_the_sieve_does_not_depend_on_row_bands_and_blocks(folder, monkeypatch, 
     assert (whole != codes).any()
     monkeypatch.setattr(row_bands, "PIXELS_AT_ONCE", 1)
     np.testing.assert_array_equal(sieve(codes, 40, folder, **layout), whole)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 20), st.integers(0, 20), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_each_code_keeps_the_size_it_asks_for_and_no_smaller_change_is_left(
+    folder, seed, default, least, in_pixels
+):
+    codes = random_codes(30, 30, 4, seed)
+    sieved = sieve(codes, default, folder, {2: least}, in_pixels)
+    for code in range(1, 5):
+        assert (sizes(sieved, code) >= (least if code == 2 else default)).all()
+    if default == 0:  # nothing else is touched where no such piece was near
+        far = ndimage.binary_dilation(codes == 2, iterations=3)
+        np.testing.assert_array_equal(sieved[~far], codes[~far])
+
+
+def test_an_area_of_its_own_beside_a_default_in_pixels(folder):
+    codes = np.zeros((12, 40), np.uint8)
+    for number, col in enumerate((2, 12, 22, 32)):
+        codes[2:5, col : col + 3] = 2 + number % 2  # 9 pixels each, of codes 2, 3, 2, 3
+    kept = {12, 32}
+    tall = sieve(codes, 4, folder, {2: 10.0}, in_pixels=True)
+    assert {col for col in (2, 12, 22, 32) if tall[2, col]} == kept
+    tall = sieve(codes, 10, folder, {3: 9.0}, in_pixels=True)
+    assert {col for col in (2, 12, 22, 32) if tall[2, col]} == kept
+
+
+def test_areas_by_code_are_square_metres_whatever_the_default_counts_in(tmp_path):
+    codes = np.zeros((10, 30), np.uint8)
+    codes[2:5, 2:5], codes[2:5, 12:15] = 2, 3  # 9 pixels of 0.25 m2
+    source = write_map(
+        tmp_path / "map.tif", codes, transform=rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)
+    )
+    sieve_map(source, tmp_path / "sieved.tif", NODATA, 10, {2: 2.0}, in_pixels=True)
+    with rasterio.open(tmp_path / "sieved.tif") as dataset:
+        sieved = dataset.read(1)
+    assert sieved[2, 2] == 2  # 2.25 m2 are enough
+    assert sieved[2, 12] == 0  # 9 pixels are not

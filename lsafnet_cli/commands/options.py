@@ -228,12 +228,13 @@ ResumeOpt = Annotated[
     typer.Option(help="Resume an interrupted run with the same inputs and options.", rich_help_panel=OUTPUT),
 ]
 MinAreaOpt = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        metavar="M2", rich_help_panel=POLYGONS,
-        help="Merge connected components smaller than this into their neighbours, and fill such "
-        "holes. The map stays "
-        "as it is. Default: those below 16 pixels; 0 keeps all.",
+        metavar="M2[,CLASS=M2,...]", rich_help_panel=POLYGONS,
+        help="Merge connected components smaller than this into their neighbours, and fill such holes: "
+        "25, or by class, building=25,vegetation=200, or a default with exceptions, 25,building=10. Where "
+        "both classes of a transition are named, the smaller limit holds. The map stays as it is. Default: "
+        "16 pixels, for classes without a limit as well; 0 keeps all.",
     ),
 ]  # fmt: skip
 SimplifyOpt = Annotated[

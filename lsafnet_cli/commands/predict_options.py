@@ -12,6 +12,7 @@ from lsafnet_cli.options import (
     StretchRule,
     parse_bytes,
     parse_date,
+    parse_min_area,
     parse_nodata,
 )
 
@@ -45,14 +46,15 @@ def make_device_options(
 
 
 def make_polygon_options(
-    min_area: float | None, simplify: float, smooth: bool, dissolve: bool, classes: list[str] | None,
+    min_area: str | None, simplify: float, smooth: bool, dissolve: bool, classes: list[str] | None,
     dates: tuple[str | None, str | None] = (None, None), review_form: bool = False,
 ) -> PolygonOptions:  # fmt: skip
     """Return how polygons are drawn. Raises OptionError."""
     before, after = map(parse_date, ("--before-date", "--after-date"), dates)
-    least_px = POLYGON_SIEVE_PX if min_area is None else 0
+    area, by_class = parse_min_area(min_area)
+    least_px = POLYGON_SIEVE_PX if area is None else 0
     return PolygonOptions(
-        min_area or 0.0,
+        area or 0.0,
         simplify,
         smooth,
         dissolve,
@@ -61,6 +63,7 @@ def make_polygon_options(
         after,
         least_px,
         review_form,
+        by_class,
     )
 
 

@@ -43,8 +43,11 @@ BeforeOpt = Annotated[
 ]
 AfterOpt = Annotated[str | None, typer.Option(metavar="IMAGE", help="Image of the later date.")]
 MinAreaOpt = Annotated[
-    float,
-    typer.Option(metavar="M2", help="For polygons to review: merge smaller ones into their neighbours."),
+    str | None,
+    typer.Option(
+        metavar="M2[,CLASS=M2,...]",
+        help="For polygons to review: merge smaller ones into their neighbours, as in vectorize.",
+    ),
 ]
 
 
@@ -55,7 +58,7 @@ def review(
     labels: LabelsOpt = None,
     before: BeforeOpt = None,
     after: AfterOpt = None,
-    min_area: MinAreaOpt = 0.0,
+    min_area: MinAreaOpt = None,
     overwrite: OverwriteOpt = False,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
@@ -70,7 +73,7 @@ def review(
         raise OptionError("--before and --after belong together: give both or neither")
     observer = make_observer(quiet, progress, verbose)
     if verdicts is None:
-        from lsafnet_cli.options import PolygonOptions
+        from lsafnet_cli.options import PolygonOptions, parse_min_area
         from lsafnet_cli.polygons.vectorization import vectorize_changes
         from lsafnet_cli.terminal.console import show_polygon_report
 
@@ -78,7 +81,8 @@ def review(
             raise OptionError(
                 f"--output {output}: polygons to look at are a GeoPackage; end its name in .gpkg"
             )
-        options = PolygonOptions(min_area_m2=min_area, review_form=True)
+        area, by_class = parse_min_area(min_area)
+        options = PolygonOptions(area or 0.0, review_form=True, min_area_by_class=by_class)
         made = vectorize_changes(change_map, [output], options, None, overwrite, observer)
         show_polygon_report(made, as_json)
         return

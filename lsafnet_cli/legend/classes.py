@@ -105,6 +105,11 @@ class Legend:
         """Name of each code, without nodata."""
         return {UNCHANGED: self.names[0]} | {t.code: t.name for t in self.transitions}
 
+    def numbers_of(self, name: str) -> list[int]:
+        """Return the numbers of the classes that somebody calls so: case does not count, _ may stand for a blank."""
+        called = _as_called(name)
+        return [number for number, known in enumerate(self.names) if number and _as_called(known) == called]
+
     def to_json(self) -> str:
         """Return the text that `from_json` reads; it goes into the map's tags."""
         classes = [{"name": n, "color": hex_color(c)} for n, c in zip(self.names, self.colors, strict=True)]
@@ -120,6 +125,10 @@ class Legend:
             return cls(tuple(entry["name"] for entry in classes), colors, content["semantic"] is True)
         except (KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"not a legend: {text[:80]}") from error
+
+
+def _as_called(name: str) -> str:
+    return name.casefold().replace("_", " ")
 
 
 def parse_color(text: str) -> Color:

@@ -70,7 +70,6 @@ def _parts(merge: str, legend: Legend) -> tuple[list[int], str]:
 
 
 def _number(name: str, merge: str, legend: Legend) -> int:
-    for number, known in enumerate(legend.names[1:], 1):
-        if known.casefold().replace("_", " ") == name.casefold().replace("_", " "):
-            return number
+    if numbers := legend.numbers_of(name):
+        return numbers[0]
     raise OptionError(f"`merged` {merge}: the map has no class {name}; it has {', '.join(legend.names[1:])}")

@@ -3,6 +3,7 @@
 GDAL can append batches to a GeoPackage only; its translations stream, so memory stays that of a few batches.
 """
 
+import json
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from lsafnet_cli.polygons.review_form import add_verdict_fields, review_style
 from lsafnet_cli.polygons.table import FIELDS, GEOMETRY, Layer, PolygonBatch, arrow_table, empty_batch
 
 LAYER_NAME = "changes"
+OPTIONS_KEY = "LSAFNET_POLYGONS"  # in a GeoPackage's metadata: the options that shaped its polygons
 POLYGON_ERRORS = (DataSourceError, DataLayerError, CPLE_BaseError, OSError, RuntimeError)
 SHORT_NAMES = {"before_date": "before_dat"}  # a shapefile's names have up to 10 characters
 GEOJSON_OPTIONS = {"RFC7946": "YES"}
@@ -118,6 +120,9 @@ def _write(
             append=append,
             dataset_options={"VERSION": GPKG_VERSION} if driver == "GPKG" and not append else None,
             layer_options=dict(options),
+            layer_metadata={OPTIONS_KEY: json.dumps(layer.options, ensure_ascii=False)}
+            if driver == "GPKG" and not append
+            else None,
         )
 
 

@@ -4,7 +4,7 @@ Components of unchanged pixels count as well: a small change vanishes, a small h
 without data neither change nor count.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from lsafnet_cli.files.rasters import grid_of, rasterio_open
-from lsafnet_cli.geometry.arrays import FloatArray, IntArray
+from lsafnet_cli.geometry.arrays import BoolArray, FloatArray, IntArray
 from lsafnet_cli.geometry.ground import pixel_areas
 from lsafnet_cli.geometry.row_bands import row_windows, run_areas
 from lsafnet_cli.geometry.runs import Runs, find_runs
@@ -24,19 +24,23 @@ _LOW = np.int64(0xFFFFFFFF)  # two piece numbers stand in one int64
 
 
 def sieve_map(
-    source: str | Path, target: Path, nodata: int, min_area: float, *, in_pixels: bool = False
-) -> None:
+    source: str | Path, target: Path, nodata: int, min_area: float, by_code: Mapping[int, float] | None = None, *,
+    in_pixels: bool = False,
+) -> None:  # fmt: skip
     """Write `source` to `target` with connected components below `min_area` (m2; pixels without a CRS) removed.
 
-    `in_pixels`: the area is a number of pixels. Memory follows the number of components.
+    `by_code`: minimum areas (m2) of single codes instead. `in_pixels`: `min_area` is a number of pixels. Memory
+    follows the number of components.
     """
     with rasterio_open(source) as codes:
+        least = LeastSizes.of(np.iinfo(codes.dtypes[0]).max + 1, min_area, by_code or {}, in_pixels)
         finder, borders = ComponentFinder(codes.width), BorderCounter()
-        for runs, areas in _bands(codes, in_pixels):
+        for runs, areas in _bands(codes, in_pixels and not by_code):
             borders.add(runs.spread(finder.add(runs, runs.code != nodata, areas, np.zeros(len(areas)))))
-        components = finder.finish()
-        regions = Regions(components.code, components.area_m2, *borders.between(finder.component_of_piece))
-        new_codes = merge_small(regions, min_area)[finder.component_of_piece]
+        found = finder.finish()
+        touching = borders.between(finder.component_of_piece)
+        regions = Regions(found.code, found.area_m2, found.pixels, *touching)
+        new_codes = merge_small(regions, least)[finder.component_of_piece]
         _write_sieved(codes, target, nodata, new_codes)
 
 
@@ -123,10 +127,11 @@ def _summed(one: IntArray, other: IntArray, length: IntArray) -> tuple[IntArray,
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """Regions of a map: code and area of each, and the borders (one, other, length), each pair once."""
+    """Regions of a map: code, area and pixels of each, and the borders (one, other, length), each pair once."""
 
     code: NDArray[np.uint16]
     area: FloatArray
+    pixels: IntArray
     one: IntArray
     other: IntArray
     length: IntArray
@@ -134,11 +139,36 @@ class Regions:
     def joined(self, label: IntArray, code: NDArray[np.uint16]) -> "Regions":
         """Return the regions that those of equal label become; label n gets `code[n]`."""
         area = np.bincount(label, self.area, len(code)).astype(np.float64)
-        return Regions(code, area, *_summed(label[self.one], label[self.other], self.length))
+        pixels = np.bincount(label, self.pixels, len(code)).astype(np.int64)
+        return Regions(code, area, pixels, *_summed(label[self.one], label[self.other], self.length))
 
 
-def merge_small(regions: Regions, min_area: float) -> NDArray[np.uint16]:
-    """Return the code that each region has once none with a neighbour is smaller than `min_area`.
+@dataclass(frozen=True, slots=True)
+class LeastSizes:
+    """How large a region must be, by its code, (codes,) each: in the unit of its area, and in pixels."""
+
+    area: FloatArray
+    pixels: FloatArray
+
+    @classmethod
+    def of(
+        cls, code_count: int, default: float, by_code: Mapping[int, float], in_pixels: bool
+    ) -> "LeastSizes":
+        """Return `default`, which may count pixels, for all codes but those that have an area of their own."""
+        area, pixels = np.zeros(code_count), np.zeros(code_count)
+        (pixels if in_pixels else area)[:] = default
+        for code, least in by_code.items():
+            area[code], pixels[code] = least, 0
+        return cls(area, pixels)
+
+    def too_small(self, regions: Regions) -> BoolArray:
+        """Return which regions are smaller than their code asks for."""
+        code = regions.code
+        return np.asarray((regions.area < self.area[code]) | (regions.pixels < self.pixels[code]))
+
+
+def merge_small(regions: Regions, least: LeastSizes) -> NDArray[np.uint16]:
+    """Return the code that each region has once none with a neighbour is too small.
 
     Smaller ones go first. Each goes to the neighbour with which it shares the longest border; among equals to
     the larger one, then to the later one. What is too small and has no neighbour becomes unchanged (0).
@@ -150,27 +180,28 @@ def merge_small(regions: Regions, min_area: float) -> NDArray[np.uint16]:
     [0, 7, 7]
     """
     region_of = np.arange(len(regions.code))
-    limit = min(min_area, float(regions.area.min(initial=min_area)))
+    limit = float(regions.area.min(initial=np.inf, where=regions.area > 0))  # off the earth pixels have none
     while True:
-        root = _roots(_choose(regions, limit), regions.area)
+        small = least.too_small(regions)
+        root = _roots(_choose(regions, small & (regions.area < limit)), regions.area)
         if (root == np.arange(len(root))).all():
-            if limit >= min_area:
+            if not (small & (regions.area >= limit)).any():
                 break
-            limit = min(2 * limit, min_area)
+            limit *= 2
             continue
         regions, label = _merged(regions, root)
         region_of = label[region_of]
-    code = np.where(regions.area < min_area, 0, regions.code)
+    code = np.where(least.too_small(regions), 0, regions.code)
     return np.asarray(code[region_of], np.uint16)
 
 
-def _choose(regions: Regions, limit: float) -> IntArray:
-    """Return the neighbour that each region smaller than `limit` goes to, and of every other region itself."""
+def _choose(regions: Regions, goes: BoolArray) -> IntArray:
+    """Return the neighbour to which each region that `goes` does so, and of every other region itself."""
     source = np.concatenate([regions.one, regions.other])
     target = np.concatenate([regions.other, regions.one])
     length = np.concatenate([regions.length, regions.length])
-    small = regions.area[source] < limit
-    source, target, length = source[small], target[small], length[small]
+    moves = goes[source]
+    source, target, length = source[moves], target[moves], length[moves]
     order = np.lexsort((target, regions.area[target], length, source))
     choice = np.arange(len(regions.code))
     choice[source[order]] = target[order]  # the last one of each source stays: the best

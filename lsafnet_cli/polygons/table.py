@@ -1,7 +1,7 @@
 """Polygons with their attributes as Arrow tables, which vector drivers take many rows at once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -24,7 +24,10 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Attributes common to all polygons of a map; `review_form`: whether a GeoPackage gets a form for verdicts."""
+    """Attributes common to all polygons of a map, and the options that shaped them.
+
+    `review_form`: whether a GeoPackage gets a form for verdicts.
+    """
 
     grid: Grid
     legend: Legend
@@ -33,6 +36,7 @@ class Layer:
     scene: str
     dissolved: bool
     review_form: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def geometry_type(self) -> str:

@@ -20,7 +20,7 @@ from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import PolygonOptions, check_polygon_files, check_polygon_name
 from lsafnet_cli.polygons.files import refuse_without_place
 from lsafnet_cli.polygons.vectorize import ChangeMap, vectorize_map
-from lsafnet_cli.polygons.wishes import wanted_codes
+from lsafnet_cli.polygons.wishes import check_classes
 from lsafnet_cli.scenes.stamps import Stamps, file_stamp
 from lsafnet_cli.system.background import apart, beside
 
@@ -34,11 +34,12 @@ class PolygonReport:
     map: str
     outputs: tuple[str, ...]
     polygon_count: int
+    options: dict[str, Any]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "PolygonReport":
         """Return the report that `as_dict` wrote, from JSON."""
-        return cls(values["map"], tuple(values["outputs"]), values["polygon_count"])
+        return cls(values["map"], tuple(values["outputs"]), values["polygon_count"], values["options"])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready values."""
@@ -87,7 +88,7 @@ def vectorize_changes(
         targets = [store.path(path.name) for path in paths]
         with watched(observer, "vectorize", grid.pixel_count), open_raster(changes):
             with vectorizing(change_map, targets, options, grid.pixel_count) as wait:
-                report = PolygonReport(str(changes), tuple(map(str, paths)), wait())
+                report = PolygonReport(str(changes), tuple(map(str, paths)), wait(), options.told())
             observer.advance(grid.pixel_count)
         stamps.check()
         publish(store, paths, overwrite, asked, report.as_dict())
@@ -107,9 +108,11 @@ def _asked_of(inputs: Sequence[str], outputs: Sequence[Path], options: PolygonOp
 def sieve_notices(options: PolygonOptions) -> Iterator[str]:
     """Yield the notice about small components that are dropped by default."""
     if options.min_pixels:
+        named = options.min_area_by_class
+        others = " of classes without a limit of their own" if named else ""
         yield (
-            f"polygons: connected components below {options.min_pixels} pixels went to their neighbours; "
-            "`min_area_m2` 0 keeps them"
+            f"polygons: connected components below {options.min_pixels} pixels{others} went to their neighbours; "
+            f"`min_area_m2` 0{',...' if named else ''} keeps them"
         )
 
 
@@ -122,7 +125,7 @@ def open_change_map(
     with open_raster(changes) as dataset:
         tags, grid = dataset.tags(), grid_of(dataset)
         legend = read_legend(Path(changes), tags)
-        wanted_codes(legend, options.classes)
+        check_classes(legend, options)
         if dataset.dtypes[0] != legend.dtype:
             raise InputError(
                 f"{changes}: holds {dataset.dtypes[0]} values; a change map of its classes has {legend.dtype}"

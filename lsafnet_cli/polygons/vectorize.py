@@ -38,7 +38,7 @@ from lsafnet_cli.polygons.lattice import (
 from lsafnet_cli.polygons.redraw import Redrawer, Redrawing
 from lsafnet_cli.polygons.sieve import sieve_map
 from lsafnet_cli.polygons.table import Layer, PolygonBatch
-from lsafnet_cli.polygons.wishes import wanted_codes
+from lsafnet_cli.polygons.wishes import least_areas, wanted_codes
 
 BATCH = 20_000  # polygons processed at once
 CACHE_BYTES = 64 << 20
@@ -77,18 +77,19 @@ def vectorize_map(change_map: ChangeMap, targets: list[Path], options: PolygonOp
             pieces = find_pieces(codes, change_map, targets[0].with_name("mask.work"), options)
             layer = Layer(
                 grid_of(codes), change_map.legend, change_map.before_date, change_map.after_date,
-                change_map.scene, options.dissolve, options.review_form,
+                change_map.scene, options.dissolve, options.review_form, options.told(),
             )  # fmt: skip
             return write_polygon_files(targets, layer, draw(codes, change_map, pieces, options))
 
 
 def sieved(change_map: ChangeMap, target: Path, options: PolygonOptions) -> str | Path:
     """Return the map's codes, sieved if a minimum size is given."""
-    in_pixels = options.min_pixels > 0
+    in_pixels, legend = options.min_pixels > 0, change_map.legend
     least = options.min_pixels if in_pixels else options.min_area_m2
-    if least == 0:
+    by_code = least_areas(legend, options.min_area_by_class)
+    if least == 0 and not by_code:
         return change_map.codes
-    sieve_map(change_map.codes, target, change_map.legend.nodata, least, in_pixels=in_pixels)
+    sieve_map(change_map.codes, target, legend.nodata, least, by_code, in_pixels=in_pixels)
     return target
 
 

@@ -1,9 +1,10 @@
-"""Selections of transitions such as "water:building"."""
+"""Selections of transitions such as "water:building", and minimum areas by class."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.legend.classes import Legend
+from lsafnet_cli.options import PolygonOptions
 
 ANY = "*"
 
@@ -19,6 +20,35 @@ def wanted_codes(legend: Legend, wishes: tuple[str, ...], option: str = "classes
         raise OptionError(f"`{option}` {wishes[0]}: this is a binary change map without land-cover classes")
     pairs = {pair for wish in wishes for pair in _pairs(legend, wish, option)}
     return [t.code for t in legend.transitions if (t.from_class, t.to_class) in pairs]
+
+
+def least_areas(legend: Legend, by_class: Mapping[str, float]) -> dict[int, float]:
+    """Return the least area (m2) of each transition code that has a class of `by_class`: the smaller one of two.
+
+    Raises OptionError for a class that the legend lacks.
+    """
+    if by_class and not legend.semantic:
+        raise OptionError(
+            f"`min_area_by_class` {next(iter(by_class))}: this map tells changed from unchanged only"
+        )
+    area_of: dict[int, float] = {}
+    for name, area in by_class.items():
+        if not (numbers := legend.numbers_of(name)):
+            raise OptionError(
+                f"`min_area_by_class` {name}: the map has no such class; it has {', '.join(legend.names[1:])}"
+            )
+        area_of |= dict.fromkeys(numbers, area)
+    areas = {
+        t.code: [area_of[number] for number in (t.from_class, t.to_class) if number in area_of]
+        for t in legend.transitions
+    }
+    return {code: min(both) for code, both in areas.items() if both}
+
+
+def check_classes(legend: Legend, options: PolygonOptions) -> None:
+    """Raise OptionError for a class that options of polygons name and the legend lacks."""
+    wanted_codes(legend, options.classes)
+    least_areas(legend, options.min_area_by_class)
 
 
 def _pairs(legend: Legend, wish: str, option: str) -> Iterator[tuple[int, int]]:
@@ -44,5 +74,4 @@ def _pairs(legend: Legend, wish: str, option: str) -> Iterator[tuple[int, int]]:
 
 def _class_numbers(legend: Legend, name: str) -> list[int]:
     """Return the numbers of the classes with a name; empty if there are none."""
-    numbers = range(1, len(legend.names))
-    return [n for n in numbers if name == ANY or legend.names[n].casefold() == name.casefold()]
+    return list(range(1, len(legend.names))) if name == ANY else legend.numbers_of(name)

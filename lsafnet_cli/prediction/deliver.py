@@ -132,7 +132,10 @@ def make_report(
         checkpoint=provenance.checkpoint,
         checkpoint_sha256=provenance.checkpoint_sha256,
         device=str(run.device.torch_device),
-        options=dict(provenance.options),
+        options={
+            **provenance.options,
+            **({"polygons": run.options.polygons.told()} if paths.polygons else {}),
+        },
         notices=tuple(notices),
         domain=DomainVerdict(not provenance.outside, provenance.outside),
         finding=headline(table, provenance.before_date, provenance.after_date),

@@ -18,7 +18,7 @@ from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.observer import LOG, Observer
 from lsafnet_cli.options import LAYERS, GridOptions, PredictOptions, ReadOptions, TileOptions
 from lsafnet_cli.polygons.files import refuse_without_place
-from lsafnet_cli.polygons.wishes import wanted_codes
+from lsafnet_cli.polygons.wishes import check_classes
 from lsafnet_cli.prediction.decide import Decision
 from lsafnet_cli.prediction.home import pair_reasons
 from lsafnet_cli.prediction.memory import MemoryPlan, plan_memory
@@ -171,9 +171,7 @@ def prepare_run(
     pair: ScenePair, checkpoint: NamedCheckpoint, options: PredictOptions, observer: Observer
 ) -> RunPlan:
     """Align the pair, plan its tiles, determine its stretch; report notices."""
-    wanted_codes(
-        checkpoint.legend, options.polygons.classes
-    )  # a wrong class name is reported before the work
+    check_classes(checkpoint.legend, options.polygons)  # a wrong class name is reported before the work
     check_layers(checkpoint, options.output.also)
     pair, aligned, moved = place_pair(pair, options.grid, options.read.aoi, observer)
     refuse_without_place(tuple(map(Path, options.output.polygons)), aligned.grid)

@@ -30,7 +30,7 @@ from lsafnet_cli.maps.table import ChangeTable, change_table, read_legend, refus
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import KEEP, OutputOptions, PolygonOptions, check_polygon_files
 from lsafnet_cli.polygons.vectorization import vectorize_changes
-from lsafnet_cli.polygons.wishes import wanted_codes
+from lsafnet_cli.polygons.wishes import check_classes, wanted_codes
 from lsafnet_cli.prediction.sieved import sieve_layers
 from lsafnet_cli.prediction.write import MapWriter, PartLayout, PartStore
 
@@ -143,6 +143,8 @@ def redecide_map(
     paths.check((str(change_map),), overwrite)
     ignored = wanted_codes(found.legend, options.ignored, "ignored") if options.ignored else []
     regrouping = regroup(found.legend, options.merged, ignored)
+    polygon_options = polygon_options or PolygonOptions()
+    check_classes(regrouping.legend, polygon_options)  # a wrong class is told before the work
     provenance = _provenance(found, regrouping.legend, options)
     store = PartStore(output)
     with store.used(polygons, notes.notice):
@@ -151,11 +153,12 @@ def redecide_map(
         publish(store, finished, overwrite)
     for text in uniform_notices(table):
         notes.notice(text)
-    count = None
+    count, told = None, dict(provenance.options)
     if polygons:
+        told["polygons"] = polygon_options.told()
         count = _draw(found, output, polygons, polygon_options, overwrite, notes)
     return RedecideReport(
-        str(change_map), {name: str(path) for name, path in paths.named()}, dict(provenance.options),
+        str(change_map), {name: str(path) for name, path in paths.named()}, told,
         tuple(notes.notices), headline(table, provenance.before_date, provenance.after_date), table, count,
     )  # fmt: skip
 
@@ -257,13 +260,13 @@ def _draw(
     found: DecidedMap,
     output: Path,
     polygons: tuple[Path, ...],
-    options: PolygonOptions | None,
+    options: PolygonOptions,
     overwrite: bool,
     notes: Observer,
 ) -> int:
     probability = layer_path(found.path, "probability")
     report = vectorize_changes(
-        output, list(polygons), options or PolygonOptions(), probability if probability.exists() else None,
+        output, list(polygons), options, probability if probability.exists() else None,
         overwrite, notes,
     )  # fmt: skip
     return report.polygon_count

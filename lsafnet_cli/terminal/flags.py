@@ -8,7 +8,8 @@ import re
 
 FLAGS = {
     "boundary_px": "boundary", "by": "strata", "cloud_masks": "cloud-mask", "crop_px": "crop", "ema_decay": "ema",
-    "expected": "expect", "groups": "group", "memory_bytes": "memory", "min_area_m2": "min-area", "outputs": "output",
+    "expected": "expect", "groups": "group", "memory_bytes": "memory",
+    "min_area_by_class": "min-area", "min_area_m2": "min-area", "outputs": "output",
     "overlap_px": "overlap", "owner": "grid", "rare_percent": "merge-rare", "resamples": "bootstrap",
     "resolution_m": "resolution", "simplify_m": "simplify", "size_px": "tile", "threads": "readers",
     "ignored": "ignore", "merged": "merge", "sieve_px": "sieve", "tile_px": "tile", "unit_px": "unit",

@@ -5,7 +5,11 @@ from __future__ import annotations
 from lsafnet_processing.algorithms.wishes import Wish, advanced, number, switch, text
 
 POLYGON_WISHES: tuple[Wish, ...] = (
-    number("MIN_AREA", "--min-area", "Smallest polygon (m², empty: 16 pixels)"),
+    text(
+        "MIN_AREA",
+        "--min-area",
+        "Smallest polygon (m², or by class as building=25,water=200; empty: 16 pixels)",
+    ),
     number("SIMPLIFY", "--simplify", "Simplify borders by up to (m)"),
     switch("SMOOTH", "--smooth", "Round the pixel steps"),
     advanced(switch("DISSOLVE", "--dissolve", "One multipolygon for each transition")),
