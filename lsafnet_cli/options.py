@@ -20,6 +20,7 @@ SAME_CLASS = (DIFFER, KEEP)
 PICTURES = ("quicklook",)
 DOCUMENTS = ("report", "stac")
 LEAST_MEMORY_BYTES = 256 << 20
+Bounds = tuple[float, float, float, float]  # west, south, east, north
 YEAR = r"\d{4}(-\d{2})?"
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -94,15 +95,19 @@ class TileOptions:
 
 @dataclass(frozen=True, slots=True)
 class GridOptions:
-    """The common grid: that of the before or the after image, optionally with another pixel size.
+    """The common grid: that of the before or the after image, optionally in another CRS or with another pixel size.
 
     `coregister`: "auto" corrects a shift between the dates that is clear and above a pixel, "on" any clear one, "off"
-    none.
+    none. `dst_crs` is the CRS of the map (EPSG code, WKT, PROJ string); None keeps that of the image. `bounds` are
+    (west, south, east, north) in the CRS of the map: only pixels with their centre inside are mapped. In a geographic
+    CRS west may exceed east, across the antimeridian.
     """
 
     owner: str = "before"
     resolution_m: float | None = None
     coregister: str = "auto"
+    dst_crs: str | None = None
+    bounds: Bounds | None = None
 
     def __post_init__(self) -> None:
         if self.owner not in ("before", "after"):
@@ -111,6 +116,26 @@ class GridOptions:
             raise OptionError(f"`coregister` {self.coregister}: choose {', '.join(COREGISTER)}")
         if self.resolution_m is not None and not 0 < self.resolution_m < math.inf:
             raise OptionError(f"`resolution_m` {self.resolution_m}: give metres above 0")
+        if self.dst_crs is not None:
+            check_crs("dst_crs", self.dst_crs)
+        if self.bounds is not None:
+            _, south, _, north = self.bounds
+            if not all(map(math.isfinite, self.bounds)) or south >= north:
+                shown = " ".join(f"{edge:.9g}" for edge in self.bounds)
+                raise OptionError(f"`bounds` {shown}: write west, south, east and north, south below north")
+
+
+def check_crs(option: str, text: str) -> None:
+    """Raise OptionError unless a text names a CRS that a map can have."""
+    from pyproj import CRS  # here, for few runs name one
+    from pyproj.exceptions import CRSError
+
+    try:
+        crs = CRS.from_user_input(text)
+    except CRSError:
+        raise OptionError(f"`{option}` {text}: is no CRS that PROJ knows; write EPSG:32632, say") from None
+    if not (crs.is_geographic or crs.is_projected):
+        raise OptionError(f"`{option}` {text}: a map's CRS is geographic or projected, and this is neither")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +203,20 @@ class DeviceOptions:
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
     """What is written besides the map. `scene` is the name of the scene in the polygons; None takes that of
-    the map."""
+    the map.
+
+    `creation_options` are those of GDAL's COG driver, for the map and its layers; see `check_creation_options`.
+    """
 
     polygons: tuple[str | Path, ...] = ()
     also: tuple[str, ...] = ()
     overwrite: bool = False
     resume: bool = True
     scene: str | None = None
+    creation_options: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "creation_options", check_creation_options(self.creation_options))
         for name in self.also:
             if name not in (choices := LAYERS + PICTURES + DOCUMENTS):
                 raise OptionError(f"`also` {name}: choose from {', '.join(choices)}")
@@ -201,6 +231,52 @@ class OutputOptions:
         """The layers that are written: with probability and land cover, all that `lsafnet decide` starts from."""
         implied = {"transition"} if {"before", "after", "probability"} <= set(self.also) else set()
         return tuple(layer for layer in LAYERS if layer in {*self.also, *implied})
+
+
+LOSSLESS = ("NONE", "LZW", "DEFLATE", "ZSTD", "LZMA")
+NUMBER = "N"  # stands for a whole number above 0
+CREATION_OPTIONS = {  # of GDAL's COG driver, those that leave a map what it is: exact, tiled, with overviews
+    "BIGTIFF": ("YES", "NO", "IF_NEEDED", "IF_SAFER"),
+    "BLOCKSIZE": ("128", "256", "512", "1024", "2048", "4096"),
+    "COMPRESS": LOSSLESS,
+    "GEOTIFF_VERSION": ("AUTO", "1.0", "1.1"),
+    "LEVEL": (NUMBER,),
+    "NUM_THREADS": ("ALL_CPUS", NUMBER),
+    "OVERVIEW_COMPRESS": ("AUTO", *LOSSLESS),
+    "OVERVIEW_COUNT": (NUMBER,),
+    "OVERVIEW_PREDICTOR": ("YES", "NO", "STANDARD"),
+    "PREDICTOR": ("YES", "NO", "STANDARD"),
+    "SPARSE_OK": ("TRUE", "FALSE"),
+    "TILED": ("YES",),
+}
+
+
+def check_creation_options(options: Mapping[str, str]) -> dict[str, str]:
+    """Return creation options in capitals. Raises OptionError for those that a map cannot have."""
+    checked = {key.upper(): str(value).upper() for key, value in options.items()}
+    for key, value in checked.items():
+        if key not in CREATION_OPTIONS:
+            raise OptionError(
+                f"`creation_options` {key}={value}: maps are lossless, tiled GeoTIFFs with overviews (GDAL's COG "
+                f"driver); choose from {', '.join(CREATION_OPTIONS)}"
+            )
+        allowed = CREATION_OPTIONS[key]
+        if value not in allowed and not (NUMBER in allowed and re.fullmatch(r"[1-9]\d{0,3}", value)):
+            raise OptionError(f"`creation_options` {key}={value}: a map can have {key}={', '.join(allowed)}")
+    return checked
+
+
+def parse_creation_options(texts: Iterable[str]) -> dict[str, str]:
+    """Read "COMPRESS=ZSTD", each key once. Raises OptionError for anything else."""
+    options: dict[str, str] = {}
+    for text in texts:
+        key, sign, value = (word.strip() for word in text.partition("="))
+        if not (key and sign and value):
+            raise OptionError(f"`creation_options` {text}: write KEY=VALUE, such as COMPRESS=ZSTD")
+        if key.upper() in options:
+            raise OptionError(f"`creation_options` {text}: {key.upper()} is named twice")
+        options[key.upper()] = value
+    return options
 
 
 def parse_nodata(text: str | None) -> tuple[float, float] | None:
@@ -276,7 +352,7 @@ class PolygonOptions:
         return next((name for name in names if getattr(self, name)), "")
 
     def told(self) -> dict[str, Any]:
-        """Return what shapes the polygons, by option, as JSON-ready values; what is left alone is not among it."""
+        """Return the options that differ from the defaults and change the polygons, as JSON-ready values."""
         names = (
             "min_pixels",
             "min_area_m2",

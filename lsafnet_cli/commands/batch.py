@@ -14,12 +14,15 @@ from lsafnet_cli.commands.options import (
     BandsOpt,
     BatchSizeOpt,
     BlendOpt,
+    BoundsOpt,
     CheckpointsOpt,
     ClassesOpt,
     CloudMaskOpt,
     CompileOpt,
     CoregisterOpt,
+    CreationOpt,
     DissolveOpt,
+    DstCrsOpt,
     ExcludeOpt,
     ExcludeValuesOpt,
     GridOpt,
@@ -50,13 +53,14 @@ from lsafnet_cli.commands.options import (
 from lsafnet_cli.commands.options_file import OptionsFileOpt
 from lsafnet_cli.commands.predict_options import (
     make_device_options,
+    make_output_options,
     make_polygon_options,
     make_read_options,
     parse_also_of_many,
     parse_names,
     split_checkpoints,
 )
-from lsafnet_cli.options import GridOptions, OutputOptions, PredictOptions, TileOptions
+from lsafnet_cli.options import GridOptions, PredictOptions, TileOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,11 +194,14 @@ def batch(
     checkpoint: CheckpointsOpt = None,
     also: AlsoOpt = "",
     resume: ResumeOpt = True,
+    co: CreationOpt = None,
     bands: BandsOpt = None,
     nodata: NodataOpt = None,
     stretch: StretchOpt = "auto",
     grid: GridOpt = "before",
     resolution: ResolutionOpt = None,
+    dst_crs: DstCrsOpt = None,
+    bounds: BoundsOpt = None,
     coregister: CoregisterOpt = "auto",
     aoi: AoiOpt = None,
     exclude: ExcludeOpt = None,
@@ -246,10 +253,10 @@ def batch(
                 read=make_read_options(
                     bands, stretch, readers, aoi, (exclude, exclude_values), cloud_mask, nodata
                 ),
-                grid=GridOptions(grid, resolution, coregister),
+                grid=GridOptions(grid, resolution, coregister, dst_crs, bounds),
                 tile=TileOptions(tile, overlap, blend),
                 device=make_device_options("auto", precision, batch_size, compiled, memory),
-                output=OutputOptions((), named, overwrite, resume),
+                output=make_output_options((), named, overwrite, resume, co),
                 polygons=make_polygon_options(
                     min_area, simplify, smooth, dissolve, classes, review_form=review_form
                 ),

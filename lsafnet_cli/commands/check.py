@@ -7,6 +7,7 @@ from lsafnet_cli.commands.options import (
     BandsOpt,
     BeforeArg,
     CheckpointOpt,
+    DstCrsOpt,
     GridOpt,
     JsonOpt,
     NodataOpt,
@@ -28,6 +29,7 @@ def check(
     stretch: StretchOpt = "auto",
     grid: GridOpt = "before",
     resolution: ResolutionOpt = None,
+    dst_crs: DstCrsOpt = None,
 ) -> None:
     """Say whether two images fit, where they lie, and what predict would make of them; exit code 0 or 4."""
     from lsafnet_cli.terminal.waiting import waiting
@@ -37,7 +39,8 @@ def check(
         from lsafnet_cli.prediction.check import check_pair
         from lsafnet_cli.terminal.check import show_check
 
-        found = check_pair(before, after, checkpoint, read, GridOptions(grid, resolution))
+        options = GridOptions(grid, resolution, dst_crs=dst_crs)
+        found = check_pair(before, after, checkpoint, read, options)
     show_check(found, as_json)
     if not found.fits:
         raise typer.Exit(PairError.exit_code)

@@ -90,6 +90,28 @@ ResolutionOpt = Annotated[
     float | None,
     typer.Option(help="Pixel size of the map in metres. Default: that of the grid.", rich_help_panel=FILES),
 ]
+DstCrsOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CRS", rich_help_panel=FILES,
+        help="CRS of the map, such as EPSG:32632. Default: that of the grid.",
+    ),
+]  # fmt: skip
+BoundsOpt = Annotated[
+    tuple[float, float, float, float] | None,
+    typer.Option(
+        metavar="W S E N", rich_help_panel=FILES,
+        help="Bounds of the map: west, south, east, north in the map's CRS.",
+    ),
+]  # fmt: skip
+CreationOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--co", metavar="KEY=VALUE", rich_help_panel=OUTPUT,
+        help="Creation option of GDAL's COG driver for every raster that is written: COMPRESS, LEVEL, "
+        "PREDICTOR, BLOCKSIZE, BIGTIFF and others that keep maps lossless and tiled. Repeatable.",
+    ),
+]  # fmt: skip
 CheckpointsOpt = Annotated[
     list[Path] | None,
     typer.Option(

@@ -11,7 +11,9 @@ from lsafnet_cli.commands.options import OUTPUT
 from lsafnet_cli.errors import InputError, OptionError, one_line, reason_of
 
 MAP_ENDINGS = (".tif", ".tiff")
-FOUND = frozenset({"bands_after", "shift_px"})  # what a run finds, and no option asks for
+FOUND = frozenset(
+    {"bands_after", "shift_px", "dated_by", "polygon_options"}
+)  # what a run finds, and no option asks for
 AS_TYPED = {  # what maps and reports call options otherwise than the command line
     "tile_px": "tile", "overlap_px": "overlap", "sieve_px": "sieve", "resolution_m": "resolution",
     "cloud_masks": "cloud_mask", "compile": "compiled",
@@ -71,7 +73,7 @@ def _defaults(file: Path, options: dict[str, Any], command: Any) -> dict[str, An
         if name not in known:
             raise OptionError(f"--options {file}: {command.name} has no option for {written!r}")
         if value is not None:
-            defaults[name] = _typed(file, written, value, known[name].multiple)
+            defaults[name] = _typed(file, written, value, known[name].multiple or known[name].nargs > 1)
     return defaults
 
 
@@ -88,13 +90,13 @@ def _as_asked(options: dict[str, Any]) -> dict[str, Any]:
     return asked
 
 
-def _typed(file: Path, name: str, value: Any, multiple: bool) -> Any:
-    """Return a value as it would be typed: what has commas between as one text, what is repeated as a list."""
+def _typed(file: Path, name: str, value: Any, several: bool) -> Any:
+    """Return a value as it would be typed: what has commas between as one text, what is repeated, or has several values, as a list."""
     if isinstance(value, list):
         texts = [_text(file, name, one) for one in value]
-        return texts if multiple else ",".join(texts)
+        return texts if several else ",".join(texts)
     text = value if isinstance(value, bool) else _text(file, name, value)
-    return [text] if multiple else text
+    return [text] if several else text
 
 
 def _text(file: Path, name: str, value: Any) -> str:

@@ -15,13 +15,16 @@ from lsafnet_cli.commands.options import (
     BeforeArg,
     BeforeDateOpt,
     BlendOpt,
+    BoundsOpt,
     CheckpointsOpt,
     ClassesOpt,
     CloudMaskOpt,
     CompileOpt,
     CoregisterOpt,
+    CreationOpt,
     DeviceOpt,
     DissolveOpt,
+    DstCrsOpt,
     ExcludeOpt,
     ExcludeValuesOpt,
     GridOpt,
@@ -53,12 +56,13 @@ from lsafnet_cli.commands.options import (
 from lsafnet_cli.commands.options_file import OptionsFileOpt
 from lsafnet_cli.commands.predict_options import (
     make_device_options,
+    make_output_options,
     make_polygon_options,
     make_read_options,
     parse_also,
     split_checkpoints,
 )
-from lsafnet_cli.options import GridOptions, OutputOptions, PredictOptions, TileOptions
+from lsafnet_cli.options import GridOptions, PredictOptions, TileOptions
 
 # readable=False: whether a file may be read is found out, and said, where it is read
 MapOpt = Annotated[
@@ -76,6 +80,7 @@ def predict(
     also: AlsoOpt = "",
     overwrite: OverwriteOpt = False,
     resume: ResumeOpt = True,
+    co: CreationOpt = None,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = 0,
@@ -85,6 +90,8 @@ def predict(
     stretch: StretchOpt = "auto",
     grid: GridOpt = "before",
     resolution: ResolutionOpt = None,
+    dst_crs: DstCrsOpt = None,
+    bounds: BoundsOpt = None,
     coregister: CoregisterOpt = "auto",
     aoi: AoiOpt = None,
     exclude: ExcludeOpt = None,
@@ -124,10 +131,10 @@ def predict(
         same_class=same_class,
         sieve_px=sieve,
         read=make_read_options(bands, stretch, readers, aoi, (exclude, exclude_values), cloud_mask, nodata),
-        grid=GridOptions(grid, resolution, coregister),
+        grid=GridOptions(grid, resolution, coregister, dst_crs, bounds),
         tile=TileOptions(tile, overlap, blend),
         device=make_device_options(device, precision, batch_size, compiled, memory),
-        output=OutputOptions(tuple(dict.fromkeys((*(polygons or ()), *beside))), named, overwrite, resume),
+        output=make_output_options((*(polygons or ()), *beside), named, overwrite, resume, co),
         polygons=make_polygon_options(
             min_area, simplify, smooth, dissolve, classes, (before_date, after_date), review_form
         ),

@@ -1,5 +1,6 @@
 """From what a user wrote to options: numbers, names and dates are read, and nothing else is decided."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from lsafnet_cli.errors import OptionError
@@ -7,10 +8,12 @@ from lsafnet_cli.options import (
     POLYGON_ENDINGS,
     POLYGON_SIEVE_PX,
     DeviceOptions,
+    OutputOptions,
     PolygonOptions,
     ReadOptions,
     StretchRule,
     parse_bytes,
+    parse_creation_options,
     parse_date,
     parse_min_area,
     parse_nodata,
@@ -43,6 +46,16 @@ def make_device_options(
 ) -> DeviceOptions:
     """Return where and how the network runs. Raises OptionError."""
     return DeviceOptions(device, precision, parse_batch_size(batch_size), compiled, parse_bytes(memory))
+
+
+def make_output_options(
+    polygons: Iterable[Path], also: tuple[str, ...], overwrite: bool, resume: bool, creation: list[str] | None
+) -> OutputOptions:
+    """Return what is written besides the map, and how; each polygon file once. Raises OptionError."""
+    return OutputOptions(
+        tuple(dict.fromkeys(polygons)), also, overwrite, resume,
+        creation_options=parse_creation_options(creation or ()),
+    )  # fmt: skip
 
 
 def make_polygon_options(

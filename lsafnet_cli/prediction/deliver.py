@@ -45,7 +45,7 @@ def write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> Deliver
 
 
 def _write_outputs(run: RunPlan, store: PartStore, paths: OutputPaths) -> Delivered:
-    writer = MapWriter(store, run.layout, run.provenance)
+    writer = MapWriter(store, run.layout, run.provenance, run.options.output.creation_options)
     unanswered = writer.unanswered_pixels()
     if run.options.sieve_px:
         with run.timed("sieve"):
@@ -134,7 +134,7 @@ def make_report(
         device=str(run.device.torch_device),
         options={
             **provenance.options,
-            **({"polygons": run.options.polygons.told()} if paths.polygons else {}),
+            **({"polygon_options": run.options.polygons.told()} if paths.polygons else {}),
         },
         notices=tuple(notices),
         domain=DomainVerdict(not provenance.outside, provenance.outside),

@@ -41,7 +41,7 @@ from lsafnet_cli.scenes.notices import (
     range_notices,
     stretch_notices,
 )
-from lsafnet_cli.scenes.outline import place_outline, read_outline
+from lsafnet_cli.scenes.outline import place_outlines, wished_outlines
 from lsafnet_cli.scenes.read import ScenePair
 from lsafnet_cli.scenes.registration import (
     LEAST_WINDOWS,
@@ -196,7 +196,7 @@ def prepare_run(
     )
     for text in chain(*notices):
         observer.notice(text)
-    area = find_area(options.read.aoi, aligned.grid, observer)
+    area = find_area(options, aligned.grid, observer)
     check_overlap(options.tile.size_px or checkpoint.tile_px, options.tile)
     region = Region.of(aligned, plan_tiles(aligned.grid, checkpoint.tile_px, options.tile), area)
     threshold = checkpoint.threshold if options.threshold is None else options.threshold
@@ -256,9 +256,8 @@ def place_pair(
     automatic = options.coregister == "auto"
     if options.coregister == "off" or (automatic and not pair.georeferenced):
         return pair, aligned, None
-    area = (
-        None if aoi is None else place_outline(read_outline(str(aoi)), aligned.grid)
-    )  # nothing else is read
+    outlines = wished_outlines(aoi, options.bounds, aligned.grid)
+    area = place_outlines(outlines, aligned.grid) if outlines else None  # nothing else is read
     observer.wait("measuring the shift between the dates")
     found = register_pair(aligned, area)
     if not found.clear or (automatic and not _is_sure(aligned, found, area)):
@@ -285,13 +284,13 @@ def _is_sure(pair: AlignedPair, found: Registration, area: AreaOfInterest | None
     return moved - looks_alike(pair, 0, 0, area) > LEAST_GAIN
 
 
-def find_area(aoi: str | Path | None, grid: Grid, observer: Observer) -> AreaOfInterest | None:
+def find_area(options: PredictOptions, grid: Grid, observer: Observer) -> AreaOfInterest | None:
     """Return the area of interest on a grid, None if there is none; report notices."""
-    if aoi is None:
+    outlines = wished_outlines(options.read.aoi, options.grid.bounds, grid)
+    if not outlines:
         return None
-    outline = read_outline(str(aoi))
-    area = place_outline(outline, grid)
-    for text in area_notices(outline, area, grid):
+    area = place_outlines(outlines, grid)
+    for text in area_notices(outlines, area, grid):
         observer.notice(text)
     return area
 
@@ -341,6 +340,8 @@ def describe_run(
             **{
                 name: value
                 for name, value in {
+                    "dst_crs": options.grid.dst_crs,
+                    "bounds": options.grid.bounds and list(options.grid.bounds),
                     "aoi": options.read.aoi,
                     "exclude": options.read.exclude,
                     "exclude_values": options.read.exclude_values,

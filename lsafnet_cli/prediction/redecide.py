@@ -155,7 +155,7 @@ def redecide_map(
         notes.notice(text)
     count, told = None, dict(provenance.options)
     if polygons:
-        told["polygons"] = polygon_options.told()
+        told["polygon_options"] = polygon_options.told()
         count = _draw(found, output, polygons, polygon_options, overwrite, notes)
     return RedecideReport(
         str(change_map), {name: str(path) for name, path in paths.named()}, told,

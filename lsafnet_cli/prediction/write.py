@@ -4,6 +4,7 @@ A part holds full-width rows of the scene. Parts are stored in a work folder bes
 complete; the output is published when all parts are complete.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -173,8 +174,12 @@ def _shared(span: tuple[int, int], within: tuple[int, int]) -> tuple[slice, slic
 class MapWriter:
     """Converts the parts of each layer to finished files."""
 
-    def __init__(self, store: PartStore, layout: PartLayout, provenance: Provenance) -> None:
+    def __init__(
+        self, store: PartStore, layout: PartLayout, provenance: Provenance,
+        creation_options: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self._store, self._layout, self._provenance = store, layout, provenance
+        self._creation_options = creation_options or {}
         self._whole: dict[str, Path] = {}
 
     def take_whole(self, layer: str, path: Path) -> None:
@@ -201,7 +206,8 @@ class MapWriter:
     def write_layer(self, layer: str, output: Path) -> list[Path]:
         """Write one layer and its side files to the work folder, under their final names; return these."""
         style = layer_style(layer, self._provenance.legend)
-        write_cog(self.mosaic(layer), self._store.path(output.name), style, self._layout.grid.pixel_count)
+        target, pixel_count = self._store.path(output.name), self._layout.grid.pixel_count
+        write_cog(self.mosaic(layer), target, style, pixel_count, self._creation_options)
         sides = style.side_files(output)
         pam = output.with_name(f"{output.name}.aux.xml")
         if (srs := srs_in(self._store.path(pam.name))) is not None:
@@ -230,15 +236,17 @@ class MapWriter:
         ]
 
 
-def write_cog(source: Path, target: Path, style: RasterStyle, pixel_count: int) -> None:
+def write_cog(
+    source: Path, target: Path, style: RasterStyle, pixel_count: int, creation_options: Mapping[str, str]
+) -> None:
     """Write `source`, of `pixel_count` pixels, as a cloud-optimised GeoTIFF. Raises OutputError."""
     options = {
-        "compress": style.compression,
-        "blocksize": BLOCK_PX,
-        "overview_resampling": style.overviews,
-        "bigtiff": "if_safer",
-        "num_threads": "all_cpus",
-    }
+        "COMPRESS": style.compression,
+        "BLOCKSIZE": BLOCK_PX,
+        "OVERVIEW_RESAMPLING": style.overviews,
+        "BIGTIFF": "IF_SAFER",
+        "NUM_THREADS": "ALL_CPUS",
+    } | {key: value for key, value in creation_options.items() if key != "TILED"}  # it always is
     chunk = int(np.clip(pixel_count / CHUNKS, SMALLEST_CHUNK, LARGEST_CHUNK))
     with (
         output_errors(target),

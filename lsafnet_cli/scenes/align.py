@@ -4,22 +4,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from lsafnet_cli.errors import NoOverlapError, OptionError, PairError, reason_of
+from lsafnet_cli.files.rasters import RASTER_ERRORS
+from lsafnet_cli.files.vrt import RasterMeta, vrt_xml
 from lsafnet_cli.geometry.arrays import FloatArray
 from lsafnet_cli.geometry.crs import NoWayError, horizontal
 from lsafnet_cli.geometry.footprints import spread_points, to_pixels
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.ground import pixel_sides_m
-from lsafnet_cli.options import GridOptions
+from lsafnet_cli.options import Bounds, GridOptions
 from lsafnet_cli.scenes.masks import PlacedMask
 from lsafnet_cli.scenes.read import Scene, ScenePair
 
 WHOLE_PIXEL_TOLERANCE_PX = 0.01  # smaller offsets do not matter to resampling
-LARGEST_SIDE_PX = 1_000_000  # of a grid of another resolution
+LARGEST_SIDE_PX = 1_000_000  # of a grid of another resolution or CRS
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +91,72 @@ def align_pair(pair: ScenePair, options: GridOptions | None = None) -> AlignedPa
 
 
 def common_grid(pair: ScenePair, options: GridOptions) -> Grid:
-    """Return the grid of the image chosen by `options`, with their pixel size if they have one."""
-    grid = (pair.before if options.owner == "before" else pair.after).grid
-    if options.resolution_m is None:
+    """Return the grid of the image chosen by `options`, in the CRS and with the pixel size if they have one.
+
+    In another CRS, pixel edges coincide with the west and north of the bounds.
+    """
+    owner = pair.before if options.owner == "before" else pair.after
+    grid = owner.grid if options.dst_crs is None else grid_in(owner, options.dst_crs)
+    if options.resolution_m is not None:
+        grid = with_pixels_of(grid, options.resolution_m)
+    return grid if options.bounds is None or grid.crs == owner.grid.crs else snapped(grid, options.bounds)
+
+
+def grid_in(scene: Scene, crs_text: str) -> Grid:
+    """Return the north-up grid that GDAL suggests for a scene in another CRS, with about the same pixel size.
+
+    Raises OptionError if the scene has no CRS, PairError if there is no transformation between the two.
+    """
+    grid, crs = scene.grid, CRS.from_user_input(crs_text)
+    if grid.crs is None:
+        raise OptionError(
+            f"`dst_crs` {crs_text}: {scene.path} has no CRS to transform from; omit this option"
+        )
+    if grid.crs == crs:
         return grid
+    without_pixels = vrt_xml(RasterMeta(grid, "uint8", 0, ""), ())
+    try:
+        with rasterio.open(without_pixels) as source, WarpedVRT(source, crs=crs) as warped:
+            made = Grid(crs, warped.transform, warped.width, warped.height)
+    except RASTER_ERRORS as error:
+        raise PairError(f"{scene.path}: cannot be transformed to {crs_text} ({reason_of(error)})") from error
+    return _of_possible_size(made, f"`dst_crs` {crs_text}")
+
+
+def snapped(grid: Grid, bounds: Bounds) -> Grid:
+    """Return a north-up grid, extended so that the north-west corner of the bounds is a corner of its pixels."""
+    (west, _, _, north), t = bounds, grid.transform
+    left, top = west + np.floor((t.c - west) / t.a) * t.a, north + np.floor((t.f - north) / t.e) * t.e
+    cols = np.ceil((t.c - left) / t.a + grid.width - WHOLE_PIXEL_TOLERANCE_PX)
+    rows = np.ceil((t.f - top) / t.e + grid.height - WHOLE_PIXEL_TOLERANCE_PX)
+    return Grid(grid.crs, Affine(t.a, 0, left, 0, t.e, top), int(cols), int(rows))
+
+
+def with_pixels_of(grid: Grid, resolution_m: float) -> Grid:
+    """Return a grid with another pixel size. Raises OptionError if the ground size of its pixels is unknown."""
     sides = pixel_sides_m(grid)
     if sides is None:
         raise OptionError(
             "`resolution_m`: the ground size of the images' pixels is unknown; omit this option"
         )
     width_m, height_m = sides
-    scale = options.resolution_m / width_m, options.resolution_m / height_m
+    scale = resolution_m / width_m, resolution_m / height_m
     cols, rows = max(1, round(grid.width / scale[0])), max(1, round(grid.height / scale[1]))
-    if max(rows, cols) > max(LARGEST_SIDE_PX, *grid.shape):
+    made = Grid(grid.crs, grid.transform @ Affine.scale(*scale), cols, rows)
+    return (
+        made
+        if max(made.shape) <= max(grid.shape)
+        else _of_possible_size(made, f"`resolution_m` {resolution_m}")
+    )
+
+
+def _of_possible_size(grid: Grid, option: str) -> Grid:
+    if max(grid.shape) > LARGEST_SIDE_PX:
         raise OptionError(
-            f"`resolution_m` {options.resolution_m}: this gives {cols:,} x {rows:,} pixels; "
+            f"{option}: this gives {grid.width:,} x {grid.height:,} pixels; "
             f"at most {LARGEST_SIDE_PX:,} per side are possible"
         )
-    return Grid(grid.crs, grid.transform @ Affine.scale(*scale), cols, rows)
+    return grid
 
 
 def shared_window(grid: Grid, pair: ScenePair) -> Window:

@@ -20,7 +20,7 @@ from lsafnet_cli.geometry.arrays import BoolArray
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.scenes.aoi import AreaOfInterest
 from lsafnet_cli.scenes.name_dates import date_in_name
-from lsafnet_cli.scenes.outline import place_outline, read_outline
+from lsafnet_cli.scenes.outline import place_outlines, read_outline
 
 SAMPLE_PX = 1024  # longest side of the decimated read that estimates the shares
 CLOUDS, SHADOWS, SNOW, DEFECTIVE, EXCLUDED = (
@@ -162,7 +162,7 @@ def exclusion(path: str, values: Sequence[int] | None, grid: Grid) -> RasterMask
         if values is not None:
             raise OptionError(f"`exclude_values`: {path} cannot be read as a raster") from None
     try:
-        return AreaMask(path, place_outline(read_outline(path, "exclude"), grid))
+        return AreaMask(path, place_outlines([read_outline(path, "exclude")], grid))
     except NoOverlapError:
         return None
 

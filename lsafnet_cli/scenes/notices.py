@@ -1,6 +1,6 @@
 """Notices and warnings of a run about its images."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -30,7 +30,8 @@ def grid_notices(pair: ScenePair, aligned: AlignedPair, options: GridOptions) ->
     for image in (aligned.before, aligned.after):
         if image.offset is None:
             yield f"{image.scene.path} {_why_warped(image.scene)}: {_onto(owner, image.scene, options)}"
-    if options.resolution_m is None and grid.shape != owner.grid.shape:
+    own_pixels = options.resolution_m is None and grid.crs == owner.grid.crs
+    if own_pixels and grid.shape != owner.grid.shape:
         share = grid.pixel_count / owner.grid.pixel_count
         yield f"the images overlap in {grid.width}x{grid.height} pixels, {share:.1%} of {owner.path}"
 
@@ -46,17 +47,21 @@ def _why_warped(scene: Scene) -> str:
 
 
 def _onto(owner: Scene, scene: Scene, options: GridOptions) -> str:
+    onto = f" {options.dst_crs}" if options.dst_crs is not None else ""
     if options.resolution_m is not None:
-        return f"it is warped to pixels of {options.resolution_m:g} m"
+        return f"it is warped to{onto}{onto and ','} pixels of {options.resolution_m:g} m"
+    if onto:
+        return f"it is warped to{onto}"
     return "it is warped to a north-up grid" if scene is owner else f"it is warped to that of {owner.path}"
 
 
-def area_notices(outline: Outline, area: AreaOfInterest, grid: Grid) -> Iterator[str]:
+def area_notices(outlines: Sequence[Outline], area: AreaOfInterest, grid: Grid) -> Iterator[str]:
     """Yield the part of the overlap that the map covers, and assumptions made for it."""
-    if outline.crs is None:
-        yield f"{outline.path} has no CRS: its coordinates are assumed to be in that of the images"
-    window = area.window
-    yield f"`aoi`: the map covers {window.width}x{window.height} of {grid.width}x{grid.height} pixels"
+    for outline in outlines:
+        if outline.crs is None and outline.is_file:
+            yield f"{outline.path} has no CRS: its coordinates are assumed to be in that of the images"
+    window, by = area.window, " and ".join("`aoi`" if outline.is_file else "`bounds`" for outline in outlines)
+    yield f"{by}: the map covers {window.width}x{window.height} of {grid.width}x{grid.height} pixels"
 
 
 def stretch_notices(pair: ScenePair, stretches: tuple[Stretch | None, Stretch | None]) -> Iterator[str]:

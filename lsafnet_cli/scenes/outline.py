@@ -1,6 +1,8 @@
-"""Outline: polygons of a vector file become an area of interest in pixels of the common grid."""
+"""Outline: polygons of a vector file, and bounds, become an area of interest in pixels of the common grid."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import fiona
 import numpy as np
@@ -8,22 +10,27 @@ import shapely
 from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
-from lsafnet_cli.errors import InputError, NoOverlapError, PairError, reason_of
+from lsafnet_cli.errors import InputError, NoOverlapError, OptionError, PairError, reason_of
 from lsafnet_cli.files.vectors import reading_vectors
-from lsafnet_cli.geometry.crs import NoWayError
+from lsafnet_cli.geometry.crs import NoWayError, full_turn, horizontal
 from lsafnet_cli.geometry.footprints import is_polygon, simple_parts
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.options import Bounds
 from lsafnet_cli.scenes.aoi import AreaOfInterest
 from lsafnet_cli.scenes.polygon_files import PolygonPlacing, crs_of_layer, polygons_of
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """The union of the polygons of a vector file; without a CRS they are assumed to be in that of the grid."""
+    """The union of the polygons of a vector file; without a CRS they are assumed to be in that of the grid.
+
+    For bounds `is_file` is False and `path` names the option.
+    """
 
     path: str
     geometry: BaseGeometry
     crs: CRS | None
+    is_file: bool = True
 
 
 def read_outline(path: str, option: str = "aoi") -> Outline:
@@ -45,12 +52,51 @@ def _first_polygons(path: str) -> Outline | None:
     return None
 
 
-def place_outline(outline: Outline, grid: Grid) -> AreaOfInterest:
-    """Return the outline in pixels of a grid, clipped to it.
+def wished_outlines(aoi: str | Path | None, bounds: Bounds | None, grid: Grid) -> list[Outline]:
+    """Return the outlines that limit the map: the polygons of a file, and bounds in the CRS of the grid.
+
+    Raises InputError for the file, OptionError for bounds that are no box.
+    """
+    outlines = [] if aoi is None else [read_outline(str(aoi))]
+    if bounds is not None:
+        outlines.append(Outline(_words(bounds), _box(bounds, grid), None, is_file=False))
+    return outlines
+
+
+def _words(bounds: Bounds) -> str:
+    return f"`bounds` {' '.join(f'{edge:.9g}' for edge in bounds)}"
+
+
+def _box(bounds: Bounds, grid: Grid) -> BaseGeometry:
+    west, south, east, north = bounds
+    turn = None if grid.crs is None else full_turn(horizontal(grid.crs))
+    if east <= west and turn is not None:
+        east += turn
+    if east <= west:
+        raise OptionError(f"{_words(bounds)}: write west, south, east and north, west below east")
+    box: BaseGeometry = shapely.box(west, south, east, north)
+    return box
+
+
+def place_outlines(outlines: Sequence[Outline], grid: Grid) -> AreaOfInterest:
+    """Return the intersection of some outlines in pixels of a grid, clipped to it.
 
     Raises NoOverlapError if it does not overlap the grid or contains no pixel centre, PairError if the grid
-    has no CRS and the outline has one.
+    has no CRS and an outline has one.
     """
+    within: BaseGeometry = shapely.box(0, 0, grid.width, grid.height)
+    for outline in outlines:
+        parts = simple_parts(shapely.intersection(_placed(outline, grid), within))
+        within = shapely.union_all(list(filter(is_polygon, parts)))
+    area = AreaOfInterest.of(within)
+    if area is None or not area.holds_a_pixel():
+        names = " and ".join(outline.path for outline in outlines)
+        contains = "`aoi` contains" if len(outlines) == 1 and outlines[0].is_file else "contain"
+        raise NoOverlapError(f"{names}: {contains} no pixel of the overlap of both images; check the CRS")
+    return area
+
+
+def _placed(outline: Outline, grid: Grid) -> BaseGeometry:
     if outline.crs is not None and grid.crs is None:
         raise PairError(
             f"{outline.path}: cannot be placed on images without a CRS; assign a CRS to the images first"
@@ -63,11 +109,5 @@ def place_outline(outline: Outline, grid: Grid) -> AreaOfInterest:
         ) from error
     if not np.isfinite(shapely.get_coordinates(placed)).all():
         raise PairError(f"{outline.path}: extends beyond the domain of the images' CRS; clip it first")
-    whole = shapely.box(0, 0, grid.width, grid.height)
-    within = simple_parts(shapely.intersection(shapely.make_valid(placed), whole))
-    area = AreaOfInterest.of(shapely.union_all(list(filter(is_polygon, within))))
-    if area is None or not area.holds_a_pixel():
-        raise NoOverlapError(
-            f"{outline.path}: `aoi` contains no pixel of the overlap of both images; check its CRS"
-        )
-    return area
+    valid: BaseGeometry = shapely.make_valid(placed)
+    return valid

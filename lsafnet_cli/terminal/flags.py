@@ -8,7 +8,7 @@ import re
 
 FLAGS = {
     "boundary_px": "boundary", "by": "strata", "cloud_masks": "cloud-mask", "crop_px": "crop", "ema_decay": "ema",
-    "expected": "expect", "groups": "group", "memory_bytes": "memory",
+    "creation_options": "co", "expected": "expect", "groups": "group", "memory_bytes": "memory",
     "min_area_by_class": "min-area", "min_area_m2": "min-area", "outputs": "output",
     "overlap_px": "overlap", "owner": "grid", "rare_percent": "merge-rare", "resamples": "bootstrap",
     "resolution_m": "resolution", "simplify_m": "simplify", "size_px": "tile", "threads": "readers",
@@ -17,8 +17,9 @@ FLAGS = {
 }  # fmt: skip
 SAME = (
     "accumulate", "after", "after_date", "allocation", "also", "aoi", "backbone_rate", "backbone_weights", "bands",
-    "batch_size", "before", "before_date", "blend", "cards", "class_weights", "classes", "clip", "coregister",
-    "crops_per_epoch", "dataset", "device", "devices", "dissolve", "epochs", "exclude", "exclude_values", "format",
+    "batch_size", "before", "before_date", "blend", "bounds", "cards", "class_weights", "classes", "clip",
+    "coregister", "crops_per_epoch", "dataset", "device", "devices", "dissolve", "dst_crs", "epochs", "exclude",
+    "exclude_values", "format",
     "formats", "labels", "layer", "learning_rate", "mapping", "match", "max_mb", "network", "nodata", "optimizer",
     "overwrite", "review_form", "same_class",
     "pairs", "patience", "per_stratum", "plot", "polygons", "precision", "ray", "recipe", "seconds", "seed", "shard",
