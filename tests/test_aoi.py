@@ -20,7 +20,7 @@ from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import OutputOptions, ReadOptions, TileOptions
 from lsafnet_cli.prediction import tile
 from lsafnet_cli.scenes.aoi import AreaOfInterest
-from lsafnet_cli.scenes.outline import Outline, place_outline, read_outline
+from lsafnet_cli.scenes.outline import Outline, place_outlines, read_outline
 
 from .conftest import PLACE, UTM, noise, write_raster
 
@@ -205,9 +205,9 @@ def test_what_is_no_area_on_the_images_is_refused(images, tmp_path):
     between = Outline("thin.gpkg", on_ground(shapely.box(10.6, 10.6, 11.4, 11.4)), horizontal(grid.crs))
     for outline in (far, between):
         with pytest.raises(NoOverlapError, match="contains no pixel"):
-            place_outline(outline, grid)
+            place_outlines([outline], grid)
     with pytest.raises(PairError, match="without a CRS"):
-        place_outline(far, Grid(None, PLACE, COLS, ROWS))
+        place_outlines([far], Grid(None, PLACE, COLS, ROWS))
     lines = write_outline(tmp_path / "lines.gpkg", [shapely.LineString([(0, 0), (1, 1)])])
     with pytest.raises(InputError, match="contains no polygon"):
         read_outline(str(lines))
@@ -250,7 +250,7 @@ def test_an_area_across_the_antimeridian_covers_its_scene(crs, origin, rectangle
     world = Outline(
         "world.gpkg", shapely.union_all([shapely.box(*r) for r in rectangles]), horizontal("EPSG:4326")
     )
-    area = place_outline(world, grid)
+    area = place_outlines([world], grid)
     x, y = grid.to_ground(np.array([0.5, 99.5, 50.5]), np.array([50.5, 50.5, 50.5]))
     longitudes = rasterio.warp.transform(grid.crs, "EPSG:4326", x, y)[0]
     expected = [any(left <= lon + turn <= right for left, _, right, _ in rectangles for turn in (-360, 0, 360))
@@ -263,7 +263,7 @@ def test_an_area_across_the_antimeridian_covers_its_scene(crs, origin, rectangle
 def test_an_area_around_the_pole_covers_it():
     polar = Grid(rasterio.CRS.from_epsg(3413), rasterio.Affine(5000, 0, -500000, 0, -5000, 500000), 200, 200)
     cap = Outline("cap.gpkg", shapely.box(-180, 87, 180, 90), horizontal("EPSG:4326"))
-    inside = place_outline(cap, polar).inside(Window(0, 0, 200, 200))
+    inside = place_outlines([cap], polar).inside(Window(0, 0, 200, 200))
     assert inside[100, 100]
     assert not inside[0, 0]
     radius = np.hypot(*rasterio.warp.transform(cap.crs, polar.crs, [0], [87]))[0]

@@ -16,7 +16,7 @@ from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.maps import summarize
 from lsafnet_cli.maps.summarize import summarize_map
 from lsafnet_cli.maps.zones import ZoneRequest
-from lsafnet_cli.scenes.outline import place_outline, read_outline
+from lsafnet_cli.scenes.outline import place_outlines, read_outline
 
 from .conftest import UTM
 from .maps import ground, legend_of, write_map, write_town, write_zones
@@ -202,5 +202,5 @@ def test_zones_are_found_however_longitudes_are_counted(tmp_path, place, others)
     assert [zone.zone for zone in summary.zones if zone.table.valid_pixels] == ["zone 0"]
     assert summary.zones[0].table.valid_pixels == 3600
     assert summary.outside.table.valid_pixels == 0
-    outline = place_outline(read_outline(str(zones)), Grid(CRS.from_string(crs), transform, 60, 60))
+    outline = place_outlines([read_outline(str(zones))], Grid(CRS.from_string(crs), transform, 60, 60))
     assert outline.inside(Window(0, 0, 60, 60)).all()
