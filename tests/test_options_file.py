@@ -14,7 +14,7 @@ from lsafnet_cli.errors import LsafnetError, OptionError
 ASKED = (
     "--threshold", "0.4", "--sieve", "4", "--overlap", "8", "--blend", "crop", "--stretch", "range:0,200",
     "--bands", "3,2,1", "--nodata", "0", "--coregister", "off", "--dst-crs", "EPSG:32631",
-    "--bounds", "149000", "5000000", "160000", "5400000",
+    "--bounds", "1045000", "5350000", "1050000", "5370000",
 )  # fmt: skip
 
 

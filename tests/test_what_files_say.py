@@ -8,6 +8,7 @@ import rasterio
 from affine import Affine
 from rasterio.enums import ColorInterp
 
+from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.options import ReadOptions, StretchRule, parse_nodata
 from lsafnet_cli.prediction.check import check_pair
@@ -260,15 +261,75 @@ def test_the_day_of_acquisition_is_read_with_its_source(tmp_path, domain, tag, t
         ("20190615_101010_1003_3B_AnalyticMS.tif", date(2019, 6, 15)),
         ("20190615_101010_55_1003_3B_AnalyticMS_SR.tif", date(2019, 6, 15)),
         ("m_3807708_nw_18_1_20190615.tif", date(2019, 6, 15)),
-        ("ortho_20190615.tif", None),  # of whom? perhaps the day it was made
-        ("LC08_L1TP_193026_20191315_20190620_01_T1_B4.TIF", None),
+        ("ortho_20190615.tif", date(2019, 6, 15)),
+        ("2019-06-15_site1.tif", date(2019, 6, 15)),
+        ("LC08_L1TP_193026_20191315_20190620_01_T1_B4.TIF", None),  # of two numbers one is no day
+        ("a_20150601_20190615.tif", None),
+        ("a_20190615_2019-06-15.tif", date(2019, 6, 15)),
+        ("tile_19690720.tif", None),
+        ("tile_20991231.tif", None),
+        ("a_20190230.tif", None),
+        ("20190615/a.tif", None),  # the folder's name is not the file's
+        ("a.tif?Expires=20190615", None),
     ],
 )
-def test_names_of_missions_tell_the_day_and_others_do_not(tmp_path, name, day):
+def test_names_tell_the_day(tmp_path, name, day):
     path = write_raster(tmp_path / "a.tif", noise(1, 8, 8))
     with rasterio.open(path) as dataset:
         found = acquired_of(dataset, f"/vsizip/x.zip/{name}")
     assert (found and found.day) == day
+
+
+@pytest.mark.parametrize(
+    ("name", "year"),
+    [
+        ("site1_2015.tif", "2015"),
+        ("2015_site1.tif", "2015"),
+        ("site1-2015-07.tif", "2015"),
+        ("a_2015_2020.tif", None),
+        ("tile_2000x2000.tif", None),
+        ("tile_1024.tif", None),
+        ("a_2099.tif", None),
+    ],
+)
+def test_a_bare_year_is_a_year_and_no_day(tmp_path, name, year):
+    path = write_raster(tmp_path / name, noise(1, 8, 8))
+    scene = read_scene(path, None, 3)
+    assert scene.day is None
+    assert (scene.acquired and (scene.acquired.text, scene.acquired.source)) == (year and (year, "file name"))
+
+
+def test_what_a_file_says_of_itself_counts_before_its_name(tmp_path):
+    path = write_raster(tmp_path / "a_20190615.tif", noise(1, 8, 8), tags={"DATE_ACQUIRED": "2018-05-01"})
+    assert read_scene(path, None, 3).day == date(2018, 5, 1)
+
+
+def test_years_in_the_wrong_order_are_said_and_one_year_is_not(tmp_path):
+    one, other, day = (
+        write_raster(tmp_path / f"a_{text}.tif", noise(1, 8, 8)) for text in ("2021", "2019", "20210501")
+    )
+    (text,) = date_notices(read_pair(one, other, ReadOptions()))
+    assert f"{other} was acquired in 2019 (file name), before {one} (2021, file name)" in text
+    assert list(date_notices(read_pair(day, one, ReadOptions()))) == []
+    assert list(date_notices(read_pair(one, day, ReadOptions()))) == []
+    found = check_pair(one, day)
+    assert (found.before.acquired, found.before.acquired_by) == ("2021", "file name")
+    assert (found.after.acquired, found.after.acquired_by) == ("2021-05-01", "file name")
+
+
+def test_a_map_says_its_dates_and_where_they_are_known_from(tmp_path, tiny_checkpoint):
+    paths = [
+        write_raster(tmp_path / f"a_{text}.tif", noise(seed, 40, 40))
+        for seed, text in enumerate(("2015", "2020-08-31"))
+    ]
+    options = PredictOptions(checkpoint=tiny_checkpoint)
+    report = predict_change(*paths, tmp_path / "map.tif", options)
+    assert report.options["dated_by"] == {"before": "file name: 2015", "after": "file name: 2020-08-31"}
+    assert "dates taken from the file name: after 2020-08-31; `after_date` override them" in report.notices
+    with rasterio.open(tmp_path / "map.tif") as dataset:
+        tags = dataset.tags()
+    assert "LSAFNET_BEFORE_DATE" not in tags
+    assert tags["LSAFNET_AFTER_DATE"] == "2020-08-31"
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2019-13-01", "20190230", "15.06.2019", "201906"])

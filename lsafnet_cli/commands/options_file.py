@@ -91,7 +91,7 @@ def _as_asked(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _typed(file: Path, name: str, value: Any, several: bool) -> Any:
-    """Return a value as it would be typed: what has commas between as one text, what is repeated, or has several values, as a list."""
+    """Return a value as typed: one text with commas, or a list for what is repeated or takes `several` values."""
     if isinstance(value, list):
         texts = [_text(file, name, one) for one in value]
         return texts if several else ",".join(texts)

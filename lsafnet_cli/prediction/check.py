@@ -214,7 +214,7 @@ def scene_facts(scene: Scene, sample: Sample, read: ReadOptions, info: Checkpoin
         nodata=_nodata_words(scene),
         nodata_share=round(1 - sample.valid_share, 6),
         stretch=_limits(stretch),
-        acquired=scene.acquired.day.isoformat() if scene.acquired else None,
+        acquired=scene.acquired.text if scene.acquired else None,
         acquired_by=scene.acquired.source if scene.acquired else None,
     )
 

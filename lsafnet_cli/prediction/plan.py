@@ -37,6 +37,7 @@ from lsafnet_cli.scenes.notices import (
     band_notices,
     date_notices,
     grid_notices,
+    named_date_notices,
     outline_notices,
     range_notices,
     stretch_notices,
@@ -184,6 +185,7 @@ def prepare_run(
         grid_notices(pair, aligned, options.grid),
         stretch_notices(pair, (before, after)),
         date_notices(pair),
+        named_date_notices(pair),
         band_notices(pair, options.read.bands is not None),
         outline_notices(aligned.grid, options.output.also),
         *(
@@ -335,6 +337,7 @@ def describe_run(
             "stretch": stretch,
             "stretch_rule": str(options.read.stretch),
             "coregister": options.grid.coregister,
+            **_dated_by(options, pair),
             "precision": device.precision,
             "tta": options.tta,
             **{
@@ -352,6 +355,18 @@ def describe_run(
         },
         outside=outside,
     )
+
+
+def _dated_by(options: PredictOptions, pair: AlignedPair) -> dict[str, dict[str, str]]:
+    """Return the source of each known date, years included; {} if none is known."""
+    given = {"before": options.polygons.before_date, "after": options.polygons.after_date}
+    found = {"before": pair.before.scene.acquired, "after": pair.after.scene.acquired}
+    told = {
+        name: f"{acquired.source}: {acquired.text}" if acquired is not None and not given[name] else "option"
+        for name, acquired in found.items()
+        if given[name] or acquired is not None
+    }
+    return {"dated_by": told} if told else {}
 
 
 def layers_to_compute(options: PredictOptions) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import PurePosixPath
 from typing import Any
 
-from lsafnet_cli.scenes.name_dates import day_of_mission
+from lsafnet_cli.scenes.name_dates import day_of_mission, plain_date
 
 # (GDAL's metadata domain, tag), the most reliable first
 TAGS = (
@@ -25,15 +25,27 @@ TAGS = (
     (None, "EXIF_DateTimeOriginal"),  # cameras
     ("EXIF", "EXIF_DateTimeOriginal"),
 )
+FILE_NAME = "file name"
 DAY = re.compile(r"(\d{4})[-:/]?(\d{2})[-:/]?(\d{2})(?!\d)|(\d{4})(\d{2})(\d{2})(?=T|\d{6}(?!\d))")
 
 
 @dataclass(frozen=True, slots=True)
 class Acquired:
-    """A day and its source."""
+    """A day and its source. If only the year is known, `exact` is False and `day` is the first of that year."""
 
     day: date
     source: str
+    exact: bool = True
+
+    @property
+    def last_day(self) -> date:
+        """The last possible day."""
+        return self.day if self.exact else date(self.day.year, 12, 31)
+
+    @property
+    def text(self) -> str:
+        """The date as far as it is known: 2019-06-15 or 2019."""
+        return self.day.isoformat() if self.exact else str(self.day.year)
 
 
 def acquired_of(dataset: Any, name: str) -> Acquired | None:
@@ -42,8 +54,13 @@ def acquired_of(dataset: Any, name: str) -> Acquired | None:
         text = dataset.tags(ns=domain).get(tag, "") if domain else dataset.tags().get(tag, "")
         if (day := parse_day(text)) is not None:
             return Acquired(day, f"tag {tag}")
-    found = day_of_mission(PurePosixPath(name.replace("\\", "/")).name)
-    return Acquired(found[0], f"name of a {found[1]} file") if found else None
+    file_name = PurePosixPath(
+        name.partition("?")[0].replace("\\", "/")
+    ).name  # the query of a URL may contain dates
+    if found := day_of_mission(file_name):
+        return Acquired(found[0], f"name of a {found[1]} file")
+    plain = plain_date(file_name, date.today())
+    return Acquired(plain[0], FILE_NAME, plain[1]) if plain else None
 
 
 def parse_day(text: str) -> date | None:

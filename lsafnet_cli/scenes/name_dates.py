@@ -25,6 +25,12 @@ PLAIN = (
     rf"(?<!\d){_Y}(?!\d)",
 )
 """Common date formats, the most exact first: 20200831, 2020-08-31, 202008, 2020."""
+_DAYS = PLAIN[:2]
+_DAY_LIKE = re.compile(
+    r"(?<!\d)(?:19|20)\d{6}(?!\d)|(?<!\d)(?:19|20)\d\d(?P<sep>[-_.])\d\d(?P=sep)\d\d(?!\d)"
+)
+_YEAR = re.compile(r"(?<![\dxX])(?:19|20)\d\d(?![\dxX]|px|m\b)")  # 2000x2000 is a size
+_FIRST_DAY = date(1970, 1, 1)  # few images are older, and tile numbers often look like such dates
 _SEPARATORS = "-_. "
 
 
@@ -72,6 +78,26 @@ def day_of_mission(name: str) -> tuple[date, str] | None:
         if match and (day := _day(match)) is not None:
             return day, mission
     return None
+
+
+def plain_date(name: str, today: date) -> tuple[date, bool] | None:
+    """Return the date in a file name in a common format, and whether it is a day; if not, the first of a year.
+
+    Only dates from 1970 to `today` count. None if there is none, or if there are several, which are ambiguous.
+    """
+    stem = PurePosixPath(name).stem
+    if numbers := {re.sub(r"\D", "", match[0]) for match in _DAY_LIKE.finditer(stem)}:
+        days = [
+            day
+            for pattern in _DAYS
+            for match in re.finditer(pattern, stem)
+            if (day := _day(match)) is not None
+        ]
+        known = days[0] if len(numbers) == 1 and days else None
+        return (known, True) if known is not None and _FIRST_DAY <= known <= today else None
+    years = {int(year) for year in _YEAR.findall(stem)}
+    known_years = [year for year in years if _FIRST_DAY.year <= year <= today.year]
+    return (date(known_years[0], 1, 1), False) if len(known_years) == 1 else None
 
 
 def _in_text(text: str) -> NamedDate | None:

@@ -10,6 +10,7 @@ from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.options import GridOptions
 from lsafnet_cli.scenes.align import AlignedPair
 from lsafnet_cli.scenes.aoi import AreaOfInterest
+from lsafnet_cli.scenes.dates import FILE_NAME, Acquired
 from lsafnet_cli.scenes.outline import Outline
 from lsafnet_cli.scenes.read import Scene, ScenePair
 from lsafnet_cli.scenes.registration import Registration
@@ -107,11 +108,28 @@ def answer_notices(answered: int, unanswered: int) -> Iterator[str]:
 def date_notices(pair: ScenePair) -> Iterator[str]:
     """Yield a warning if the acquisition dates of the files suggest that the images are swapped."""
     before, after = pair.before.acquired, pair.after.acquired
-    if before is not None and after is not None and after.day < before.day:
+    if before is not None and after is not None and after.last_day < before.day:
         yield (
-            f"{pair.after.path} was acquired on {after.day} ({after.source}), before {pair.before.path} "
-            f"({before.day}, {before.source}): swap them?"
+            f"{pair.after.path} was acquired {_when(after)} ({after.source}), before {pair.before.path} "
+            f"({before.text}, {before.source}): swap them?"
         )
+
+
+def named_date_notices(pair: ScenePair) -> Iterator[str]:
+    """Yield the dates known only from file names, which may mean another day than that of the acquisition."""
+    named = {
+        name: scene.acquired.text
+        for name, scene in (("before", pair.before), ("after", pair.after))
+        if scene.acquired is not None and scene.acquired.exact and scene.acquired.source == FILE_NAME
+    }
+    if named:
+        days = ", ".join(f"{name} {day}" for name, day in named.items())
+        options = " and ".join(f"`{name}_date`" for name in named)
+        yield f"dates taken from the {FILE_NAME}{'s' if len(named) > 1 else ''}: {days}; {options} override them"
+
+
+def _when(acquired: Acquired) -> str:
+    return f"{'on' if acquired.exact else 'in'} {acquired.text}"
 
 
 def band_notices(pair: ScenePair, named: bool) -> Iterator[str]:

@@ -82,8 +82,8 @@ class Scene:
 
     @property
     def day(self) -> date | None:
-        """The acquisition date, if known."""
-        return None if self.acquired is None else self.acquired.day
+        """The acquisition date, if known to the day."""
+        return self.acquired.day if self.acquired is not None and self.acquired.exact else None
 
     @property
     def all_valid(self) -> bool:
