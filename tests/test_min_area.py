@@ -120,7 +120,7 @@ def test_review_and_decide_understand_it_too(squares, capsys):
     capsys.readouterr()
     assert run("decide", squares, "-o", out, *wishes) == 0
     assert pyogrio.read_info(polygons, layer="changes")["features"] == 2
-    told = json.loads(capsys.readouterr().out)["options"]["polygon_options"]
+    told = json.loads(capsys.readouterr().out)["polygon_options"]
     assert told == {"min_area_by_class": {"building": 10.0}}
 
 
@@ -142,7 +142,7 @@ def test_predict_refuses_a_strange_class_before_the_work_and_reports_the_limits(
     assert not output.exists()
     name = "building"
     assert run(*command, "--min-area", f"3,{name}=9", "--json") == 0
-    told = json.loads(capsys.readouterr().out)["options"]["polygon_options"]
+    told = json.loads(capsys.readouterr().out)["polygon_options"]
     assert told == {"min_area_m2": 3.0, "min_area_by_class": {name: 9.0}}
 
 

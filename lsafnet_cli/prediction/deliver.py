@@ -132,10 +132,8 @@ def make_report(
         checkpoint=provenance.checkpoint,
         checkpoint_sha256=provenance.checkpoint_sha256,
         device=str(run.device.torch_device),
-        options={
-            **provenance.options,
-            **({"polygon_options": run.options.polygons.told()} if paths.polygons else {}),
-        },
+        options=dict(provenance.options),
+        polygon_options=run.options.polygons.told() if paths.polygons else {},
         notices=tuple(notices),
         domain=DomainVerdict(not provenance.outside, provenance.outside),
         finding=headline(table, provenance.before_date, provenance.after_date),

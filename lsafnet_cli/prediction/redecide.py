@@ -65,6 +65,7 @@ class RedecideReport:
     map: str
     outputs: dict[str, str]
     options: dict[str, Any]
+    polygon_options: dict[str, Any]
     notices: tuple[str, ...]
     finding: str
     table: ChangeTable
@@ -153,12 +154,12 @@ def redecide_map(
         publish(store, finished, overwrite)
     for text in uniform_notices(table):
         notes.notice(text)
-    count, told = None, dict(provenance.options)
+    count = None
     if polygons:
-        told["polygon_options"] = polygon_options.told()
         count = _draw(found, output, polygons, polygon_options, overwrite, notes)
     return RedecideReport(
-        str(change_map), {name: str(path) for name, path in paths.named()}, told,
+        str(change_map), {name: str(path) for name, path in paths.named()}, dict(provenance.options),
+        polygon_options.told() if polygons else {},
         tuple(notes.notices), headline(table, provenance.before_date, provenance.after_date), table, count,
     )  # fmt: skip
 

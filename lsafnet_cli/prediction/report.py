@@ -30,6 +30,7 @@ class RunReport:
     checkpoint_sha256: str
     device: str
     options: dict[str, Any]
+    polygon_options: dict[str, Any]
     notices: tuple[str, ...]
     domain: DomainVerdict
     finding: str
