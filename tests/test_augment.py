@@ -128,5 +128,5 @@ def test_images_and_labels_are_resized_over_the_same_ground():
 
 
 def test_impossible_looks_are_refused():
-    with pytest.raises(ValueError, match=r"chance 0\.\.1"):
+    with pytest.raises(ValueError, match=r"probability 0\.\.1"):
         LookOptions(haze=2)

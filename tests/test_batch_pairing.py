@@ -111,7 +111,7 @@ def test_a_table_with_semicolons_is_read_as_well(tmp_path):
         ("before,after,output\nx.tif,y.tif,a/../../out.tif\n", "is not in the batch's folder"),
         ("before,after,output\nx.tif,y.tif,.batch/out.tif\n", "is not in the batch's folder"),
         ("before,after,name\nx.tif,y.tif,../out\n", "is not in the batch's folder"),
-        ("before,after,output\nx.tif,y.tif,out.png\n", "end its name in .tif"),
+        ("before,after,output\nx.tif,y.tif,out.png\n", "its name must end in .tif"),
         ("before,after,output\nx.tif,y.tif,a.tif\nz.tif,y.tif,a.tif\n", "two scenes have the"),
     ],
 )

@@ -221,7 +221,7 @@ def test_many_missing_tensors_are_counted(saved: Path) -> None:
         ({"network": 3}, "network must be a text"),
         ({"classes": None}, "classes is missing"),
         ({"num_classes": 4}, "num_classes is 4 but 3"),
-        ({"classes": [{"name": "a", "color": "#000000"}], "num_classes": 1}, "two are the least"),
+        ({"classes": [{"name": "a", "color": "#000000"}], "num_classes": 1}, "at least two are needed"),
         ({"classes": [{"name": "a", "color": "#000000"}] * 3}, "same name"),
         ({"classes": [{"name": "a", "color": "red"}] * 3}, "colour 'red'"),
         ({"classes": [{"name": " ", "color": "#000000"}] * 3}, "needs a text"),

@@ -45,9 +45,7 @@ def test_show_says_all_that_the_checkpoint_holds(tiny_checkpoint, capsys):
 
 def test_what_a_checkpoint_says_cannot_command_the_terminal(tiny_checkpoint, tmp_path):
     info = load_checkpoint(tiny_checkpoint).info
-    with pytest.raises(
-        CheckpointError, match="license must be a text of 1 to 2,000 characters that can all be"
-    ):
+    with pytest.raises(CheckpointError, match="license must be a text of 1 to 2,000 printable characters"):
         replace(info, license="\x1b[2Jfree\nas air")
     told = tmp_path / "odd.safetensors"
     content = tiny_checkpoint.read_bytes()

@@ -189,4 +189,4 @@ def test_the_default_checkpoint_is_one_line_after_the_result_and_none_before_an_
         predict_change("nope.tif", "none.tif", tmp_path / "map.tif", observer=observer)
     assert observer.notices == []
     report = predict_change(*images(tmp_path), tmp_path / "map.tif", PredictOptions(device=CPU))
-    assert ["ships inside" in text for text in report.notices].index(True) == len(report.notices) - 1
+    assert ["shipped with lsafnet" in text for text in report.notices].index(True) == len(report.notices) - 1

@@ -107,7 +107,7 @@ def test_names_that_differ_in_case_pair_with_a_note(tmp_path):
     found = pair_folders(before, after)
     assert pairs_of(found) == [("East", "East.TIF", "east.tif"), ("west", "west.tif", "west.tif")]
     assert len(found.notes) == 1
-    assert "small and capital letters" in found.notes[0]
+    assert "upper and lower case" in found.notes[0]
     assert found.unpaired == ()
 
 

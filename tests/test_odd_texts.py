@@ -51,11 +51,11 @@ FINE = ("Größe", "建物", "با‌غ", "क्‍ष", "<b> & \"quotes\" 'so'
 def test_a_class_name_that_cannot_be_shown_as_it_is_is_rejected_everywhere(kind):
     name = HIDDEN[kind]
     assert not is_legible(name)
-    with pytest.raises(ValueError, match="can all be shown"):
+    with pytest.raises(ValueError, match="printable characters"):
         Legend(("unchanged", name), ((0, 0, 0), (1, 1, 1)))
     values = json.loads(reading_checkpoint(3).info.to_json())
     values["classes"][1]["name"] = name
-    with pytest.raises(CheckpointError, match="can all be shown"):
+    with pytest.raises(CheckpointError, match="printable characters"):
         CheckpointInfo.from_json(json.dumps(values))
     for field in ("trained_on", "license"):
         if kind != "too long":

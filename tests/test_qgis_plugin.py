@@ -115,7 +115,7 @@ def test_predict_tells_what_it_found_and_how_far_it_has_come(predicted, folder):
     assert max(predicted["percents"]) == 100
     assert any(0 < percent < 100 for percent in predicted["percents"])
     assert predicted["stages"]
-    assert any("ships inside" in text for text in predicted["warnings"])
+    assert any("shipped with lsafnet" in text for text in predicted["warnings"])
 
 
 def test_polygons_numbers_and_a_page_come_from_a_map_that_exists(process, predicted, folder):

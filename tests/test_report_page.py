@@ -105,7 +105,7 @@ def test_what_is_there_is_kept_unless_told(tmp_path, change_map, images):
     assert page.read_text() != "mine"
     with pytest.raises(InputError):
         write_report_page(images[0], tmp_path / "s.html")
-    with pytest.raises(LsafnetError, match="belong together"):
+    with pytest.raises(LsafnetError, match="must be given together"):
         write_report_page(change_map, tmp_path / "s.html", before=images[0])
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
 

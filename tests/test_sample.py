@@ -213,7 +213,7 @@ def test_files_that_cannot_serve_are_refused(made, tmp_path):
     sample_map(path, tmp_path / "points.gpkg", SMALL)
     for options, words in (
         (["sample", path, "-o", tmp_path / "points.gpkg"], "exists already; add `overwrite`"),
-        (["sample", path, "-o", tmp_path / "points.shp"], "end its name in .gpkg"),
+        (["sample", path, "-o", tmp_path / "points.shp"], "its name must end in .gpkg"),
         (["sample", path, "-o", tmp_path / "b.gpkg", "--before", path], "give both or neither"),
         (["sample", path, "-o", tmp_path / "b.gpkg", "--allocation", "neyman"], "say how many points"),
         (["sample", path, "-o", tmp_path / "b.gpkg", "--group", "water"], "write NAME=FROM:TO"),

@@ -130,7 +130,7 @@ def test_images_and_labels_that_do_not_fit_are_refused():
         draw_single_date_pair(images, labels[:2], 32, rng)
     with pytest.raises(ValueError, match="must agree"):
         draw_single_date_pair(images, [label[:-1] for label in labels], 32, rng)
-    with pytest.raises(ValueError, match="one of them is above 0"):
+    with pytest.raises(ValueError, match="one of them above 0"):
         SingleDateOptions(two_places=0, pasted=0, unchanged=0)
-    with pytest.raises(ValueError, match="zoom rises"):
+    with pytest.raises(ValueError, match="zoom must be positive and increasing"):
         SingleDateOptions(zoom=(2.0, 1.0))

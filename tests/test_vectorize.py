@@ -282,7 +282,7 @@ def test_files_that_exist_are_kept_and_nothing_else_is_left(tmp_path):
     vectorize_changes(path, [target], overwrite=True)
     assert len(read_polygons(target)[0]) > 0
     assert {entry.name for entry in tmp_path.iterdir()} == {"map.tif", "x.gpkg"}
-    with pytest.raises(OutputError, match="is an input"):
+    with pytest.raises(OutputError, match="is also an input"):
         vectorize_changes(path.rename(tmp_path / "map.shp"), [tmp_path / "map.shp"], overwrite=True)
 
 

@@ -51,7 +51,7 @@ def test_zones_without_a_pixel_are_kept(made):
 
 def test_where_the_file_may_not_be_written_nothing_is_counted(made, tmp_path):
     path, zones = made
-    with pytest.raises(OptionError, match=r"end its name in \.gpkg"):
+    with pytest.raises(OptionError, match=r"its name must end in \.gpkg"):
         check_zone_file(tmp_path / "zones.shp", (str(path),), False)
     with pytest.raises(OutputError, match="exists already"):
         check_zone_file(tmp_path / "zones.gpkg", (str(path),), False)

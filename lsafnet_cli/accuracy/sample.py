@@ -72,7 +72,7 @@ def sample_map(
     options, observer = options or SampleOptions(), observer or Observer()
     path, target = str(change_map), Path(output)
     if target.suffix.lower() != ".gpkg":
-        raise OptionError(f"`outputs` {target}: a sample is a GeoPackage; end its name in .gpkg")
+        raise OptionError(f"`outputs` {target}: a sample is a GeoPackage; its name must end in .gpkg")
     finish_naming(target)
     check_path(target, (path, *(options.images or ())), overwrite)
     legend, grid = open_legend(path)

@@ -70,7 +70,7 @@ def review(
     from lsafnet_cli.terminal.progress import make_observer
 
     if (before is None) != (after is None):
-        raise OptionError("--before and --after belong together: give both or neither")
+        raise OptionError("--before and --after must be given together: give both or neither")
     observer = make_observer(quiet, progress, verbose)
     if verdicts is None:
         from lsafnet_cli.options import PolygonOptions, parse_min_area
@@ -79,7 +79,7 @@ def review(
 
         if output.suffix.lower() != ".gpkg":
             raise OptionError(
-                f"--output {output}: polygons to look at are a GeoPackage; end its name in .gpkg"
+                f"--output {output}: polygons to look at are a GeoPackage; its name must end in .gpkg"
             )
         area, by_class = parse_min_area(min_area)
         options = PolygonOptions(area or 0.0, review_form=True, min_area_by_class=by_class)

@@ -131,7 +131,7 @@ def sample(
     from lsafnet_cli.terminal.progress import make_observer
 
     if (before is None) != (after is None):
-        raise OptionError("--before and --after belong together: give both or neither")
+        raise OptionError("--before and --after must be given together: give both or neither")
     options = SampleOptions(
         SampleSize(total, standard_error, per_stratum, allocation, parse_expected(expect or ())),
         StrataOptions(strata, parse_groups(group or ()), merge_rare),

@@ -83,7 +83,7 @@ def review_map(
     """
     path, target, observer = str(change_map), Path(output), observer or Observer()
     if target.suffix.lower() not in MAP_ENDINGS:
-        raise OptionError(f"{target}: a change map is a GeoTIFF; end its name in .tif")
+        raise OptionError(f"{target}: a change map is a GeoTIFF; its name must end in .tif")
     check_path(target, (path, str(verdicts)), overwrite)
     legend, grid = open_legend(path)
     found = read_verdicts(str(verdicts), path, legend, grid)

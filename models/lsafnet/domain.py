@@ -111,7 +111,7 @@ def measure_domain(
         normalised = (values[None] - mean) / std
         features.append(image_features(network, names, normalised))
     if len(features) < 4:
-        raise ValueError(f"{len(features)} images say too little about where a checkpoint is at home")
+        raise ValueError(f"{len(features)} images are not enough to estimate the domain of a checkpoint")
     gathered = {name: np.concatenate([one[name] for one in features]) for name in names}
     home = {name: _spread(values[::2]) for name, values in gathered.items()}
     limit = float(np.percentile(distances(gathered, home), PERCENTILE))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 UNCHANGED, CHANGED, UNSURE = 0, 1, 2
-"""What two labels of one pixel say: the last where they leave it open."""
+"""Results of comparing two labels of one pixel; the last one if it is undetermined."""
 MOST_CODES = 255
 
 
@@ -29,12 +29,12 @@ class LabelSets:
     def __post_init__(self) -> None:
         if self.num_classes + len(self.sets) > MOST_CODES:
             raise ValueError(
-                f"{self.num_classes} classes and {len(self.sets)} sets; {MOST_CODES} are the most"
+                f"{self.num_classes} classes and {len(self.sets)} sets; at most {MOST_CODES} are possible"
             )
         for one in self.sets:
             if len(one) < 2 or list(one) != sorted(set(one)) or not 1 <= one[0] <= one[-1] < self.num_classes:
                 raise ValueError(
-                    f"{one} is no rising set of two or more of the classes 1..{self.num_classes - 1}"
+                    f"{one} is no increasing list of two or more of the classes 1..{self.num_classes - 1}"
                 )
 
     @property

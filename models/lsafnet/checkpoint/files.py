@@ -107,12 +107,12 @@ def _build_without_memory(path: Path, info: CheckpointInfo) -> nn.Module:
     """Return the network on the meta device, so that absurd options cost nothing before they are refused."""
     try:
         if not network_spec(info.network).semantic and info.num_classes != 2:
-            raise ValueError(f"{info.network} tells 2 classes apart, not {info.num_classes}")
+            raise ValueError(f"{info.network} has 2 classes (binary), not {info.num_classes}")
         with torch.device("meta"):
             return build_network(info.network, num_classes=info.num_classes, bands=info.bands, **info.options)
     except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
         raise CheckpointError(
-            f"{path} asks for a network that cannot be built: {one_line(error)}; a newer version may know it"
+            f"{path} has a network that cannot be built: {one_line(error)}; a newer version may support it"
         ) from error
 
 
@@ -120,7 +120,7 @@ def _load_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged ({one_line(error)}); fetch it again") from error
+        raise CheckpointError(f"{path} is damaged ({one_line(error)}); download it again") from error
 
 
 def fit_state_dict(
@@ -169,7 +169,7 @@ def _refuse(path: Path, fault: str, keys: list[str]) -> None:
         more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
         listed = ", ".join(one_line(key) for key in keys[:_LISTED])
         raise CheckpointError(
-            f"{path} does not fit its network: {fault}: {listed}{more}; check which network and classes it is of"
+            f"{path} does not fit its network: {fault}: {listed}{more}; check its network and classes"
         )
 
 
@@ -184,7 +184,7 @@ def load_state_dict_file(path: str | Path) -> dict[str, Tensor]:
     state = _unwrap(found)
     if not isinstance(state, Mapping) or not state or not all(isinstance(v, Tensor) for v in state.values()):
         raise CheckpointError(
-            f"{path} holds no state dict (names and tensors); save network.state_dict() instead"
+            f"{path} contains no state dict (names and tensors); save network.state_dict() instead"
         )
     return {str(key).removeprefix("module."): value for key, value in state.items()}
 

@@ -23,7 +23,7 @@ from lsafnet.checkpoint.domain import Domain
 from lsafnet.texts import LONGEST_NAME, LONGEST_NOTE, is_legible
 
 FORMAT = 1
-LEGIBLE = f"a text of 1 to {LONGEST_NAME} characters that can all be shown"
+LEGIBLE = f"a text of 1 to {LONGEST_NAME} printable characters"
 METADATA_KEY = "lsafnet"
 TILE_MULTIPLE_PX = 8  # the networks' deepest maps are one eighth of the tile
 _LARGEST_NORMALISED = 1e9  # a value's distance from the mean in standard deviations
@@ -100,10 +100,8 @@ class CheckpointInfo:
         require(is_legible(self.network), f"network must be {LEGIBLE}")
         for name in ("trained_on", "license"):
             legible = is_legible(getattr(self, name), LONGEST_NOTE)
-            require(
-                legible, f"{name} must be a text of 1 to {LONGEST_NOTE:,} characters that can all be shown"
-            )
-        require(len(self.classes) >= 2, f"it lists {len(self.classes)} classes, two are the least")
+            require(legible, f"{name} must be a text of 1 to {LONGEST_NOTE:,} printable characters")
+        require(len(self.classes) >= 2, f"it lists {len(self.classes)} classes, but at least two are needed")
         names = [entry.name for entry in self.classes]
         require(len(set(names)) == len(names), "two of its classes have the same name")
         require(is_count(self.bands), f"bands must be a positive number, not {self.bands!r}")
@@ -212,7 +210,7 @@ def read_checkpoint_info(path: str | Path) -> CheckpointInfo:
     try:
         return CheckpointInfo.from_json(metadata[METADATA_KEY])
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: metadata cannot be used: {error}; save it again") from error
+        raise CheckpointError(f"{path}: invalid metadata: {error}; save the checkpoint again") from error
 
 
 def read_header(path: Path) -> dict[str, Any]:

@@ -26,13 +26,11 @@ def fit_decision(counts: ChangeCounts, fitted_on: str) -> ChangeDecision:
     Raises ValueError where nothing has changed, or everything, or where higher logits do not mean change.
     """
     if (counts.counts.sum(axis=1) == 0).any():
-        raise ValueError(
-            "pixels that have changed and pixels that have not are needed, and one kind is missing"
-        )
+        raise ValueError("both changed and unchanged pixels are needed, but one kind is missing")
     slope, bias = _maximum_likelihood(counts.values, *counts.counts)
     if not SMALLEST_SLOPE <= slope <= LARGEST_SLOPE:
         raise ValueError(
-            f"no temperature fits (its inverse came to {slope:.3g}): the logits do not tell change"
+            f"no temperature fits (its inverse came to {slope:.3g}): the logits do not discriminate change"
         )
     fitted = ChangeDecision(0.5, round(1 / slope, 6), round(bias, 6), fitted_on)
     threshold = float(np.clip(calibrated_curve(counts, fitted).best_f1()[0], 1e-3, 1 - 1e-3))

@@ -40,9 +40,9 @@ class LookOptions:
     def __post_init__(self) -> None:
         chances = (self.haze, self.season, self.blur, self.noise, self.jpeg, self.coarse)
         if self.strength < 0 or not all(0 <= chance <= 1 for chance in chances):
-            raise ValueError("a strength is 0 or more, and a chance 0..1")
+            raise ValueError("a strength must be 0 or more, and a probability 0..1")
         if not 0 < self.coarsest <= 1:
-            raise ValueError("the coarsest resolution is above 0 and at most 1")
+            raise ValueError("the coarsest resolution must be above 0 and at most 1")
 
 
 def turn_and_flip(example: Example, rng: np.random.Generator) -> Example:

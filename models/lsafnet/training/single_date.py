@@ -58,9 +58,9 @@ class SingleDateOptions:
     def __post_init__(self) -> None:
         shares = (self.two_places, self.pasted, self.unchanged)
         if min(shares) < 0 or sum(shares) <= 0:
-            raise ValueError("the shares of the kinds of pairs are 0 or more, and one of them is above 0")
+            raise ValueError("the shares of the kinds of pairs must be 0 or more, and one of them above 0")
         if not 0 < self.zoom[0] <= self.zoom[1] or self.shift_px < 0 or self.tries < 1:
-            raise ValueError("zoom rises from above 0, shift_px is 0 or more, and tries 1 or more")
+            raise ValueError("zoom must be positive and increasing, shift_px 0 or more, and tries 1 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,9 @@ def draw_single_date_pair(
 
 def _check(images: Sequence[Pixels], labels: Sequence[Labels]) -> None:
     if not images or len(images) != len(labels):
-        raise ValueError(f"{len(images)} images and {len(labels)} labels: as many of both, and one at least")
+        raise ValueError(
+            f"{len(images)} images and {len(labels)} labels: their numbers must be equal and at least 1"
+        )
     for image, label in zip(images, labels, strict=True):
         if image.shape[1:] != label.shape:
             raise ValueError(f"an image of {image.shape[1:]} has labels of {label.shape}; they must agree")

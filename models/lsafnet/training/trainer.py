@@ -192,7 +192,9 @@ class Trainer:
         if not math.isfinite(total):
             raise LossError(f"the loss is {total} at step {self.step}; lower the learning rate")
         if not math.isfinite(norm):
-            raise LossError(f"a gradient is no number at step {self.step}; train in fp32, or lower the rate")
+            raise LossError(
+                f"a gradient is not finite at step {self.step}; train in fp32, or lower the learning rate"
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that training goes on from: weights, average, optimiser, step."""
