@@ -82,7 +82,7 @@ def test_change_alone_has_two_classes(binary_checkpoint, tmp_path):
     checkpoint = load_checkpoint(binary_checkpoint)
     info = replace(checkpoint.info, classes=tuple(load_classes()))
     save_checkpoint(tmp_path / "seven.safetensors", checkpoint.network, info)
-    with pytest.raises(CheckpointError, match="has 2 classes (binary), not 7"):
+    with pytest.raises(CheckpointError, match=r"has 2 classes \(binary\), not 7"):
         load_checkpoint(tmp_path / "seven.safetensors")
 
 
