@@ -419,3 +419,13 @@ def test_every_known_legend_names_classes_of_the_shipped_one():
     assert corine[111] == corine[1] == 4
     assert corine[311] == corine[23] == 3
     assert corine[523] == corine[44] == 1
+
+
+@pytest.mark.parametrize("labels", ["changes", "land-cover", None])
+def test_two_masks_of_changed_pixels_are_no_references_of_classes(tmp_path, labels):
+    path = write_map(tmp_path / "map.tif", np.array([[0, 1], [2, 0]]), legend_of())
+    masks = [write_classes(tmp_path / f"{name}.tif", [[0, 255], [255, 0]]) for name in ("one", "other")]
+    with pytest.raises(
+        OptionError, match=r"hold 0 and 255, changed or not, and no classes; .* `labels` binary"
+    ):
+        evaluate_map(path, masks, labels, without_intervals())

@@ -7,7 +7,8 @@ import pytest
 import rasterio
 
 from lsafnet_cli import predict_change
-from lsafnet_cli.errors import InputError, OptionError
+from lsafnet_cli.app import main
+from lsafnet_cli.errors import InputError, OptionError, OutputError
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.legend.regroup import regroup
 from lsafnet_cli.options import DeviceOptions, OutputOptions, PolygonOptions, PredictOptions
@@ -185,3 +186,45 @@ def test_decide_needs_no_torch():
 
     code = "import sys, lsafnet_cli.prediction.redecide; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_from_to_and_probability_are_written_beside_the_new_map(tmp_path, first):
+    words = ("--threshold", "0.6", "--sieve", "12", "--also", "from,to,probability,gpkg", "-q", "--json")
+    with pytest.raises(SystemExit) as left:
+        main(["decide", str(first), "-o", str(tmp_path / "new.tif"), *words])
+    assert left.value.code == 0
+    codes = read(tmp_path / "new.tif")
+    source, target = read(tmp_path / "new.from.tif"), read(tmp_path / "new.to.tif")
+    changed = (codes > 0) & (codes < 255)
+    assert changed.any()
+    np.testing.assert_array_equal(source[changed], (codes[changed] - 1) // 4 + 1)
+    np.testing.assert_array_equal(target[changed], (codes[changed] - 1) % 4 + 1)
+    for layer in (source, target):
+        assert (layer[codes == 0] == 0).all()
+        assert (layer[codes == 255] == 255).all()
+    np.testing.assert_array_equal(
+        read(tmp_path / "new.probability.tif"), read(first.with_name("map.probability.tif"))
+    )
+    assert (tmp_path / "new.gpkg").exists()
+    assert (tmp_path / "new.from.qml").exists()
+
+
+def test_without_a_sieve_from_and_to_follow_merged_classes(tmp_path, first):
+    report = redecide_map(
+        first, tmp_path / "new.tif", RedecideOptions(merged=("water+ground=open",)), also=("from", "to")
+    )
+    assert report.outputs["from"] == str(tmp_path / "new.from.tif")
+    codes = read(tmp_path / "new.tif")
+    changed = (codes > 0) & (codes < 255)
+    assert changed.any()
+    np.testing.assert_array_equal(read(tmp_path / "new.from.tif")[changed], (codes[changed] - 1) // 3 + 1)
+
+
+def test_layers_that_decide_does_not_write_are_told_and_nothing_is_replaced(tmp_path, first):
+    with pytest.raises(OptionError, match="`also` before: decide writes from, to, probability"):
+        redecide_map(first, tmp_path / "new.tif", RedecideOptions(0.6), also=("before",))
+    (tmp_path / "new.from.tif").write_text("mine")
+    with pytest.raises(OutputError, match=r"new\.from\.tif: exists already"):
+        redecide_map(first, tmp_path / "new.tif", RedecideOptions(0.6), also=("from",))
+    assert (tmp_path / "new.from.tif").read_text() == "mine"
+    assert not (tmp_path / "new.tif").exists()

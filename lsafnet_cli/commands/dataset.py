@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from lsafnet_cli.commands.options import JsonOpt, QuietOpt
+from lsafnet_cli.commands.options import JsonOpt, NodataOpt, QuietOpt
+from lsafnet_cli.options import parse_nodata
 
 app = typer.Typer(no_args_is_help=True, help="Inspect data sets for training and evaluation.")
 
@@ -20,6 +21,7 @@ def check(
     dataset: Annotated[
         Path, typer.Argument(metavar="DATASET", help="Folder of a data set (docs/training.md).")
     ],
+    nodata: NodataOpt = None,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
 ) -> None:
@@ -30,7 +32,7 @@ def check(
     from lsafnet_cli.terminal.progress import make_observer
     from lsafnet_cli.terminal.training import show_data_set
 
-    facts = check_data_set(open_data_set(dataset), make_observer(quiet))
+    facts = check_data_set(open_data_set(dataset, nodata=parse_nodata(nodata)), make_observer(quiet))
     show_data_set(facts, as_json)
     if not facts.sound:
         raise typer.Exit(InputError.exit_code)

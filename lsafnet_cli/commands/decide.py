@@ -7,6 +7,7 @@ import typer
 
 from lsafnet_cli.commands.options import (
     DECISION,
+    OUTPUT,
     ClassesOpt,
     DissolveOpt,
     JsonOpt,
@@ -22,7 +23,7 @@ from lsafnet_cli.commands.options import (
     SmoothOpt,
     VerboseOpt,
 )
-from lsafnet_cli.commands.predict_options import make_polygon_options
+from lsafnet_cli.commands.predict_options import make_polygon_options, parse_also
 
 ChangesArg = Annotated[
     Path,
@@ -57,6 +58,14 @@ MergeOpt = Annotated[
         "unchanged. Repeatable.",
     ),
 ]  # fmt: skip
+AlsoOpt = Annotated[
+    str,
+    typer.Option(
+        rich_help_panel=OUTPUT,
+        help="Further outputs beside the new map, comma-separated: from, to, probability; polygons by their "
+        "format (gpkg) or file name (polygons.gpkg).",
+    ),
+]  # fmt: skip
 
 
 def decide(
@@ -67,6 +76,7 @@ def decide(
     ignore: IgnoreOpt = None,
     merge: MergeOpt = None,
     polygons: PolygonsOpt = None,
+    also: AlsoOpt = "",
     min_area: MinAreaOpt = None,
     simplify: SimplifyOpt = 0.0,
     smooth: SmoothOpt = False,
@@ -88,9 +98,10 @@ def decide(
     from lsafnet_cli.terminal.console import show_decided
 
     options = RedecideOptions(threshold, sieve, tuple(ignore or ()), tuple(merge or ()))
+    named, beside = parse_also(also, output)
     report = redecide_map(
-        changes, output, options, tuple(polygons or ()),
+        changes, output, options, tuple(dict.fromkeys((*(polygons or ()), *beside))),
         make_polygon_options(min_area, simplify, smooth, dissolve, classes, review_form=review_form),
-        overwrite=overwrite, observer=observer,
+        also=named, overwrite=overwrite, observer=observer,
     )  # fmt: skip
     show_decided(report, as_json)

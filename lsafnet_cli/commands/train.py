@@ -9,12 +9,14 @@ from lsafnet_cli.commands.options import (
     DEVICE,
     OUTPUT,
     JsonOpt,
+    NodataOpt,
     OverwriteOpt,
     ProgressFormat,
     ProgressOpt,
     QuietOpt,
     VerboseOpt,
 )
+from lsafnet_cli.options import parse_nodata
 
 NETWORK, RECIPE, EXAMPLES = "Network", "Recipe", "Examples"
 
@@ -205,6 +207,7 @@ def train(
     jitter: JitterOpt = False,
     swap_dates: SwapOpt = False,
     shares: SharesOpt = None,
+    nodata: NodataOpt = None,
     variety: VarietyOpt = "auto",
     workers: WorkersOpt = 2,
     device: DeviceOpt = "auto",
@@ -256,6 +259,7 @@ def train(
         tensorboard=tensorboard,
         resume=resume,
         overwrite=overwrite,
+        nodata=parse_nodata(nodata),
     )
     from lsafnet_cli.terminal.progress import make_observer
 

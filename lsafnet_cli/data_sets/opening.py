@@ -111,8 +111,11 @@ class DataSet:
         return pairs
 
 
-def open_data_set(path: Path, usual: tuple[ClassEntry, ...] | None = None) -> DataSet:
+def open_data_set(
+    path: Path, usual: tuple[ClassEntry, ...] | None = None, nodata: tuple[float, float] | None = None
+) -> DataSet:
     """Open the data set in a folder, or that which a JSON file describes; `usual` are its classes if it lists none.
+    `nodata` overrides the no-data values of its description.
 
     Raises InputError where it has no known layout, or files lack their others.
 
@@ -123,7 +126,7 @@ def open_data_set(path: Path, usual: tuple[ClassEntry, ...] | None = None) -> Da
     folder, file = find_description(path)
     if not folder.is_dir():
         raise InputError(f"{folder}: is not a folder; name the folder of a data set")
-    own = read_description(file)
+    own = read_description(file) | ({} if nodata is None else {"nodata": list(nodata)})
     layout, split_folders = _find_layout(folder, own.get("kind"))
     known = DATA_SETS[layout.known] if layout.known else {}
     defaults = {"trained_on": folder.resolve().name} if not layout.known else {}
@@ -137,7 +140,7 @@ def open_data_set(path: Path, usual: tuple[ClassEntry, ...] | None = None) -> Da
         rules = rules_of(description)
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
         raise InputError(
-            f"{file}: value_range, bands, use_bands or normalization has a wrong structure"
+            f"{file}: value_range, bands, use_bands, nodata or normalization has a wrong structure"
         ) from error
     opener = _Opener(layout, classes, kind == KindOfLabels.CHANGES, rules, meanings)
     if split_folders:
@@ -176,7 +179,15 @@ def rules_of(description: Mapping[str, Any]) -> PixelRules:
     count = len(chosen) if chosen else description.get("bands")
     if count is None and "normalization" in description:
         count = len(description["normalization"]["before"]["mean"])
-    return PixelRules(chosen, count, (float(low), float(high)))
+    return PixelRules(chosen, count, (float(low), float(high)), nodata=_nodata_of(description.get("nodata")))
+
+
+def _nodata_of(given: Any) -> tuple[float, float] | None:
+    """Return the no-data values of both dates: null, a number, or two. Raises TypeError and ValueError."""
+    if given is None:
+        return None
+    before, after = given if isinstance(given, list) else (given, given)
+    return float(before), float(after)
 
 
 def _find_layout(folder: Path, kind: str | None) -> tuple[Layout, dict[str, Path]]:

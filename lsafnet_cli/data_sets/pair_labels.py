@@ -180,15 +180,24 @@ class BinaryLabels:
         return 0
 
 
-def looks_binary(path: str, pixels: int = 1 << 20) -> bool:
+def looks_like_mask(path: str) -> bool:
+    """Return whether a file holds 0 and 255 and nothing else, in a decimated read. Raises InputError."""
+    return _some_numbers(path) == {0, 255}
+
+
+def looks_binary(path: str) -> bool:
     """Return whether a file holds 0 and 255, or 0 and 1, and nothing else, in a decimated read. Raises InputError."""
+    return _some_numbers(path) in ({0, 255}, {0, 1})
+
+
+def _some_numbers(path: str, pixels: int = 1 << 20) -> set[int | float]:
+    """Return the numbers in a decimated read of a file, none of a change map of lsafnet. Raises InputError."""
     with open_raster(path) as dataset:
+        if LEGEND in dataset.tags():  # it holds codes, however few
+            return set()
         scale = max(1.0, (dataset.width * dataset.height / pixels) ** 0.5)
         shape = max(1, int(dataset.height / scale)), max(1, int(dataset.width / scale))
         bands = [1, 2, 3] if dataset.count >= 3 else [1]
         numbers = dataset.read(bands, out_shape=(len(bands), *shape))
-        if LEGEND in dataset.tags():  # a change map of lsafnet holds codes, however few
-            return False
         valid = np.ones(shape, bool) if dataset.nodata == 0 else dataset.dataset_mask(out_shape=shape) > 0
-        found = set(np.unique(numbers[:, valid]).tolist())
-    return found in ({0, 255}, {0, 1})
+        return set(np.unique(numbers[:, valid]).tolist())

@@ -23,12 +23,17 @@ from lsafnet_cli.scenes.validity import BoolArray
 
 @dataclass(frozen=True, slots=True)
 class PixelRules:
-    """Bands of an image to read, and the (lowest, highest) value they are rescaled to."""
+    """Bands of an image to read, and the (lowest, highest) value they are rescaled to.
+
+    `nodata`: no-data values of the before and after images instead of those of the files; single images have the
+    first.
+    """
 
     bands: tuple[int | str, ...] | None = None
     band_count: int | None = None
     value_range: tuple[float, float] = (0.0, 255.0)
     stretch: StretchRule = field(default_factory=StretchRule)
+    nodata: tuple[float, float] | None = None
 
 
 class LabelledPair:
@@ -41,7 +46,7 @@ class LabelledPair:
     @cached_property
     def aligned(self) -> AlignedPair:
         """Both images on one grid. Raises InputError and PairError."""
-        options = ReadOptions(self.rules.bands)
+        options = ReadOptions(self.rules.bands, nodata=self.rules.nodata)
         return align_pair(read_pair(self.before, self.after, options, self.rules.band_count))
 
     @cached_property
@@ -86,7 +91,8 @@ class LabelledImage:
     @cached_property
     def scene(self) -> Scene:
         """The image's file. Raises InputError."""
-        return read_scene(self.path, self.rules.bands, self.rules.band_count)
+        nodata = self.rules.nodata[0] if self.rules.nodata else None
+        return read_scene(self.path, self.rules.bands, self.rules.band_count, nodata)
 
     @cached_property
     def stretch(self) -> Stretch | None:

@@ -108,7 +108,9 @@ def _count_sets(
     for one in sets:
         counts = logit_counts()
         grid = GridOptions(coregister="off")
-        options = PredictOptions(read=ReadOptions(one.rules.bands), device=device, grid=grid)
+        options = PredictOptions(
+            read=ReadOptions(one.rules.bands, nodata=one.rules.nodata), device=device, grid=grid
+        )
         with watched(notes, f"calibrate {plain.name}", len(one.split(split)), "pairs"):
             for pair in one.split(split):
                 with prepared_run(plain, (pair.before, pair.after), options) as run:

@@ -104,9 +104,12 @@ def _check_classes(checkpoint: NamedCheckpoint, data_set: DataSet) -> None:
 
 
 def _fitting(options: PredictOptions | None, data_set: DataSet) -> PredictOptions:
-    """Return options for maps that are scored, of the bands that the data set names unless others are asked for."""
+    """Return options for maps that are scored, by default with the bands and no-data values of the data set."""
     options = options or PredictOptions()
-    read = replace(options.read, bands=options.read.bands or data_set.rules.bands)
+    rules = data_set.rules
+    read = replace(
+        options.read, bands=options.read.bands or rules.bands, nodata=options.read.nodata or rules.nodata
+    )
     output = OutputOptions(resume=False)
     alone = replace(options, checkpoint=None, ensemble=(), polygons=PolygonOptions())
     return replace(alone, read=read, output=output, grid=GridOptions(coregister="off"))

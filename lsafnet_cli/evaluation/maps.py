@@ -15,6 +15,7 @@ from lsafnet_cli.data_sets.pair_labels import (
     PairLabels,
     TransitionLabels,
     looks_binary,
+    looks_like_mask,
 )
 from lsafnet_cli.errors import NoOverlapError, OptionError, PairError
 from lsafnet_cli.evaluation.change_probability import decision_of, score_layer
@@ -123,6 +124,11 @@ def _reference_labels(
         return DateLabels(MappedRaster(paths[0], table), MappedRaster(paths[1], table), changes)
     for path in paths:
         _check_legend(path, kind, legend, change_map)
+    if kind in KINDS_OF_TWO and all(map(looks_like_mask, paths)):
+        raise OptionError(
+            f"{' and '.join(paths)}: hold 0 and 255, changed or not, and no classes; name one of them as the only "
+            f"reference, with `labels` {KindOfLabels.BINARY}"
+        )
     if kind == KindOfLabels.TRANSITIONS:
         return TransitionLabels(paths[0], len(legend.names))
     if kind == KindOfLabels.LAND_COVER and not legend.semantic:

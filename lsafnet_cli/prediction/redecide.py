@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,10 @@ from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import KEEP, OutputOptions, PolygonOptions, check_polygon_files
 from lsafnet_cli.polygons.vectorization import vectorize_changes
 from lsafnet_cli.polygons.wishes import check_classes, wanted_codes
-from lsafnet_cli.prediction.sieved import sieve_layers
+from lsafnet_cli.prediction.sieved import sieve_layers, write_class_layers
 from lsafnet_cli.prediction.write import MapWriter, PartLayout, PartStore
+
+DERIVED = ("from", "to", "probability")  # layers that a new map can have as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +135,23 @@ def redecide_map(
     polygons: tuple[Path, ...] = (),
     polygon_options: PolygonOptions | None = None,
     *,
+    also: tuple[str, ...] = (),
     overwrite: bool = False,
     observer: Observer | None = None,
 ) -> RedecideReport:
-    """Write another map, and its polygons, from the layers beside a map. Raises a subclass of LsafnetError."""
+    """Write another map, and its polygons, from the layers beside a map. Raises a subclass of LsafnetError.
+
+    `also`: layers of DERIVED to write beside the new map.
+    """
+    if strange := [name for name in also if name not in DERIVED]:
+        raise OptionError(f"`also` {strange[0]}: decide writes {', '.join(DERIVED)} and polygons")
     notes = Observer(observer)
     check_polygon_files(polygon_options or PolygonOptions(), polygons)
     found = DecidedMap.open(change_map)
-    paths = OutputPaths.of(output, OutputOptions(polygons))
-    finish_naming(output, polygons)
+    check_derived(found, also)
+    paths = OutputPaths.of(output, OutputOptions(polygons, also))
+    others = [*paths.layers.values(), *polygons]
+    finish_naming(output, others)
     paths.check((str(change_map),), overwrite)
     ignored = wanted_codes(found.legend, options.ignored, "ignored") if options.ignored else []
     regrouping = regroup(found.legend, options.merged, ignored)
@@ -148,9 +159,9 @@ def redecide_map(
     check_classes(regrouping.legend, polygon_options)  # a wrong class is told before the work
     provenance = _provenance(found, regrouping.legend, options)
     store = PartStore(output)
-    with store.used(polygons, notes.notice):
+    with store.used(others, notes.notice):
         with watched(notes, "decide", found.grid.pixel_count), output_errors(output):
-            table, finished = _write(found, store, output, options, regrouping, provenance)
+            table, finished = _write(found, store, paths, options, regrouping, provenance)
         publish(store, finished, overwrite)
     for text in uniform_notices(table):
         notes.notice(text)
@@ -167,7 +178,7 @@ def redecide_map(
 def _write(
     found: DecidedMap,
     store: PartStore,
-    output: Path,
+    paths: OutputPaths,
     options: RedecideOptions,
     regrouping: Regrouping,
     provenance: Provenance,
@@ -178,10 +189,25 @@ def _write(
     _write_codes(found, whole, options.threshold, regrouping)
     writer.take_whole(CODES, whole)
     if options.sieve_px:
-        sieve_layers(store, writer, regrouping.legend, options.sieve_px, ())
-    finished = writer.write_layer(CODES, output)
-    table = change_table(store.path(output.name), regrouping.legend)
-    return table, finished
+        sieve_layers(store, writer, regrouping.legend, options.sieve_px, paths.layers)
+    else:
+        write_class_layers(store, writer, regrouping.legend, paths.layers)
+    if "probability" in paths.layers:
+        copy = store.path("probability.whole.tif")
+        copyfile(found.layer("probability"), copy)
+        writer.take_whole("probability", copy)
+    finished: list[Path] = []
+    for layer, path in (*paths.layers.items(), (CODES, paths.map)):
+        finished += writer.write_layer(layer, path)
+    return change_table(store.path(paths.map.name), regrouping.legend), finished
+
+
+def check_derived(found: DecidedMap, also: tuple[str, ...]) -> None:
+    """Raise OptionError for classes of a map that has none, InputError if the probability is missing."""
+    if not found.legend.semantic and (classes := [name for name in also if name != "probability"]):
+        raise OptionError(f"`also` {classes[0]}: {found.path} tells changed from unchanged only")
+    if "probability" in also:
+        found.layer("probability")
 
 
 def _write_codes(found: DecidedMap, target: Path, threshold: float | None, regrouping: Regrouping) -> None:

@@ -21,10 +21,15 @@ def sieve_layers(
     codes = store.path(f"{CODES}.whole.tif")
     sieve_map(writer.mosaic(CODES), codes, legend.nodata, sieve_px, in_pixels=True)
     writer.take_whole(CODES, codes)
+    write_class_layers(store, writer, legend, layers)
+
+
+def write_class_layers(store: PartStore, writer: MapWriter, legend: Legend, layers: Collection[str]) -> None:
+    """Derive from and to, if they are among `layers`, from the codes of a map."""
     for layer in ("from", "to"):
         if layer in layers:
             classes = store.path(f"{layer}.whole.tif")
-            _write_classes(codes, classes, layer, legend)
+            _write_classes(writer.mosaic(CODES), classes, layer, legend)
             writer.take_whole(layer, classes)
 
 
@@ -35,7 +40,7 @@ def _write_classes(codes: Path, target: Path, layer: str, legend: Legend) -> Non
         number_of[transition.code] = transition.from_class if layer == "from" else transition.to_class
     number_of[legend.nodata] = PERCENT_NODATA
     with rasterio_open(codes) as source:
-        profile = {**source.profile, "dtype": "uint8", "nodata": PERCENT_NODATA}
+        profile = {**source.profile, "driver": "GTiff", "dtype": "uint8", "nodata": PERCENT_NODATA}
         with rasterio.open(target, "w", **profile) as classes:
             for window in row_windows(grid_of(source)):
                 classes.write(number_of[source.read(1, window=window)], 1, window=window)

@@ -31,7 +31,8 @@ class TrainOptions:
     each. variety: "wide" varies light, sharpness, zoom and register far more, and is needed for sets of
     classes, unchanged pairs and several data sets; "auto" takes it for these. backbone_rate: its learning
     rate as a share of the others'. clip: the longest gradient. class_weights: of classes 1..K-1 in the loss.
-    keep_epochs: keep the checkpoint of every epoch.
+    keep_epochs: keep the checkpoint of every epoch. nodata: no-data values of the before and after images, instead
+    of those of the files and of the data sets.
     """
 
     network: str | None = None
@@ -67,6 +68,7 @@ class TrainOptions:
     tensorboard: bool = False
     resume: bool = True
     overwrite: bool = False
+    nodata: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         chosen = (("recipe", self.recipe, RECIPES), ("precision", self.precision, PRECISIONS),
@@ -115,6 +117,8 @@ class TrainOptions:
             name: getattr(self, name) and list(getattr(self, name)) for name in ("shares", "class_weights")
         }
         files = {name: getattr(self, name) for name in ("backbone_weights", "start")}
+        if self.nodata is not None:  # older runs, which have no such entry, resume without the option
+            values["nodata"] = list(self.nodata)
         return {
             **values,
             "network_options": dict(self.network_options),

@@ -72,7 +72,7 @@ def prepare_training(paths: Sequence[Path], options: TrainOptions, observer: Obs
     """Open the data sets and decide how to train on them. Raises InputError and OptionError."""
     start = None if options.start is None else _read_start(Path(options.start))
     usual = None if start is None else start.classes
-    data_sets = tuple(open_data_set(path, usual) for path in paths)
+    data_sets = tuple(open_data_set(path, usual, options.nodata) for path in paths)
     shares = _shares(data_sets, options)
     _require_equal_classes(data_sets)
     sets = common_sets([one.label_sets for one in data_sets])
