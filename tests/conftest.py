@@ -77,9 +77,8 @@ def reading_checkpoint(num_classes: int = 16, bands: int = 1, tile_px: int = 64)
     return NamedCheckpoint("reading.safetensors", "0" * 64, Checkpoint(ReadingNetwork(num_classes), info))
 
 
-@pytest.fixture(scope="session")
-def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an untrained lsafnet-tiny with five classes and tiles of 64 pixels."""
+def write_tiny_checkpoint(path: Path) -> Path:
+    """Write an untrained lsafnet-tiny with five classes and tiles of 64 pixels."""
     torch.manual_seed(21)  # under which about half of `noise` has changed, in many ways
     network = build_network("lsafnet-tiny", num_classes=5)
     names = ("unchanged", "water", "ground", "vegetation", "building")
@@ -96,9 +95,14 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         license="Apache-2.0",
         gsd_m=0.5,
     )
-    path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
     save_checkpoint(path, network, info)
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an untrained lsafnet-tiny with five classes and tiles of 64 pixels."""
+    return write_tiny_checkpoint(tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors")
 
 
 @pytest.fixture

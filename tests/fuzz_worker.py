@@ -1,7 +1,8 @@
 """A process that runs lsafnet on damaged files, so that whatever happens to it happens to nobody else.
 
-It answers each line of JSON on stdin, {"command": [...]}, {"state_dict": path} or {"python": code}, with one on
-stdout: the exit code (-1 where an exception got out), stderr, and what the folder holds that it did not hold before.
+It answers each line of JSON on stdin, {"folder": path} with "command": [...], "state_dict": path or "python": code,
+with one on stdout: the exit code (-1 where an exception got out), all that was said on standard error, by Python and
+by the libraries below it, and which files the folder holds that it did not hold before.
 """
 
 import contextlib
@@ -21,14 +22,18 @@ from lsafnet_cli.app import main
 MOST_BYTES = 6 << 30  # of address space: no damaged header may take the machine's memory
 
 
-def predict(command: list[str]) -> tuple[int, str]:
-    """Return the exit code and stderr of a command, -1 and the traceback where an exception got out."""
-    said = io.StringIO()
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+def run(command: list[str]) -> tuple[int, str]:
+    """Return the exit code and stderr of a command, -1 and the traceback where an exception got out.
+
+    A report that something does not fit is a result on standard output, and counts as the one line.
+    """
+    said, printed = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(printed):
         try:
             main(command)
         except SystemExit as left:
-            return int(left.code or 0), said.getvalue()
+            reported = "lsafnet: reported\n" if left.code and printed.getvalue() else ""
+            return int(left.code or 0), said.getvalue() + reported
         except BaseException:
             return -1, traceback.format_exc()
     return -1, "main came back"
@@ -54,22 +59,22 @@ def execute(code: str) -> tuple[int, str]:
     return 0, ""
 
 
-JOBS = {"command": predict, "state_dict": load, "python": execute}
+JOBS = {"command": run, "state_dict": load, "python": execute}
 
 
 def answer(job: dict[str, Any], answers: TextIO) -> None:
-    """Do one job and say what became of it; leave the folder as it was."""
+    """Do one job and say what became of it; remove the files that are new at the top of the folder."""
+    os.chdir(job.pop("folder"))
+    os.ftruncate(2, 0)
     before = set(Path.cwd().iterdir())
     ((kind, what),) = job.items()
     code, said = JOBS[kind](what)
     left = sorted(set(Path.cwd().iterdir()) - before)
     for path in left:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    print(
-        json.dumps({"code": code, "said": said, "left": [path.name for path in left]}),
-        file=answers,
-        flush=True,
-    )
+    below = Path("/proc/self/fd/2").read_text(encoding="utf-8", errors="replace")
+    names = [path.name for path in left]
+    print(json.dumps({"code": code, "said": said + below, "left": names}), file=answers, flush=True)
 
 
 def serve() -> None:

@@ -113,6 +113,24 @@ def test_the_map_is_that_of_the_whole_scene_inside_and_nodata_outside(
     assert (codes == whole[there])[inside[there]].mean() >= 0.9999
 
 
+@pytest.mark.parametrize(
+    ("window", "bounded"),
+    [
+        (Window(0, 0, 30, 30), Window(3, 4, 17, 22)),
+        (Window(4, 5, 2, 3), Window(4, 5, 2, 3)),
+        (Window(5, 0, 10, 20), Window(5, 4, 5, 8)),
+        (Window(0, 15, 30, 9), Window(14, 20, 4, 4)),
+        (Window(10, 0, 4, 20), Window(10, 0, 0, 0)),
+        (Window(0, 0, 3, 30), Window(0, 0, 0, 0)),
+    ],
+)
+def test_a_window_is_cut_to_what_bounds_the_area_in_it(window, bounded):
+    """Several parts, a part around the window, one cut by its edge, one that only touches it, none."""
+    triangle = shapely.Polygon([(14, 20.5), (14, 26), (19.5, 26)])
+    area = AreaOfInterest.of(shapely.union_all([shapely.box(3.2, 4.5, 10, 12), triangle]))
+    assert area.within(window) == bounded
+
+
 @pytest.mark.parametrize("crs", [UTM, "EPSG:4326"])
 def test_every_layer_polygon_and_picture_is_cut_to_the_area(images, tiny_checkpoint, tmp_path, crs):
     outline = write_outline(tmp_path / "aoi.gpkg", [on_ground(SEVERAL, crs)], crs)

@@ -3,6 +3,7 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import given, strategies as st
 
+from lsafnet_cli.geometry.row_bands import rows_at_once
 from lsafnet_cli.geometry.windows import (
     aligned_spans,
     crop_weights,
@@ -99,3 +100,14 @@ def test_aligned_spans_are_cut_at_multiples_of_the_step(first, length, step):
     spans = aligned_spans(first, first + length, step)
     assert sum(end - start for start, end in spans) == length
     assert all(start // step == (end - 1) // step for start, end in spans)
+
+
+@given(st.integers(1, 16_777_216), st.sampled_from([1 << 20, 1 << 22]))
+def test_row_bands_are_whole_rows_of_blocks_or_whole_shares_of_one(width, pixels):
+    rows = rows_at_once(width, pixels)
+    assert rows % 512 == 0 or 512 % rows == 0
+    assert rows >= 64
+    if width <= 4 * pixels // 512:  # 32,768 pixels for maps: no row of blocks is visited twice
+        assert rows % 512 == 0
+    if rows > 64:
+        assert rows * width <= 4 * pixels

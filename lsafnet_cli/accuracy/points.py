@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import fiona
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
@@ -16,7 +17,7 @@ from lsafnet_cli.accuracy.strata import Stratum
 from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.files.forms import CATEGORIES, FormField, add_form
 from lsafnet_cli.files.layer_style import LayerStyle, add_layer_style, add_symbol, qml_text, rgba, style_root
-from lsafnet_cli.files.vectors import reading_vectors
+from lsafnet_cli.files.vectors import reading_vectors, shape_of
 from lsafnet_cli.geometry.arrays import FloatArray, IntArray
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Color, Legend
@@ -137,7 +138,7 @@ def read_points(path: str, layer: str | None, grid: Grid) -> LabelledPoints:
         names = set(source.schema["properties"])
         if not ({FROM, TO} <= names or ANY_CHANGE in names):
             raise InputError(f"{path}: has no fields {FROM} and {TO}, which would say what really happened")
-        features = [(point, f["properties"]) for f in source if (point := _point(f["geometry"]))]
+        features = [(point, f["properties"]) for f in source if (point := _point(f))]
         crs = source.crs_wkt
     if not features:
         raise InputError(f"{path}: holds no points")
@@ -159,11 +160,9 @@ def _layer_of(path: str, layer: str | None) -> str:
     return layer or (LAYER if LAYER in names else str(names[0]))
 
 
-def _point(geometry: Any) -> tuple[float, float] | None:
-    if geometry is None or geometry["type"] not in ("Point", "3D Point"):
-        return None
-    x, y = geometry["coordinates"][:2]
-    return float(x), float(y)
+def _point(feature: Any) -> tuple[float, float] | None:
+    found = shape_of(feature)
+    return (found.x, found.y) if isinstance(found, shapely.Point) and not found.is_empty else None
 
 
 def _on_grid(places: NDArray[np.float64], crs: str, grid: Grid, path: str) -> tuple[FloatArray, FloatArray]:

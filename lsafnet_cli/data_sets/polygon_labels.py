@@ -13,11 +13,11 @@ from rasterio.crs import CRS
 from rasterio.features import rasterize
 from rasterio.warp import transform_geom
 from rasterio.windows import Window
-from shapely.geometry import shape
+from shapely.geometry import mapping, shape
 
 from lsafnet_cli.data_sets.description import UNKNOWN, Meanings
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.files.vectors import reading_vectors
+from lsafnet_cli.files.vectors import reading_vectors, shape_of
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import ClassArray
 
@@ -86,8 +86,11 @@ def _read(path: str, crs: CRS, meanings: Mapping[str, int]) -> Any:
         for feature in source:
             if feature.geometry is None or "Polygon" not in feature.geometry.type:
                 continue
-            geometry = feature.geometry if own == crs else transform_geom(own, crs, feature.geometry)
-            yield shape(geometry), _class_of(feature.properties[COLUMN], meanings, path)
+            drawn = shape_of(feature)
+            if drawn.is_empty:
+                continue
+            placed = drawn if own == crs else shape(transform_geom(own, crs, mapping(drawn)))
+            yield placed, _class_of(feature.properties[COLUMN], meanings, path)
 
 
 def _class_of(value: Any, meanings: Mapping[str, int], path: str) -> int:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import fiona
+import numpy as np
 import shapely
 from fiona._err import CPLE_BaseError
 from fiona.errors import FionaError
@@ -32,6 +33,7 @@ VECTOR_ERRORS = (
     ValueError,
     TypeError,
 )
+FARTHEST = 1e12  # of any coordinate; squares of larger ones overflow when polygons are repaired
 
 
 @contextmanager
@@ -45,10 +47,20 @@ def reading_vectors(path: str, kind: str) -> Iterator[None]:
         raise InputError(unreadable(path, error, kind)) from error
 
 
-def shape_of(geometry: Any) -> BaseGeometry:
-    """Return the geometry of a feature without empty parts, which shapely rejects; empty for None."""
+def shape_of(feature: Any) -> BaseGeometry:
+    """Return the geometry of a feature in 2-D without empty parts, which shapely rejects; empty for none.
+
+    Raises ValueError for absurd coordinates.
+    """
+    geometry = feature.geometry
     found = _without_empty_parts(dict(geometry.__geo_interface__)) if geometry is not None else None
-    return shapely.GeometryCollection() if found is None else shape(found)
+    if found is None:
+        return shapely.GeometryCollection()
+    with np.errstate(invalid="ignore"):  # NaN, of which numpy would warn
+        flat = shapely.force_2d(shape(found))
+    if not (np.abs(shapely.get_coordinates(flat)) < FARTHEST).all():
+        raise ValueError(f"feature {feature.id} has coordinates that are invalid in any CRS")
+    return flat
 
 
 def _without_empty_parts(geometry: dict[str, Any]) -> dict[str, Any] | None:

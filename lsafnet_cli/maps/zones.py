@@ -104,7 +104,11 @@ def _features_about(source: Any, extent: Extent | None) -> Iterator[Any]:
     """Yield the features of a layer that may be within an extent, at any multiple of 360 degrees."""
     if extent is None:
         return
-    whole = shapely.box(*source.bounds) if len(source) else shapely.Polygon()
+    bounds = source.bounds if len(source) else (0, 0, 0, 0)
+    if not np.isfinite(bounds).all():  # some feature is at no place, and reading it says which
+        yield from source
+        return
+    whole = shapely.box(*bounds)
     boxes = [box for shift in extent.shifts if whole.intersects(box := extent.box(shift))]
     if boxes:  # with several, each feature once
         yield from source.filter(bbox=tuple(shapely.total_bounds(boxes)))

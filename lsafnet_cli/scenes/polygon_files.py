@@ -14,7 +14,6 @@ from lsafnet_cli.geometry.footprints import Extent, is_polygon, simple_parts, to
 from lsafnet_cli.geometry.grid import Grid
 
 EDGE_SHARE = 1 / 512  # of a grid's extent: longest edge that is transformed to another CRS as a straight line
-FARTHEST = 1e12  # of any coordinate; squares of larger ones overflow when polygons are repaired
 
 
 def crs_of_layer(source: Any) -> CRS | None:
@@ -24,10 +23,7 @@ def crs_of_layer(source: Any) -> CRS | None:
 
 def polygons_of(feature: Any) -> list[BaseGeometry]:
     """Return the polygons of a feature, repaired if rings cross. Raises ValueError for absurd coordinates."""
-    flat = shapely.force_2d(shape_of(feature.geometry))
-    if not (np.abs(shapely.get_coordinates(flat)) < FARTHEST).all():  # NaN as well
-        raise ValueError(f"feature {feature.id} has coordinates that are invalid in any CRS")
-    return [part for part in simple_parts(shapely.make_valid(flat)) if is_polygon(part)]
+    return [part for part in simple_parts(shapely.make_valid(shape_of(feature))) if is_polygon(part)]
 
 
 class PolygonPlacing:
