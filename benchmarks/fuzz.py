@@ -2,9 +2,10 @@
 
     python -m benchmarks.fuzz FOLDER --inputs 5000 --seed 1
 
-in a checkout, with its tests. The N-th input of a seed is always the same. What was tried stands in
+in a checkout, with its tests. The N-th input of a seed is the same for one list of targets. What was tried stands in
 FOLDER/tried.jsonl: the same command resumes after the last one. Inputs that end in a fault are kept
-in FOLDER/faults, with what was said. `--only 17` tries one input again and shows what it says.
+in FOLDER/faults, with what was said. `--only 17` tries one input again and shows what it says; `--again` tries those
+again that ended in a fault, after a mending, and counts how they end now.
 """
 
 import argparse
@@ -21,10 +22,10 @@ from tests.fuzzing import Target, Worker, WorkerError, World, damaged, fault_of,
 HANGING_SECONDS = 60  # of processor time
 
 
-def input_of(world: World, seed: int, number: int) -> tuple[str, Target, bytes]:
-    """Return the name, the target and the damaged content of an input."""
+def input_of(world: World, seed: int, number: int, name: str | None = None) -> tuple[str, Target, bytes]:
+    """Return the name, the target and the damaged content of an input; the log knows the name of an earlier one."""
     known = targets()
-    name = list(known)[number % len(known)]
+    name = name or list(known)[number % len(known)]
     content = world.content(name, known[name])
     return name, known[name], damaged(content, random_changes(Random(f"{seed} {number}"), len(content)))
 
@@ -72,6 +73,19 @@ def campaign(world: World, worker: Worker, seed: int, inputs: int) -> Counter[st
     return counts
 
 
+def tried_again(world: World, worker: Worker, seed: int) -> Counter[str]:
+    """Try what ended in a fault; return how many inputs end in which way now. The log stays as it was."""
+    counts: Counter[str] = Counter()
+    for one in map(json.loads, (world.folder / "tried.jsonl").read_text(encoding="utf-8").splitlines()):
+        if one["outcome"].startswith("fault"):
+            name, target, content = input_of(world, seed, one["number"], one["target"])
+            outcome, _ = outcome_of(worker, target, world.prepare(target, content))
+            if outcome.startswith("fault"):
+                print(f"{one['number']}, {name}: {outcome}", flush=True)
+            counts[outcome] += 1
+    return counts
+
+
 def main() -> None:
     """Run a campaign, or one input of it."""
     parser = argparse.ArgumentParser(description="Give damaged files to the commands that read them.")
@@ -79,6 +93,7 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int)
+    parser.add_argument("--again", action="store_true")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     world = World(asked.folder.resolve(), write_tiny_checkpoint(asked.folder.resolve() / "tiny.safetensors"))
@@ -89,7 +104,10 @@ def main() -> None:
             outcome, found = outcome_of(worker, target, world.prepare(target, content))
             print(name, target.job, outcome, found["said"], sep="\n")
             return
-        counts = campaign(world, worker, asked.seed, asked.inputs)
+        if asked.again:
+            counts = tried_again(world, worker, asked.seed)
+        else:
+            counts = campaign(world, worker, asked.seed, asked.inputs)
     finally:
         worker.stop()
     for outcome, count in sorted(counts.items()):

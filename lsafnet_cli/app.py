@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from typer.exceptions import Abort, TyperException
+from typer.main import get_command
 
 from lsafnet_cli.commands.assess import assess
 from lsafnet_cli.commands.batch import batch
@@ -96,7 +97,8 @@ def main(arguments: list[str] | None = None) -> None:
     write_any_text()
     try:
         with ended_as_by_ctrl_c(), written_results(), waiting():
-            code = app(arguments, prog_name=PROGRAM, standalone_mode=False)
+            # not app(), which replaces the hooks of files/gdal_errors.py by its own
+            code = get_command(app)(arguments, prog_name=PROGRAM, standalone_mode=False)
     except LsafnetError as error:
         LOG.debug("", exc_info=True)  # shown with -vv
         misread = read_letter_by_letter(words) if isinstance(error, OptionError) else ""

@@ -1,4 +1,4 @@
-"""Fourteen inputs that once ended in a traceback, each made anew in a folder, with the command that reads it.
+"""Inputs that once ended in a traceback, each made anew in a folder, with the command that reads it.
 
 Each is a file of a few bytes beside whole ones. Whoever wrote it, the command ends as it says here, and in one line.
 """
@@ -7,6 +7,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from xml.sax.saxutils import escape
+
+from rasterio.crs import CRS
 
 from lsafnet_cli.files.provenance import LEGEND
 
@@ -39,10 +42,29 @@ def named_in_no_letters(path: Path) -> None:
     path.write_bytes(vrt(80, 70, source="NAME").encode().replace(b"NAME", b"\xff\xfe\x80gone.tif"))
 
 
+def placed_as_nobody_knows(path: Path) -> None:
+    """Write an image whose projection PROJ has never heard of."""
+    place = "<GeoTransform>600000, 0.5, 0, 5335000, 0, -0.5</GeoTransform><VRTR"
+    wkt = (
+        CRS.from_epsg(32632).to_wkt(version="WKT1_GDAL").replace("Transverse_Mercator", "Transverse_Merctor")
+    )
+    whole = vrt(80, 70, source="a.tif").replace("<VRTR", f"<SRS>{escape(wkt)}</SRS>{place}", 1)
+    path.write_text(whole, encoding="utf-8")
+
+
+def described_in_no_letters(path: Path) -> None:
+    """Write an image whose description GDAL quotes in bytes that are no UTF-8."""
+    path.write_bytes(vrt(80, 70, source="a.tif").encode().replace(b"rasterYSize", b"\xbe rasterYSize"))
+
+
+def in_no_letters(old: bytes, new: bytes) -> Callable[[Path], None]:
+    """Return what writes a GeoPackage some of whose statements hold bytes that are no UTF-8."""
+    return lambda path: path.write_bytes(path.with_name("aoi.gpkg").read_bytes().replace(old, new)) and None
+
+
 def map_with(legend: str) -> Callable[[Path], None]:
     """Return what writes a map that has this text as its legend."""
-    text = legend.replace("&", "&amp;").replace("<", "&lt;").replace("\x00", "")
-    entry = f'<Metadata><MDI key="{LEGEND}">{text}</MDI></Metadata>'
+    entry = f'<Metadata><MDI key="{LEGEND}">{escape(legend)}</MDI></Metadata>'
 
     def write(path: Path) -> None:
         whole = vrt(80, 70, bands=1, source="map.tif").replace("<VRTR", f"{entry}<VRTR", 1)
@@ -146,5 +168,19 @@ CRASHES = {
     ),
     "a name that is no text": Crash(
         "odd.vrt", named_in_no_letters, ("a.tif", "b.tif"), ("predict", "odd.vrt", "b.tif", "-o", "out.tif"), 3
+    ),
+    "a projection that nobody knows": Crash(
+        "odd.vrt", placed_as_nobody_knows, ("a.tif",), ("check", "odd.vrt", "odd.vrt"), 0
+    ),
+    "a description that is no text": Crash(
+        "odd.vrt", described_in_no_letters, ("a.tif", "b.tif"), ("check", "odd.vrt", "b.tif"), 3
+    ),
+    "a name that no file can have": Crash(
+        "pairs.csv", text("before,after\na.tif,b\0.tif\n"), ("a.tif", "b.tif"),
+        ("batch", "--pairs", "pairs.csv", "-o", "out", "--dry-run"), 2,
+    ),
+    "a statement that is no text": Crash(
+        "parts.gpkg", in_no_letters(b"CREATE TRIGGER", b"CREATE TRI\xff\xfeER"), ("map.tif", "aoi.gpkg"),
+        ("summarize", "map.tif", "--zones", "parts.gpkg"), 3,
     ),
 }  # fmt: skip

@@ -24,7 +24,7 @@ from PIL import Image
 from rasterio.shutil import copy
 
 from lsafnet import build_network
-from lsafnet_cli.batch.records import DONE, SceneRecord
+from lsafnet_cli.batch.records import WAITING, SceneRecord
 from lsafnet_cli.errors import BATCH_EXIT_CODE
 
 from .change_maps import random_codes, write_map, write_probability
@@ -151,12 +151,12 @@ def _vectors() -> dict[str, Target]:
         for name in OUTLINES
     }
     zones = {
-        f"{name}, zones": command(name, ("map.tif", *ZONES), ("summarize", "map.tif", "--zones", name), 3)
+        f"{name}, zones": command(name, ("map.tif", *ZONES), ("summarize", "map.tif", "--zones", name), 3, 4)
         for name in OUTLINES
     }
     parts = {
         f"{name}, zones": command(
-            name, ("map.tif", *ZONES), ("summarize", "map.tif", "--zones", "zones.shp"), 3
+            name, ("map.tif", *ZONES), ("summarize", "map.tif", "--zones", "zones.shp"), 3, 4
         )
         for name in ZONES
     }
@@ -220,13 +220,7 @@ def _others() -> dict[str, Target]:
 
 def _crashes() -> dict[str, Target]:
     return {
-        name: command(crash.path, crash.needs, crash.command, 3, 4, 5)
-        for name, crash in CRASHES.items()
-        if crash.code
-    } | {
-        name: command(crash.path, crash.needs, crash.command, 3)
-        for name, crash in CRASHES.items()
-        if not crash.code
+        name: command(crash.path, crash.needs, crash.command, 2, 3, 4, 5) for name, crash in CRASHES.items()
     }
 
 
@@ -295,9 +289,7 @@ def write_whole_files(folder: Path, checkpoint: Path) -> None:
     (folder / "pairs.csv").write_text(
         "name,before,after,before_date\nx,a.tif,b.tif,2024-05-31\n", encoding="utf-8"
     )
-    record = SceneRecord(
-        "x", DONE, "b.tif", "a.tif", "x.tif", 1.0, 9, 9, 4, 1.5, extra={"note": "fine"}
-    ).as_dict()
+    record = SceneRecord("x", WAITING, "b.tif", "a.tif", "x.tif").as_dict()
     records = {"version": "0", "pages": False, "all_scenes": ["x"], "scenes": [record]}
     (folder / "out").mkdir()
     (folder / "out" / "batch.1-of-1.json").write_text(json.dumps(records), encoding="utf-8")

@@ -103,6 +103,14 @@ def test_a_local_crs_measures_in_its_plane(unit, metres):
     assert pixel_sides_m(grid) == pytest.approx((0.05 * metres, 0.1 * metres))
 
 
+def test_a_projection_that_proj_does_not_know_knows_no_ground():
+    wkt = (
+        CRS.from_epsg(32632).to_wkt(version="WKT1_GDAL").replace("Transverse_Mercator", "Transverse_Merctor")
+    )
+    grid = Grid(CRS.from_wkt(wkt), Affine(0.5, 0, 600000, 0, -0.5, 5335000), 5, 5)
+    assert (pixel_areas(grid), pixel_sides_m(grid)) == (None, None)
+
+
 def test_a_crs_without_lengths_in_a_plane_knows_no_ground():
     geocentric = Grid(CRS.from_epsg(4978), Affine(1, 0, 0, 0, -1, 0), 5, 5)
     angles = Grid(CRS.from_wkt(LOCAL.format("degree", 0.0174532925199433)), Affine.scale(1, -1), 5, 5)

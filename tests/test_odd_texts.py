@@ -23,8 +23,10 @@ from lsafnet_cli.batch.records import DONE, SceneRecord, csv_text
 from lsafnet_cli.data_sets.opening import open_data_set
 from lsafnet_cli.errors import InputError, OptionError, printable
 from lsafnet_cli.files.fingerprints import STATE, read_fingerprint
+from lsafnet_cli.files.gdal_errors import print_nothing_of_bytes
 from lsafnet_cli.files.provenance import LEGEND
 from lsafnet_cli.files.publishing import NAMING, Naming, WorkFolder
+from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.files.spreadsheets import spreadsheet_cell
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.options import StretchRule
@@ -235,6 +237,25 @@ def test_zones_with_a_broken_prj_are_one_line(tmp_path, capsys, text):
     code, _, err = exit_of(capsys, "summarize", change_map, "--zones", zones)
     assert code == 3
     assert len(err.splitlines()) == 1
+
+
+def test_messages_of_gdal_that_are_no_text_are_not_printed_beside_the_line(tmp_path, monkeypatch):
+    """rasterio can only print these, through Python's two hooks, for nobody could catch them."""
+    path, said = tmp_path / "odd.vrt", []
+    path.write_bytes(b'<VRTDataset \xbe rasterXSize="80"></VRTDataset>')
+
+    def read():
+        with pytest.raises(InputError, match=r"odd\.vrt"), open_raster(path):
+            pass
+
+    for hook in ("excepthook", "unraisablehook"):
+        monkeypatch.setattr(sys, hook, lambda *error: said.append(error))
+    read()
+    assert said  # so it was, and is where nothing is done about it
+    said.clear()
+    print_nothing_of_bytes()
+    read()
+    assert said == []
 
 
 def test_a_name_with_escapes_is_printed_with_none(tmp_path, capsys, monkeypatch):

@@ -146,6 +146,8 @@ def _rows(table: Path, reader: "csv.DictReader[str]") -> Iterator[SceneSpec]:
         where = f"{table}, line {reader.line_num}"
         if None in row or None in row.values():
             raise OptionError(f"{where}: has {len(row) - 1} and more cells, the head {len(names)}")
+        if any("\0" in value for value in row.values()):
+            raise OptionError(f"{where}: holds a zero byte, which no name and no text can have")
         try:
             yield _scene(table.parent, {name: value.strip() for name, value in row.items()})
         except OptionError as error:

@@ -1,6 +1,7 @@
-"""GDAL's own errors, some of which rasterio lets through although their class is private."""
+"""GDAL's own errors, some of which rasterio lets through although their class is private, and its messages."""
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     GdalError = Exception
@@ -11,3 +12,30 @@ else:
 
         class GdalError(Exception):
             """Never raised: with such a rasterio, an error that it lets through is reported as a bug."""
+
+
+READERS = ("rasterio", "fiona")
+
+
+def print_nothing_of_bytes() -> None:
+    """From now on, print nothing where GDAL quotes a damaged file in a message that is not UTF-8.
+
+    Messages reach rasterio and fiona through callbacks, whose errors Python can only print: by the hook for
+    uncaught errors, without a traceback, then by the one for unraisable ones. The call that caused the message
+    raises its own error all the same.
+    """
+    uncaught, unraisable = sys.excepthook, sys.unraisablehook
+
+    def of_no_call(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+        if kind is not UnicodeDecodeError or traceback is not None:
+            uncaught(kind, error, traceback)
+
+    def of_no_reader(error: Any) -> None:
+        where = f"{error.object} {error.err_msg}"
+        if error.exc_type is not UnicodeDecodeError or not any(reader in where for reader in READERS):
+            unraisable(error)
+
+    sys.excepthook, sys.unraisablehook = of_no_call, of_no_reader
+
+
+print_nothing_of_bytes()

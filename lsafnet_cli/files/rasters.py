@@ -1,9 +1,8 @@
 """Opening rasters; every failure becomes a one-line error."""
 
 import math
-import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,23 +16,6 @@ from lsafnet_cli.geometry.grid import Grid
 
 # `ScenePair` reports missing georeferencing. Never reset, since catch_warnings is not thread-safe.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
-
-
-def _print_nothing_of_bytes(usual: Callable[[Any], object]) -> Callable[[Any], object]:
-    """Return a hook that prints nothing where GDAL quotes a damaged file in a message that is not UTF-8.
-
-    Messages reach rasterio through a callback, whose errors Python can only print; the call that caused the
-    message raises its own error all the same.
-    """
-
-    def hook(error: Any) -> None:
-        if error.exc_type is not UnicodeDecodeError or "rasterio" not in f"{error.object} {error.err_msg}":
-            usual(error)
-
-    return hook
-
-
-sys.unraisablehook = _print_nothing_of_bytes(sys.unraisablehook)
 
 
 # rasterio lets some of GDAL's own errors through, and has some that are no RasterioError

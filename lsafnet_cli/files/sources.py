@@ -78,7 +78,7 @@ def same_image(name: str, other: str) -> bool:
     path, second = local_path(name), local_path(other)
     try:
         one_file = path is not None and second is not None and path.samefile(second)
-    except OSError:  # one of them does not exist
+    except (OSError, ValueError):  # one of them does not exist, or has a name that no file can have
         return False
     return one_file and _member_of(name, path) == _member_of(other, second)
 

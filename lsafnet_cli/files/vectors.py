@@ -1,24 +1,30 @@
 """Reading vector files with fiona; every failure becomes a one-line error."""
 
-import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import fiona
 import numpy as np
+import pyogrio
 import shapely
 from fiona._err import CPLE_BaseError
-from fiona.errors import FionaError
+from fiona.errors import FeatureWarning, FionaError
 from rasterio.errors import CRSError, RasterioError
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.files.sources import patience, refuse_what_is_no_file, unreadable
+from lsafnet_cli.files import gdal_errors  # noqa: F401 - so that nothing is printed of bytes
+from lsafnet_cli.files.sources import local_path, patience, refuse_what_is_no_file, unreadable
 
-# fiona also raises plain RuntimeErrors, and shapely TypeErrors for invalid geometries
+# Raised for columns without a name, which nobody asks for. Never reset, since catch_warnings is not thread-safe.
+warnings.filterwarnings("ignore", category=FeatureWarning)
+
+# fiona also raises plain RuntimeErrors, an UnboundLocalError for a .prj that GDAL rejects, and shapely TypeErrors
+# for invalid geometries
 VECTOR_ERRORS = (
     FionaError,
     RasterioError,
@@ -29,6 +35,7 @@ VECTOR_ERRORS = (
     RuntimeError,
     ArithmeticError,
     LookupError,
+    UnboundLocalError,
     AttributeError,
     ValueError,
     TypeError,
@@ -41,10 +48,24 @@ def reading_vectors(path: str, kind: str) -> Iterator[None]:
     """Turn failures of reading a vector file into an InputError; `kind` names what it was read as."""
     refuse_what_is_no_file(path)
     try:
-        with fiona.Env(**patience()), _quiet_about_bytes():  # fiona's GDAL is not rasterio's
+        with fiona.Env(**patience()):  # fiona's GDAL is not rasterio's
+            _look_first(path)
             yield
     except VECTOR_ERRORS as error:
         raise InputError(unreadable(path, error, kind)) from error
+
+
+def _look_first(path: str) -> None:
+    """Raise pyogrio's error for a local file whose bytes GDAL quotes when it opens it: there fiona would crash."""
+    if local_path(path) is None:
+        return
+    try:
+        pyogrio.list_layers(path)
+    except UnicodeDecodeError:
+        raise
+    except (RuntimeError, OSError, ValueError) as error:
+        if "decode" in str(error):
+            raise
 
 
 def shape_of(feature: Any) -> BaseGeometry:
@@ -78,27 +99,3 @@ def _without_empty_parts(geometry: dict[str, Any]) -> dict[str, Any] | None:
 def _rings(polygon: Any) -> list[Any]:
     """Return the rings of a polygon that have points; none if its outer ring is empty."""
     return [ring for ring in polygon if ring] if polygon and polygon[0] else []
-
-
-@contextmanager
-def _quiet_about_bytes() -> Iterator[None]:
-    """Suppress output where GDAL quotes a damaged file in a message that is not UTF-8.
-
-    Messages reach fiona through callbacks, whose errors Python can only print; the call that caused the
-    message raises its own error all the same.
-    """
-    hooks = sys.unraisablehook, sys.excepthook
-
-    def unraisable(error: "sys.UnraisableHookArgs") -> None:
-        if error.exc_type is not UnicodeDecodeError:
-            hooks[0](error)
-
-    def uncaught(kind: type[BaseException], *rest: Any) -> None:
-        if kind is not UnicodeDecodeError:
-            hooks[1](kind, *rest)
-
-    sys.unraisablehook, sys.excepthook = unraisable, uncaught
-    try:
-        yield
-    finally:
-        sys.unraisablehook, sys.excepthook = hooks

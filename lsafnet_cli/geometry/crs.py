@@ -44,11 +44,20 @@ def _horizontal(text: str) -> CRS:
 
 
 def geographic_base(crs: CRS) -> CRS | None:
-    """Return the geographic CRS that a CRS is based on, which may be itself; None if it has none."""
-    while crs.source_crs is not None:
-        crs = crs.source_crs
-    has_degrees = crs.is_geographic and crs.ellipsoid is not None
-    return crs.to_2d() if has_degrees else None
+    """Return the geographic CRS that a CRS is based on, which may be itself; None if it has none.
+
+    None also for a projection that PROJ does not know.
+    """
+    base = crs
+    while base.source_crs is not None:
+        base = base.source_crs
+    if not base.is_geographic or base.ellipsoid is None:
+        return None
+    try:
+        Way.between(crs, base.to_2d())
+    except NoWayError:
+        return None
+    return base.to_2d()
 
 
 def full_turn(crs: CRS) -> float | None:
