@@ -8,6 +8,8 @@ from random import Random
 
 import pytest
 
+from lsafnet_cli.errors import BATCH_EXIT_CODE
+
 from .crashes import CRASHES
 from .fuzzing import Worker, WorkerError, World, damaged, fault_of, random_changes, targets
 
@@ -38,7 +40,8 @@ def test_what_once_ended_in_a_traceback_ends_as_it_should(world, worker, name):
 @pytest.mark.parametrize("name", [name for name in TARGETS if name not in CRASHES])
 def test_a_whole_file_is_read(world, worker, name):
     found = worker.ask(TARGETS[name].job, world.prepare(TARGETS[name], world.content(name, TARGETS[name])))
-    assert (found["code"], fault_of(found, TARGETS[name].codes)) == (0, None), found["said"]
+    unfinished = BATCH_EXIT_CODE if name == "records of a batch" else 0
+    assert (found["code"], fault_of(found, TARGETS[name].codes)) == (unfinished, None), found["said"]
 
 
 @pytest.mark.parametrize("name", TARGETS)

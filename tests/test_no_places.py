@@ -14,7 +14,7 @@ from lsafnet_cli.errors import InputError
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.maps.zone_features import features_by_zone
 from lsafnet_cli.maps.zones import ZoneRequest, read_zones
-from lsafnet_cli.review.verdicts import read_verdicts
+from lsafnet_cli.review.verdicts import verdicts_of_layer
 from lsafnet_cli.scenes.outline import read_outline
 
 from .change_maps import LAND
@@ -26,7 +26,7 @@ READERS = {
     "zones": lambda path: read_zones(ZoneRequest(path), GRID),
     "zone file": lambda path: features_by_zone(ZoneRequest(path)),
     "labels": lambda path: PolygonLabels(path, (("water", 1),)).read(GRID),
-    "verdicts": lambda path: read_verdicts(path, LAND, GRID),
+    "verdicts": lambda path: verdicts_of_layer(path, LAND, GRID),
     "points": lambda path: read_points(path, None, GRID),
 }
 
