@@ -174,7 +174,7 @@ def test_no_stratum_gets_more_points_than_pixels_and_others_get_what_is_left():
 
 
 def test_a_total_that_is_too_small_is_refused():
-    with pytest.raises(OptionError, match="4 strata need 8 points or more"):
+    with pytest.raises(OptionError, match="4 strata need at least 8 points"):
         allocate(STRATA, SampleSize(total=7))
     with pytest.raises(OptionError, match="is no stratum; there are stable, forest"):
         allocate(STRATA, SampleSize(total=70, expected={"lake": 0.5}))

@@ -181,7 +181,7 @@ def test_intervals_are_of_the_seed_and_hold_the_score(tmp_path):
 
 def test_one_unit_has_no_interval_and_few_units_are_warned_of(tmp_path):
     path, references, _, _ = world(tmp_path)
-    for unit_px, words in ((256, "lies in one square of 256 pixels"), (60, "only 4 squares of 60")):
+    for unit_px, words in ((256, "are in one square of 256 pixels"), (60, "only 4 squares of 60")):
         observer = Observer()
         found = evaluate_map(path, references, options=EvaluateOptions(unit_px=unit_px), observer=observer)
         assert any(words in text for text in observer.notices)
@@ -351,7 +351,7 @@ def test_a_binary_mask_scores_changes_of_a_map_of_classes(tmp_path, changed, ban
         assert report.scores.iou_changed == 0.5
         (change,) = report.scores.transitions
         assert (change.precision, change.recall) == (round(2 / 3, 6), round(2 / 3, 6))
-    assert sum("tells changed from unchanged only" in text for text in observer.notices) == 1
+    assert sum("is a binary change map" in text for text in observer.notices) == 1
 
 
 def test_a_mask_of_other_numbers_is_refused(tmp_path):

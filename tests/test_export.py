@@ -77,7 +77,7 @@ def test_onnx_without_its_extra_is_told(tiny_checkpoint, tmp_path, capsys, monke
 
 @pytest.mark.parametrize(
     ("arguments", "found"),
-    [(("-o", "x.onnx"), "ends in .pt2"), (("-o", "x.pt2", "--tile", "50"), "multiple of 32")],
+    [(("-o", "x.onnx"), "must end in .pt2"), (("-o", "x.pt2", "--tile", "50"), "multiple of 32")],
 )
 def test_wrong_export_options_are_told(tiny_checkpoint, tmp_path, monkeypatch, capsys, arguments, found):
     monkeypatch.chdir(tmp_path)

@@ -236,7 +236,7 @@ def test_wrong_options_are_told_before_anything_is_read(tmp_path, capsys):
     assert "choose second, landsat-scd" in refused(capsys, path, "--dataset", "first", "-o", out, code=2)
     named = ("--dataset", "second", "--network", "resnet", "-o", out)
     assert "choose from lsafnet" in refused(capsys, path, *named, code=2)
-    assert "ends in .safetensors" in refused(
+    assert "must end in .safetensors" in refused(
         capsys, path, "--dataset", "second", "-o", tmp_path / "x.pth", code=2
     )
     (tmp_path / "bad.json").write_text('{"classes": []}')

@@ -184,9 +184,9 @@ def test_points_without_strata_in_any_crs_serve_and_what_they_cannot_say_is_told
     report = assess_map(path, tmp_path / "mine.geojson", observer=observer)
     assert (report.overall_accuracy.value, report.outside_points, report.strata) == (1, 1, 1)
     told = " ".join(observer.notices)
-    assert "name no strata" in told
-    assert "1 points lie beyond the map's data" in told
-    assert "no point stands for unchanged" in told
+    assert "have no strata" in told
+    assert "1 points are outside the map's data" in told
+    assert "no point is in unchanged" in told
     assert report.unseen_ha > report.assessed_ha
 
 
@@ -195,7 +195,7 @@ def test_points_without_labels_are_left_out_and_counted(made, tmp_path):
     sample_map(path, tmp_path / "points.gpkg", SMALL)
     report = assess_map(path, label(tmp_path / "points.gpkg", codes, keep=lambda number: number % 2))
     assert (report.points, report.unlabelled_points) == (50, 50)
-    with pytest.raises(InputError, match="no point lies on the map's data and has labels"):
+    with pytest.raises(InputError, match="no point on the map's data has labels"):
         assess_map(path, tmp_path / "points.gpkg")
 
 
@@ -215,7 +215,7 @@ def test_files_that_cannot_serve_are_refused(made, tmp_path):
         (["sample", path, "-o", tmp_path / "points.gpkg"], "exists already; add `overwrite`"),
         (["sample", path, "-o", tmp_path / "points.shp"], "its name must end in .gpkg"),
         (["sample", path, "-o", tmp_path / "b.gpkg", "--before", path], "give both or neither"),
-        (["sample", path, "-o", tmp_path / "b.gpkg", "--allocation", "neyman"], "say how many points"),
+        (["sample", path, "-o", tmp_path / "b.gpkg", "--allocation", "neyman"], "give the number of points"),
         (["sample", path, "-o", tmp_path / "b.gpkg", "--group", "water"], "write NAME=FROM:TO"),
         (["sample", path, "-o", tmp_path / "b.gpkg", "--group", "a=lake:*"], "`groups` lake:*: the map has no class"),
         (["assess", path, path], "points"),

@@ -1,1 +1,1 @@
-"""How good a map is by a random sample of points: drawing it, and what follows from its labels."""
+"""Accuracy assessment of a map by a random sample of labelled points."""

@@ -1,4 +1,4 @@
-"""How many points each stratum of a sample gets (Olofsson et al. 2014, section 5; Cochran 1977, chapter 5)."""
+"""Allocation of points to the strata of a sample (Olofsson et al. 2014, section 5; Cochran 1977, chapter 5)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,14 @@ from lsafnet_cli.geometry.arrays import FloatArray, IntArray
 from lsafnet_cli.legend.classes import UNCHANGED
 
 ALLOCATIONS = ("equal", "proportional", "neyman", "optimal")
-PER_STRATUM = 50  # least number that the paper recommends for rare classes
-LEAST_POINTS = 2  # of a stratum: one point alone says nothing of the spread
-EXPECTED_UNCHANGED, EXPECTED_CHANGE = 0.95, 0.7  # user's accuracies, where nobody knows better
+PER_STRATUM = 50  # smallest number that the paper recommends for rare classes
+LEAST_POINTS = 2  # of a stratum: a single point gives no spread
+EXPECTED_UNCHANGED, EXPECTED_CHANGE = 0.95, 0.7  # default user's accuracies
 
 
 @dataclass(frozen=True, slots=True)
 class SampleSize:
-    """How large a sample is and how it is shared out.
+    """Size of a sample and its allocation.
 
     Either `total`, or as many as give the overall accuracy `standard_error`, or `per_stratum` in each. With one
     of the former `per_stratum` is the least number of each. `expected` has user's accuracies by stratum.
@@ -35,9 +35,9 @@ class SampleSize:
         if self.allocation not in ALLOCATIONS:
             raise OptionError(f"`allocation` {self.allocation}: choose from {', '.join(ALLOCATIONS)}")
         if self.total is not None and self.standard_error is not None:
-            raise OptionError("`total` and `standard_error` both say how many points: give one of them")
+            raise OptionError("`total` and `standard_error` both set the number of points: give one of them")
         if self.total is None and self.standard_error is None and self.allocation != "equal":
-            raise OptionError(f"`allocation` {self.allocation}: say how many points, with `total`")
+            raise OptionError(f"`allocation` {self.allocation}: give the number of points in `total`")
         for option, value in (("total", self.total), ("per_stratum", self.per_stratum)):
             if value is not None and value < LEAST_POINTS:
                 raise OptionError(f"`{option}` {value}: give {LEAST_POINTS} or more")
@@ -45,7 +45,7 @@ class SampleSize:
             raise OptionError(f"`standard_error` {self.standard_error}: give a number between 0 and 0.5")
         for name, share in (self.expected or {}).items():
             if not 0 < share < 1:
-                raise OptionError(f"`expected` {name}={share}: an accuracy lies between 0 and 1")
+                raise OptionError(f"`expected` {name}={share}: an accuracy must be between 0 and 1")
 
 
 def parse_expected(texts: Sequence[str]) -> dict[str, float]:
@@ -78,7 +78,7 @@ def allocate(strata: Sequence[Stratum], size: SampleSize) -> IntArray:
     floor = np.minimum(size.per_stratum or LEAST_POINTS, pixels)
     if total < floor.sum():
         raise OptionError(
-            f"`total` {total}: {len(strata)} strata need {int(floor.sum())} points or more; merge rare ones with "
+            f"`total` {total}: {len(strata)} strata need at least {int(floor.sum())} points; merge rare ones with "
             "`rare_percent` or `by` change"
         )
     return _shared_out(total, _wishes(weight, accuracy, size.allocation), floor, pixels)

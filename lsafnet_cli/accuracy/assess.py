@@ -19,13 +19,13 @@ from lsafnet_cli.maps.table import count_changes, hectares, open_legend
 from lsafnet_cli.observer import Observer
 
 DIGITS = 6
-BLOCK_PX = 512  # of maps that lsafnet writes
+BLOCK_PX = 512  # layers of maps written by lsafnet
 MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A share with its 95 % interval; None where the points say nothing of it."""
+    """A share with its 95 % interval; None if unknown."""
 
     value: float | None
     low: float | None
@@ -92,7 +92,7 @@ class Assessment:
 def assess_map(
     change_map: str | Path, points: str | Path, layer: str | None = None, observer: Observer | None = None
 ) -> Assessment:
-    """Judge a change map by points with labels: the map's code under each against `reference_from`, `reference_to`.
+    """Assess a change map by labelled points: the map's code under each against `reference_from`, `reference_to`.
 
     Points that name their stratum and its size, as those of `sample_map` do, are weighted by these, whatever map
     they were drawn from; else each of the map's codes is a stratum. Raises InputError for files that cannot
@@ -108,7 +108,7 @@ def assess_map(
     inside = (mapped >= 0) & (mapped != legend.nodata)
     used = inside & (reference >= 0)
     if not used.any():
-        raise InputError(f"{points}: no point lies on the map's data and has labels; fill in {FROM} and {TO}")
+        raise InputError(f"{points}: no point on the map's data has labels; fill in {FROM} and {TO}")
     strata = _strata(found, mapped, used, counts)
     seen = _Seen(strata, mapped[used], reference[used], counts)
     unlabelled, outside = int((inside & (reference < 0)).sum()), int((~inside).sum())
@@ -266,17 +266,17 @@ class _Seen:
     def _notices(self, unlabelled: int, outside: int) -> Iterator[str]:
         if not self.strata.own:
             yield (
-                "the points name no strata: they are taken for random ones within each of the map's classes, as "
+                "the points have no strata: they are assumed to be random within each of the map's classes, as "
                 "lsafnet sample draws them"
             )
         if unlabelled:
-            yield f"{unlabelled:,} points have no labels yet and are left out"
+            yield f"{unlabelled:,} points have no labels yet and are ignored"
         if outside:
-            yield f"{outside:,} points lie beyond the map's data and are left out"
+            yield f"{outside:,} points are outside the map's data and are ignored"
         if empty := self._named(self._per_stratum == 0):
-            yield f"no point stands for {empty}: nothing is said about that ground"
+            yield f"no point is in {empty}: these strata are excluded"
         if lone := self._named((self._per_stratum == 1) & (self.strata.pixels > 1)):
-            yield f"a single point stands for {lone}: give it two or more, for there are no intervals with one"
+            yield f"only one point is in {lone}: give two or more, since one point has no interval"
 
     def _named(self, which: NDArray[np.bool_]) -> str:
         names = [self.strata.names[index] for index in np.flatnonzero(which).tolist()]

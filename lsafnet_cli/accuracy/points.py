@@ -137,11 +137,11 @@ def read_points(path: str, layer: str | None, grid: Grid) -> LabelledPoints:
     with reading_vectors(path, "points"), fiona.open(path, layer=_layer_of(path, layer)) as source:
         names = set(source.schema["properties"])
         if not ({FROM, TO} <= names or ANY_CHANGE in names):
-            raise InputError(f"{path}: has no fields {FROM} and {TO}, which would say what really happened")
+            raise InputError(f"{path}: has no fields {FROM} and {TO} with the reference classes")
         features = [(point, f["properties"]) for f in source if (point := _point(f))]
         crs = source.crs_wkt
     if not features:
-        raise InputError(f"{path}: holds no points")
+        raise InputError(f"{path}: contains no points")
     cols, rows = _on_grid(np.array([point for point, _ in features]), crs, grid, path)
     rows_of = [properties for _, properties in features]
     strata = _texts(rows_of, STRATUM) if {STRATUM, STRATUM_PIXELS} <= names else None
@@ -169,7 +169,7 @@ def _on_grid(places: NDArray[np.float64], crs: str, grid: Grid, path: str) -> tu
     x, y = places.T
     if grid.crs is not None:
         if not crs:
-            raise InputError(f"{path}: has no CRS; say where its points lie")
+            raise InputError(f"{path}: has no CRS; assign one")
         way = Transformer.from_crs(CRS.from_wkt(crs), CRS.from_wkt(grid.crs.to_wkt()), always_xy=True)
         x, y = way.transform(x, y)
     return grid.to_pixels(x, y)

@@ -1,4 +1,4 @@
-"""Sample: points of a change map to be labelled, drawn at random within strata."""
+"""Sample: points of a change map to label, drawn at random within strata."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from lsafnet_cli.scenes.on_grid import images_on_grid
 
 @dataclass(frozen=True, slots=True)
 class SampleOptions:
-    """What a sample can be told. `images` are those of both dates, for small pictures of the points."""
+    """Options of a sample. `images` are those of both dates, for small pictures of the points."""
 
     size: SampleSize = field(default_factory=SampleSize)
     strata: StrataOptions = field(default_factory=StrataOptions)

@@ -74,7 +74,7 @@ def make_strata(counts: CodeCounts, options: StrataOptions) -> tuple[Stratum, ..
         for code in wanted_codes(legend, wishes, "groups"):
             if grouped.setdefault(code, name) != name:
                 label = legend.labels[code]
-                raise OptionError(f"`groups` {name}: '{label}' belongs to the group {grouped[code]} already")
+                raise OptionError(f"`groups` {name}: '{label}' is in the group {grouped[code]} already")
     for code in np.flatnonzero(counts.pixels[:-1]).tolist():
         members.setdefault(grouped.get(code) or _usual_name(code, legend, options.by), []).append(code)
     if not members:

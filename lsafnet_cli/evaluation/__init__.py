@@ -1,1 +1,1 @@
-"""How good maps and checkpoints are: scores against references, with intervals, tables and a picture."""
+"""Scores of maps and checkpoints against references, with intervals, tables and figures."""

@@ -78,7 +78,7 @@ def calibrate_checkpoint(
     nothing can be fitted on.
     """
     if output.suffix.lower() != ENDING:
-        raise OptionError(f"{output}: a checkpoint's name ends in {ENDING}")
+        raise OptionError(f"{output}: the name of a checkpoint must end in {ENDING}")
     check_path(output, (str(path),), overwrite)
     notes = observer or Observer()
     named, sets = load_named_checkpoint(path), [open_data_set(folder) for folder in folders]

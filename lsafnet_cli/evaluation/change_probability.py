@@ -1,4 +1,4 @@
-"""How far a map's probability of change can be taken at its word."""
+"""Reliability of a map's probability of change."""
 
 import json
 from dataclasses import dataclass

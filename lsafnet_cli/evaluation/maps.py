@@ -65,9 +65,7 @@ def evaluate_map(
         legend, grid = open_legend(change_map)
         decision = decision_of(str(change_map))
         if kind == KindOfLabels.TRANSITIONS and labels is None and legend.semantic and looks_binary(paths[0]):
-            notes.notice(
-                f"{paths[0]} tells changed from unchanged only: changes are scored, not their classes"
-            )
+            notes.notice(f"{paths[0]} is a binary change map: changes are scored, not their classes")
             kind = KindOfLabels.BINARY
         if kind == KindOfLabels.BINARY:
             legend = CHANGE_ALONE
@@ -106,9 +104,9 @@ def _kind_of(references: tuple[str, ...], labels: str | None, mapping: str | Non
     kinds = KINDS_OF_ONE if len(references) == 1 else KINDS_OF_TWO
     if labels is not None and labels not in kinds:
         speaks_of = "one reference alone" if labels in KINDS_OF_ONE else "two references"
-        raise OptionError(f"`labels` {labels}: speaks of {speaks_of}, not of {len(references)}")
+        raise OptionError(f"`labels` {labels}: needs {speaks_of}, not {len(references)}")
     if mapping is not None and kinds is KINDS_OF_ONE:
-        raise OptionError(f"`mapping` {mapping}: speaks of the classes of two references, one for each date")
+        raise OptionError(f"`mapping` {mapping}: needs two references with classes, one for each date")
     return str(labels or kinds[0])
 
 
@@ -169,7 +167,7 @@ def _scored_part(
         if grid.crs is None or (own.crs is None and own.transform.is_identity):
             continue  # met pixel by pixel, or refused when read
         if own.crs is None:
-            observer.notice(f"{reference} has no CRS: its coordinates are taken to be in that of the map")
+            observer.notice(f"{reference} has no CRS: its coordinates are assumed to be in that of the map")
             own = replace(own, crs=grid.crs)
         window_within(
             grid, {path: grid, reference: own}

@@ -1,4 +1,4 @@
-"""How a map or a checkpoint is scored. An options value that exists has been checked."""
+"""Options of scoring maps and checkpoints; checked on creation."""
 
 from dataclasses import dataclass
 

@@ -39,7 +39,7 @@ def interval_notice(tally: PairCounts, one: str, several: str) -> str | None:
     if tally.options.resamples == 0 or count >= FEW_UNITS:
         return None
     if count < 2:
-        return f"all that was counted lies in one {one}: there are no intervals"
+        return f"all counted pixels are in one {one}: there are no intervals"
     return f"only {count} {several}: the confidence intervals are probably too narrow"
 
 

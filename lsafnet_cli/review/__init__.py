@@ -1,1 +1,1 @@
-"""Polygons of a map that somebody has looked at: accepted, rejected or corrected, and what follows for the map."""
+"""Reviewed changes of a map: accepted, rejected or corrected, and the corrected map."""

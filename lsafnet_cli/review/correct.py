@@ -1,4 +1,4 @@
-"""Correct: a map with its polygons as somebody saw them, what that says of the map, and labels to learn from."""
+"""Correct a map by the verdicts on its changes, with scores of the map and labels for training."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Verdicts: what somebody says of a map's polygons."""
+"""Verdicts of a reviewer on a map's polygons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ class Verdicts:
 def refuse_without_verdict(path: str, rows: Sequence[Any]) -> None:
     """Raise InputError where nothing has been reviewed yet."""
     if not rows:
-        raise InputError(f"{path}: no polygon is {', '.join(STATES[1:])}; say so in the field {STATUS}")
+        raise InputError(f"{path}: no polygon is {', '.join(STATES[1:])}; set it in the field {STATUS}")
 
 
 def verdicts_of_layer(path: str, legend: Legend, grid: Grid) -> Verdicts:
@@ -80,7 +80,7 @@ def verdicts_of_layer(path: str, legend: Legend, grid: Grid) -> Verdicts:
         with fiona.open(path, layer=LAYER_NAME if LAYER_NAME in names else names[0]) as source:
             if STATUS not in source.schema["properties"]:
                 raise InputError(
-                    f"{path}: has no field {STATUS}; write polygons to look at with lsafnet review MAP"
+                    f"{path}: has no field {STATUS}; write polygons for a review with lsafnet review MAP"
                 )
             crs = crs_of_layer(source)
             placing = PolygonPlacing(crs, grid) if crs is not None and grid.crs is not None else None

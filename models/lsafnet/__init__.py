@@ -1,4 +1,4 @@
-"""LSAFNet and its relatives: image tensors in, change logits out.
+"""LSAFNet and related networks: image tensors in, change logits out.
 
 Names are loaded on first use: `import lsafnet` and `import lsafnet.checkpoint.info` do not wait for torch.
 """

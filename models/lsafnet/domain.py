@@ -1,4 +1,4 @@
-"""Measure where a checkpoint is at home, and how far from there an image lies.
+"""Measure the domain of a checkpoint, and the distance of an image from it.
 
 The distance is that of the means of a few inner feature maps from their means over the training images, each in its
 own standard deviations: a Mahalanobis distance (Lee et al., "A simple unified framework for detecting
@@ -26,7 +26,7 @@ DIGITS = 5
 
 
 class _LastSeen(Exception):  # noqa: N818 - not an error: the rest of the network is not needed
-    """All features have been seen."""
+    """All features have been collected."""
 
 
 def feature_layers(network: nn.Module) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ def _watched(network: nn.Module, names: tuple[str, ...], seen: dict[str, Floats]
 
 
 def distances(features: Mapping[str, Floats], home: Mapping[str, Spread]) -> Floats:
-    """Return how far each image (batch,) lies from the training images, in standard deviations of theirs."""
+    """Return the distance of each image (batch,) from the training images, in standard deviations of these."""
     deviations = [
         (features[name] - np.array(spread.mean)) / np.array(spread.std) for name, spread in home.items()
     ]

@@ -1,6 +1,6 @@
-"""Labels that say less than a class: sets of classes, and what two of them say about change.
+"""Partial labels: sets of classes, and the change between two of them.
 
-Most labels in the world know "building or not". Training takes them as sets: the loss of a pixel is minus the
+Most labels are "building or not". Training takes them as sets: the loss of a pixel is minus the
 logarithm of the summed probability of its set (Xu et al., "A semantic loss function for deep learning with symbolic
 knowledge", ICML 2018, for sets of classes).
 """
@@ -21,7 +21,7 @@ MOST_CODES = 255
 
 @dataclass(frozen=True)
 class LabelSets:
-    """What the numbers of labels mean: 0 unknown, 1..K-1 a class, K and up the sets of classes in `sets`."""
+    """Meanings of label values: 0 unknown, 1..K-1 a class, K and up the sets of classes in `sets`."""
 
     num_classes: int
     sets: tuple[tuple[int, ...], ...] = ()
@@ -39,7 +39,7 @@ class LabelSets:
 
     @property
     def count(self) -> int:
-        """How many numbers have a meaning."""
+        """Number of label values with a meaning."""
         return self.num_classes + len(self.sets)
 
     def members_of(self, number: int) -> frozenset[int]:

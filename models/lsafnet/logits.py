@@ -1,4 +1,4 @@
-"""What every network returns, and the maps that follow from it."""
+"""The output of all networks, and maps from it."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ class ChangeLogits(NamedTuple):
 
     change: (batch, 1, rows, cols), positive where changed.
     before, after: (batch, K, rows, cols) land cover of each date; index 0, "unchanged", is never an answer.
-    Both are None for networks that only tell changed from unchanged.
+    Both are None for binary networks.
     """
 
     change: Tensor
@@ -24,7 +24,7 @@ class ChangeLogits(NamedTuple):
 
 
 class SupervisedLogits(NamedTuple):
-    """What a network returns in training for which "unchanged" is a class like the others.
+    """Output in training of a network for which "unchanged" is a class like the others.
 
     The first three are those of `ChangeLogits`; index 0 of `before` and `after` is a target here. `auxiliary` holds
     further maps of (before, after), each (batch, K, rows, cols), for deep supervision.

@@ -1,4 +1,4 @@
-"""Faster forms of a trained network that give the same answers."""
+"""Faster forms of a trained network with the same results."""
 
 from collections import Counter
 from copy import deepcopy

@@ -1,4 +1,4 @@
-"""Which networks there are, and how each is built."""
+"""The registry of networks, and building them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ Scores = tuple[float, float, float, float]
 class NetworkSpec:
     """A network by name; `builder(num_classes, **options)` makes it, `options` are all its defaults.
 
-    `semantic` is False for networks that tell only changed from unchanged; K does not matter to them.
+    `semantic` is False for binary networks, which ignore K.
     `parameters` (millions) and `gflop` (2 x multiply-add of one pair of 512 x 512 pixels) hold for 3 bands and 7
     classes. `published` holds the percentages in the tables of LSAFNet's paper, by data set: mIoU, OA, SeK, F_scd.
     `weights` says where trained weights are published, empty where none are known. `unit_range`: the published
@@ -209,9 +209,9 @@ NETWORKS: Mapping[str, NetworkSpec] = _REGISTERED
 
 
 def register_network(spec: NetworkSpec) -> None:
-    """Add a network of one's own to `NETWORKS`, so that its checkpoints load. ValueError where the name is taken."""
+    """Add a network to `NETWORKS`, so that its checkpoints load. Raises ValueError if the name is taken."""
     if spec.name in list(_REGISTERED) or spec.name in ALIASES:
-        raise ValueError(f"a network called {spec.name!r} exists already")
+        raise ValueError(f"a network with the name {spec.name!r} exists already")
     _REGISTERED.specs[spec.name] = spec
 
 

@@ -1,1 +1,1 @@
-"""Checkpoint files: reading, writing, import and export, and what they say about themselves."""
+"""Checkpoint files: reading, writing, import, export, and metadata."""

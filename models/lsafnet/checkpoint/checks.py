@@ -1,14 +1,14 @@
-"""What a checkpoint's metadata is held against, and the error it ends in."""
+"""Checks of a checkpoint's metadata, and the error that they raise."""
 
 import math
 
 
 class CheckpointError(ValueError):
-    """A file is no usable checkpoint. The message is one line: which file, what was found, what to do."""
+    """A file is not a usable checkpoint. The message is one line: which file, what was found, what to do."""
 
 
 def require(claim: bool, message: str) -> None:
-    """Raise CheckpointError where a claim does not hold."""
+    """Raise CheckpointError if a condition is not met."""
     if not claim:
         raise CheckpointError(message)
 

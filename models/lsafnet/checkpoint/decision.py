@@ -1,4 +1,4 @@
-"""How a checkpoint's logits of change become probabilities and a decision.
+"""Calibration of a checkpoint's change logits, and its threshold.
 
 Temperature scaling: Guo et al., "On calibration of modern neural networks", ICML 2017; the bias is that of Platt,
 "Probabilistic outputs for support vector machines", 1999.
@@ -30,5 +30,5 @@ class ChangeDecision:
 
     @property
     def plain(self) -> bool:
-        """Whether the probability is the sigmoid of the logit as it is."""
+        """Whether the probability is the sigmoid of the unchanged logit."""
         return (self.temperature, self.bias) == (1.0, 0.0)

@@ -1,4 +1,4 @@
-"""Where a checkpoint is at home: what the images it was trained on look like, in numbers."""
+"""The domain of a checkpoint: statistics of the images it was trained on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ PERCENTILE = 99  # of the training images, which lie nearer than `limit`
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Mean and standard deviation over training images of some numbers that each image has."""
+    """Mean and standard deviation over training images of some statistics of an image."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -56,10 +56,8 @@ class DomainStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """What a checkpoint was trained on, in numbers.
-
-    gsd_m: least and greatest pixel size, None where unknown. bands: what they show, such as "red"; empty where
-    unknown.
+    """The domain of a checkpoint. gsd_m: smallest and largest pixel size, None if unknown. bands: their
+    colours, such as "red"; empty if unknown.
     """
 
     gsd_m: tuple[float, float] | None = None

@@ -1,4 +1,4 @@
-"""Export: a checkpoint becomes a program for other runtimes, which needs none of this package."""
+"""Export of a checkpoint to other runtimes, independent of this package."""
 
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +14,7 @@ INPUTS, OUTPUTS = ("before", "after"), ("change", "land_cover_before", "land_cov
 
 
 class Standalone(nn.Module):
-    """A network with its normalisation: values as in the images in, probabilities out.
+    """A network with its normalisation: image values in, probabilities out.
 
     Two float32 images (1, bands, rows, cols), in the checkpoint's value range, to the calibrated change probability
     (1, 1, rows, cols) and the probabilities of classes 1..K-1 of both dates (1, K-1, rows, cols); change alone
@@ -51,12 +51,12 @@ def export_program(checkpoint: Checkpoint, tile_px: int) -> torch.export.Exporte
 
 
 def save_torch_export(program: torch.export.ExportedProgram, info: CheckpointInfo, path: Path) -> None:
-    """Write a program for `torch.export.load`; what the checkpoint says about itself lies in it as `lsafnet.json`."""
+    """Write a program for `torch.export.load`, with the checkpoint's metadata as `lsafnet.json`."""
     torch.export.save(program, path, extra_files={f"{METADATA_KEY}.json": info.to_json()})
 
 
 def save_onnx(program: torch.export.ExportedProgram, info: CheckpointInfo, path: Path) -> None:
-    """Write a program as ONNX; what the checkpoint says about itself goes along as metadata `lsafnet`.
+    """Write a program as ONNX, with the checkpoint's metadata as `lsafnet`.
 
     Raises ModuleNotFoundError without the extra `lsafnet[onnx]`.
     """

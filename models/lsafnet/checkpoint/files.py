@@ -1,4 +1,4 @@
-"""Checkpoints: a network's weights and what a tool must know to use them. Loading never runs code."""
+"""Checkpoints: weights of a network with the metadata needed to use them. Loading never runs code."""
 
 import os
 import pickle
@@ -38,7 +38,7 @@ _LISTED = 3  # keys named in an error before "and N more"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A network with its weights, and what a tool must know to use it."""
+    """A network with its weights and metadata."""
 
     network: nn.Module
     info: CheckpointInfo
@@ -47,7 +47,7 @@ class Checkpoint:
 def save_checkpoint(
     path: str | Path, network: nn.Module, info: CheckpointInfo, *, half: bool = False
 ) -> None:
-    """Write `network` and `info` to `path`, complete or not at all. Raises OSError where that is not possible.
+    """Write `network` and `info` to `path`, complete or not at all. Raises OSError if that fails.
 
     `half` stores the convolutions as float16, at half the size; statistics and biases stay float32.
     """
@@ -104,7 +104,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def _build_without_memory(path: Path, info: CheckpointInfo) -> nn.Module:
-    """Return the network on the meta device, so that absurd options cost nothing before they are refused."""
+    """Return the network on the meta device, so that absurd options cost nothing before they are rejected."""
     try:
         if not network_spec(info.network).semantic and info.num_classes != 2:
             raise ValueError(f"{info.network} has 2 classes (binary), not {info.num_classes}")

@@ -1,4 +1,4 @@
-"""Import: a published state dict becomes a checkpoint, once it is sure which network it is of."""
+"""Import of published state dicts as checkpoints, with recognition of the network."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Resemblance:
 
     @property
     def words(self) -> str:
-        """What differs, for a person."""
+        """The differences as text."""
         counts = {"missing": self.missing, "surplus": self.surplus, "of another shape": self.misshapen}
         found = ", ".join(f"{count} {fault}" for fault, count in counts.items() if count)
         return f"{self.spec.name} ({found} of {self.keys} keys)"
@@ -41,9 +41,9 @@ class Resemblance:
 def import_state_dict(
     path: str | Path, data_set: Mapping[str, Any], network: str | None = None
 ) -> tuple[Checkpoint, str]:
-    """Return the checkpoint that a published state dict makes, and why it is taken for its network.
+    """Return the checkpoint of a published state dict, and why its network was recognised.
 
-    data_set: as in `DATA_SETS`. network: its name; None has it guessed from keys and shapes. Raises
+    data_set: as in `DATA_SETS`. network: its name; None recognises it from keys and shapes. Raises
     CheckpointError, in one line, for a file that is no state dict, that fits no network, or not the one named.
     """
     path = Path(path)

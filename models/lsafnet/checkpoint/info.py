@@ -1,4 +1,4 @@
-"""What a checkpoint says about itself, read without torch and without running anything.
+"""Metadata of checkpoints, read without torch and without running any code.
 
 A checkpoint is a safetensors file: 8 bytes (the header's length, little endian), a JSON header, the tensors.
 The header's `__metadata__` holds, under the key `lsafnet`, the JSON of a `CheckpointInfo`.
@@ -199,7 +199,7 @@ def _read_field(values: Mapping[str, Any], name: str) -> Any:
 
 
 def read_checkpoint_info(path: str | Path) -> CheckpointInfo:
-    """Return what the checkpoint at `path` says about itself; CheckpointError when it is none."""
+    """Return the metadata of the checkpoint at `path`. Raises CheckpointError if it is none."""
     path = Path(path)
     metadata = read_header(path).get("__metadata__")
     if not isinstance(metadata, dict) or not isinstance(metadata.get(METADATA_KEY), str):
@@ -242,7 +242,7 @@ _NEVER_CALLED = (".dilate4.", ".SEBlock.")  # of SCDNet
 
 
 def count_parameters(path: str | Path) -> int:
-    """Return how many trained numbers a checkpoint holds, by its header; statistics are not among them."""
+    """Return the number of parameters of a checkpoint from its header, without statistics."""
     header = read_header(Path(path))
     header.pop("__metadata__", None)
     named = [name for name in header if not name.endswith(_NO_PARAMETERS)]

@@ -1,4 +1,4 @@
-"""The data sets that published checkpoints were trained on, in the words of a checkpoint's metadata."""
+"""Data sets of published checkpoints, with the keys of a checkpoint's metadata."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The Siamese U-Net of Daudt et al. 2018, for change alone; keys as published.
+"""The Siamese U-Net of Daudt et al. 2018, a binary network; keys as published.
 
 Daudt, Le Saux and Boulch, "Fully convolutional Siamese networks for change detection", ICIP 2018,
 doi 10.1109/ICIP.2018.8451652.

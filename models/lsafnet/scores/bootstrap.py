@@ -1,4 +1,4 @@
-"""How far scores could lie elsewhere: intervals by resampling the units that pixels were counted in.
+"""Confidence intervals of scores by resampling the units in which pixels were counted.
 
 Efron and Tibshirani, "An introduction to the bootstrap", 1993: the percentile interval, chapter 13.
 """

@@ -1,4 +1,4 @@
-"""How well the borders of the changed area are met, by max-pooling of bools on the device.
+"""Boundary F1 of the changed area, by max-pooling of bools on the device.
 
 After the boundary F1 of Csurka, Larlus and Perronnin, "What is a good evaluation measure for semantic
 segmentation?", BMVC 2013, for the one class "changed", with counts over all maps together in place of a mean

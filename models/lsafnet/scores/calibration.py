@@ -1,4 +1,4 @@
-"""Fit how logits of change become probabilities: temperature and bias by maximum likelihood, threshold by F1."""
+"""Fit the calibration of change logits: temperature and bias by maximum likelihood, threshold by F1."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ SMALLEST_SLOPE, LARGEST_SLOPE = 1e-2, 1e2  # beyond them the likelihood has no m
 
 
 def logit_counts() -> ChangeCounts:
-    """Return counts of nothing yet, by logit."""
+    """Return counts of 0, by logit."""
     return ChangeCounts(-HIGHEST_LOGIT, HIGHEST_LOGIT, LOGIT_STEPS)
 
 
