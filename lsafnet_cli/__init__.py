@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
         OptionError as OptionError,
         OutputError as OutputError,
         PairError as PairError,
+        SeriesError as SeriesError,
     )
     from lsafnet_cli.evaluation.data_sets import evaluate_data_set as evaluate_data_set
     from lsafnet_cli.evaluation.maps import evaluate_map as evaluate_map
@@ -71,6 +72,9 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
         write_report_page as write_report_page,
     )
     from lsafnet_cli.review.correct import ReviewReport as ReviewReport, review_map as review_map
+    from lsafnet_cli.series.options import SeriesOptions as SeriesOptions
+    from lsafnet_cli.series.report import SeriesReport as SeriesReport
+    from lsafnet_cli.series.run import map_series as map_series
     from lsafnet_cli.training.options import TrainOptions as TrainOptions
     from lsafnet_cli.training.run import TrainingReport as TrainingReport, train_network as train_network
 
@@ -86,7 +90,7 @@ NAMES_OF_MODULES = {
     "batch.files": "Pairing",
     "batch.pairing": "pair_folders read_pairs",
     "errors": "CheckpointFileError DeviceError InputError LsafnetError NoOverlapError "
-    "OptionError OutputError PairError",
+    "OptionError OutputError PairError SeriesError",
     "evaluation.data_sets": "evaluate_data_set",
     "evaluation.maps": "evaluate_map",
     "evaluation.options": "EvaluateOptions",
@@ -105,6 +109,9 @@ NAMES_OF_MODULES = {
     "prediction.report": "RunReport",
     "report_page.page": "PageOptions PageReport write_report_page",
     "review.correct": "ReviewReport review_map",
+    "series.options": "SeriesOptions",
+    "series.report": "SeriesReport",
+    "series.run": "map_series",
     "training.options": "TrainOptions",
     "training.run": "TrainingReport train_network",
 }

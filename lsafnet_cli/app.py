@@ -23,6 +23,7 @@ from lsafnet_cli.commands.predict import predict
 from lsafnet_cli.commands.report import report
 from lsafnet_cli.commands.review import review
 from lsafnet_cli.commands.sample import sample
+from lsafnet_cli.commands.series import series
 from lsafnet_cli.commands.show import show
 from lsafnet_cli.commands.summarize import summarize
 from lsafnet_cli.commands.train import train
@@ -55,6 +56,7 @@ app = typer.Typer(
 )
 app.command()(predict)
 app.command()(batch)
+app.command()(series)
 app.command()(check)
 app.command()(summarize)
 app.command()(sample)

@@ -52,6 +52,14 @@ class DeviceError(LsafnetError):
 
 
 BATCH_EXIT_CODE = 8  # some scenes of a batch failed
+
+
+class SeriesError(LsafnetError):
+    """Some maps of a series could not be made."""
+
+    exit_code = BATCH_EXIT_CODE
+
+
 INTERRUPTED_EXIT_CODE = 130
 LONGEST_REASON = 300
 

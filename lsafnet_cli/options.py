@@ -100,7 +100,8 @@ class GridOptions:
     `coregister`: "auto" corrects a shift between the dates that is clear and above a pixel, "on" any clear one, "off"
     none. `dst_crs` is the CRS of the map (EPSG code, WKT, PROJ string); None keeps that of the image. `bounds` are
     (west, south, east, north) in the CRS of the map: only pixels with their centre inside are mapped. In a geographic
-    CRS west may exceed east, across the antimeridian.
+    CRS west may exceed east, across the antimeridian. `image` is another image whose grid is used instead; shifts are
+    then those of each date against it.
     """
 
     owner: str = "before"
@@ -108,10 +109,13 @@ class GridOptions:
     coregister: str = "auto"
     dst_crs: str | None = None
     bounds: Bounds | None = None
+    image: str | Path | None = None
 
     def __post_init__(self) -> None:
         if self.owner not in ("before", "after"):
             raise OptionError(f"`owner` {self.owner}: choose before or after")
+        if self.image is not None:
+            object.__setattr__(self, "image", str(self.image))
         if self.coregister not in COREGISTER:
             raise OptionError(f"`coregister` {self.coregister}: choose {', '.join(COREGISTER)}")
         if self.resolution_m is not None and not 0 < self.resolution_m < math.inf:

@@ -31,6 +31,7 @@ ROOMS = (
     "evaluation",
     "training",
     "batch",
+    "series",
     "doctor",
     "terminal",
     "commands",

@@ -1,6 +1,7 @@
 """The recipes of the pages on what is done with a finished map, run as they stand there."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from .change_maps import random_codes
 from .conftest import noise, write_raster
 from .maps import ground, legend_of, write_map, write_zones
 from .report_pages import data_of
-from .test_docs import blocks
+from .test_docs import blocks, read
 
 CLASSES = ("water", "ground", "vegetation", "building")
 
@@ -152,3 +153,21 @@ def test_the_recipe_of_a_review_on_the_report_page_works(standing):
     for card in cards:
         assert gone.flat[card["id"]]
     assert (standing / "labels" / "classes.json").exists()
+
+
+def test_the_recipe_of_a_series_works(standing, tiny_checkpoint, monkeypatch, capsys):
+    monkeypatch.setenv("LSAFNET_CHECKPOINT", str(tiny_checkpoint))
+    for number, year in enumerate((2012, 2015, 2018, 2020)):
+        write_raster(standing / f"site_{year}.tif", noise(number, 70, 90))
+    first, again, table = lines("series.md")
+    assert run(first) == 0
+    assert "consistency: at " in capsys.readouterr().out
+    assert run(again) == 0
+    assert '"share"' in capsys.readouterr().out
+    assert run(table) == 0
+    (code,) = blocks("series.md", "python")
+    capsys.readouterr()
+    exec(compile(code, "series.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("[")
+    for name in re.findall(r"^\| `(\w+\.\w+)`(?:, `(\w+\.\w+)`)?", read("series.md"), re.MULTILINE):
+        assert all((standing / "series" / one).exists() for one in name if one)

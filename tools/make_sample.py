@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,20 @@ class Plan:
     roads: list[Road]
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Which of a plan's parcels, roads and waters are at a date what they are to be at the end."""
+
+    parcels: tuple[bool, ...]
+    roads: tuple[bool, ...]
+    waters: bool
+
+    @classmethod
+    def whole(cls, plan: Plan, after: bool) -> Progress:
+        """Return the progress of a date at which nothing has changed yet, or everything."""
+        return cls((after,) * len(plan.parcels), (after,) * len(plan.roads), after)
+
+
 def make_scene(seed: int, size: int = 256) -> MadeScene:
     """Return the scene of a seed, size x size pixels of 0.5 m; equal seeds and sizes give equal arrays.
 
@@ -89,8 +103,8 @@ def paint_both(rng: np.random.Generator, side: int) -> tuple[Canvas, Canvas]:
         blank_canvas(plan.frame, noise, draw_season(rng, int(index)), is_after, plan.waters.kept_clear)
         for index, noise, is_after in zip(seasons, noises, (False, True), strict=True)
     )
-    paint_date(before, plan, rng)
-    paint_date(after, plan, rng)
+    paint_date(before, plan, rng, Progress.whole(plan, after=False))
+    paint_date(after, plan, rng, Progress.whole(plan, after=True))
     return before, after
 
 
@@ -108,18 +122,20 @@ def draw_plan(rng: np.random.Generator, side: int) -> Plan:
     return Plan(int(rng.integers(2**31)), frame, noise, waters, parcels, roads)
 
 
-def paint_date(canvas: Canvas, plan: Plan, rng: np.random.Generator) -> None:
+def paint_date(canvas: Canvas, plan: Plan, rng: np.random.Generator, progress: Progress) -> None:
     """Paint one date: minor roads, parcels, water, then what crosses water, and woods over all."""
-    for parcel in plan.parcels:
-        kind, seed = (
-            (parcel.after, parcel.seed_after) if canvas.after else (parcel.before, parcel.seed_before)
-        )
-        paint_parcel(canvas, parcel.rect, kind, seed)
-    roads = [road for road in plan.roads if (road.in_after if canvas.after else road.in_before)]
+    for parcel, after in zip(plan.parcels, progress.parcels, strict=True):
+        kind, seed = (parcel.after, parcel.seed_after) if after else (parcel.before, parcel.seed_before)
+        paint_parcel(replace(canvas, after=after), parcel.rect, kind, seed)
+    roads = [
+        road
+        for road, after in zip(plan.roads, progress.roads, strict=True)
+        if (road.in_after if after else road.in_before)
+    ]
     for road in reversed(roads):
         if not road.major:
             paint_road(canvas, road.rect, road.rgb, road.paved)
-    _flood(canvas, plan.waters, rng)
+    _flood(canvas, plan.waters, rng, progress.waters)
     for road in reversed(roads):
         if road.major:
             paint_road(canvas, road.rect, road.rgb, road.paved)
@@ -129,10 +145,10 @@ def paint_date(canvas: Canvas, plan: Plan, rng: np.random.Generator) -> None:
     paint_wood(canvas, plan.seed)
 
 
-def _flood(canvas: Canvas, waters: Waters, rng: np.random.Generator) -> None:
+def _flood(canvas: Canvas, waters: Waters, rng: np.random.Generator, after: bool) -> None:
     """Paint the water of this date, and the bed it has left or not yet reached in a dry season."""
-    wet = waters.wet_after if canvas.after else waters.wet_before
-    if canvas.after:
+    wet = waters.wet_after if after else waters.wet_before
+    if after:
         paint_mud(canvas, waters.wet_before & ~wet, varied(rng, SOILS[rng.integers(len(SOILS))], 0.12))
     paint_water(canvas, wet, varied(rng, tuple(waters.rgb), 0.14), waters.ripple)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,22 @@ def write_scene(scene: MadeScene, folder: Path) -> list[Path]:
     return paths
 
 
+def write_series(
+    names: Sequence[str],
+    pictures: Sequence[NDArray[np.uint8]],
+    labels: Sequence[NDArray[np.uint8]],
+    folder: Path,
+) -> list[Path]:
+    """Write NAME.tif and label_NAME.tif for each date, and return their paths. Only the names tell the dates."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, picture, label in zip(names, pictures, labels, strict=True):
+        paths += [folder / f"{name}.tif", folder / f"label_{name}.tif"]
+        _write_picture(paths[-2], picture, np.ones(label.shape, bool), None)
+        _write_label(paths[-1], label)
+    return paths
+
+
 def seen_after(size: int) -> NDArray[np.bool_]:
     """Return where the after picture has data: all but a slanted triangle in the north-east corner."""
     rows, cols = np.ogrid[:size, :size]
@@ -50,7 +67,9 @@ def seen_after(size: int) -> NDArray[np.bool_]:
     return seen
 
 
-def _write_picture(path: Path, picture: NDArray[np.uint8], valid: NDArray[np.bool_], taken: str) -> None:
+def _write_picture(
+    path: Path, picture: NDArray[np.uint8], valid: NDArray[np.bool_], taken: str | None
+) -> None:
     """Write JPEG in tiles; an internal mask holds what is valid, as JPEG would smear a nodata value."""
     tiles = {"tiled": True, "blockxsize": 256, "blockysize": 256}
     packed = {"compress": "jpeg", "photometric": "ycbcr", "jpeg_quality": JPEG_QUALITY}
@@ -64,7 +83,8 @@ def _write_picture(path: Path, picture: NDArray[np.uint8], valid: NDArray[np.boo
         dataset.write(np.where(valid, picture, np.uint8(128)))
         dataset.write_mask(valid)
         dataset.descriptions = ("red", "green", "blue")
-        dataset.update_tags(ns="IMAGERY", ACQUISITIONDATETIME=taken)
+        if taken is not None:
+            dataset.update_tags(ns="IMAGERY", ACQUISITIONDATETIME=taken)
 
 
 def _write_label(path: Path, label: NDArray[np.uint8]) -> None:

@@ -1,8 +1,8 @@
 """Merged outputs of a batch: one GeoPackage of all polygons, and a mosaic of all maps."""
 
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyogrio.raw import read as read_features, write as write_features
 
 from lsafnet_cli.batch.folder import MERGED_POLYGONS, MOSAIC, BatchFolder
 from lsafnet_cli.batch.mosaics import write_mosaic
@@ -22,7 +21,8 @@ from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.geometry.crs import NoWayError, Way, full_turn, horizontal
 from lsafnet_cli.geometry.footprints import cut_at_antimeridian
 from lsafnet_cli.maps.table import read_legend
-from lsafnet_cli.polygons.files import GPKG_VERSION, LAYER_NAME, ROWS_AT_ONCE, polygon_errors
+from lsafnet_cli.polygons.files import LAYER_NAME, polygon_errors
+from lsafnet_cli.polygons.gathering import append_polygons, remove_rest
 from lsafnet_cli.polygons.review_form import STATUS, review_style
 from lsafnet_cli.polygons.table import GEOMETRY
 
@@ -60,11 +60,10 @@ def merge_polygons(folder: BatchFolder, done: Sequence[SceneRecord], tell: Tell)
     coming = folder.hidden / MERGED_POLYGONS
     sources = {record.name: _polygons_of(folder, record) for record in done}
     with polygon_errors(str(target), "merged"), folder.table(target) as finished:
-        _remove_rest(coming)  # of a run that was killed
+        remove_rest(coming)  # of a run that was killed
         try:
             crs_of = {name: _crs(path) for name, path in sources.items()}
             common = common_crs(list(crs_of.values()))
-            dissolved = _is_multi(next(iter(sources.values())))
             count = 0
             for name, path in sources.items():
                 crs = crs_of[name]
@@ -72,20 +71,16 @@ def merge_polygons(folder: BatchFolder, done: Sequence[SceneRecord], tell: Tell)
                     lacks = f"cannot be transformed to {common}" if crs else "is not georeferenced"
                     tell(f"{name} {lacks}: its polygons are not in {MERGED_POLYGONS}")
                     continue
-                count = _append(coming, path, name, (crs, common), count, dissolved)
+                place = partial(_placed, crs=crs, common=common)
+                count = append_polygons(coming, path, {"scene": name}, count, common, place)
             _add_style(coming, folder.path / done[0].output, reviewed=STATUS in _fields(coming))
             for side in side_files(target):
                 side.unlink(missing_ok=True)
             coming.chmod(finished.stat().st_mode & 0o777)  # SQLite asks for less than new files get here
             coming.replace(finished)
         finally:
-            _remove_rest(coming)
+            remove_rest(coming)
     return count
-
-
-def _remove_rest(path: Path) -> None:
-    for rest in (path, *side_files(path)):
-        rest.unlink(missing_ok=True)
 
 
 def _polygons_of(folder: BatchFolder, record: SceneRecord) -> Path:
@@ -105,10 +100,6 @@ def _crs(path: Path) -> str | None:
     return str(crs) if crs else None
 
 
-def _is_multi(path: Path) -> bool:
-    return bool(pyogrio.read_info(path, layer=LAYER_NAME)["geometry_type"] == "MultiPolygon")
-
-
 def _fields(path: Path) -> list[str]:
     return [str(name) for name in pyogrio.read_info(path, layer=LAYER_NAME)["fields"]]
 
@@ -121,56 +112,6 @@ def _way(crs: str | None, common: str | None) -> Way | None:
         return Way.between(horizontal(crs), horizontal(common))
     except NoWayError:
         return None
-
-
-def _append(
-    target: Path,
-    source: Path,
-    scene: str,
-    crs: tuple[str | None, str | None],
-    count: int,
-    dissolved: bool,
-) -> int:
-    """Append the rows of one file, with ids from `count` + 1 on; return the last one."""
-    for meta, geometries, columns in _batches(source):
-        names = [str(name) for name in meta["fields"]]
-        fields = dict(zip(names, columns, strict=True))
-        geometries, fields = _placed(geometries, fields, *crs)
-        rows = len(geometries)
-        fields["id"] = np.arange(count + 1, count + rows + 1)
-        fields["scene"] = np.full(rows, scene, object)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
-            write_features(
-                target,
-                geometries,
-                [fields[name] for name in names],
-                names,
-                layer=LAYER_NAME,
-                driver="GPKG",
-                geometry_type="MultiPolygon" if dissolved else "Polygon",
-                crs=crs[1],
-                append=target.exists(),
-                dataset_options=None if target.exists() else {"VERSION": GPKG_VERSION},
-                layer_options={} if target.exists() else {"GEOMETRY_NAME": GEOMETRY},
-            )
-        count += rows
-    return count
-
-
-def _batches(source: Path) -> Iterator[tuple[Any, Any, Any]]:
-    """Yield (meta, WKB geometries, columns), at least once, a batch of rows at a time."""
-    skipped = 0
-    while True:
-        meta, _, geometries, columns = read_features(
-            source, layer=LAYER_NAME, skip_features=skipped, max_features=ROWS_AT_ONCE
-        )
-        if skipped and not len(geometries):
-            return
-        yield meta, geometries, columns
-        skipped += len(geometries)
-        if len(geometries) < ROWS_AT_ONCE:
-            return
 
 
 def _placed(

@@ -70,7 +70,11 @@ def scene_options(spec: SceneSpec, folder: Path, options: BatchOptions) -> Predi
     predict, output = options.predict, folder / spec.output
     return replace(
         predict,
-        read=replace(predict.read, aoi=spec.aoi or predict.read.aoi),
+        read=replace(
+            predict.read,
+            aoi=spec.aoi or predict.read.aoi,
+            cloud_masks=spec.cloud_masks or predict.read.cloud_masks,
+        ),
         output=replace(
             predict.output,
             polygons=tuple(
@@ -110,6 +114,7 @@ def scene_fingerprint(spec: SceneSpec, folder: Path, options: PredictOptions, sh
         "the after image": file_stamp(spec.after),
         "the area of interest": options.read.aoi and file_stamp(options.read.aoi),
         "a mask": [file_stamp(name) for name in (options.read.exclude, *options.read.cloud_masks) if name],
+        "the image of the grid": options.grid.image and file_stamp(options.grid.image),
         "the checkpoint": sha256,
         OUTPUTS: sorted(map(str, files)),
         "the scene's name": spec.name,

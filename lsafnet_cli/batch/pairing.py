@@ -162,15 +162,16 @@ def _scene(folder: Path, row: Mapping[str, str]) -> SceneSpec:
     if same_image(_beside(folder, before), _beside(folder, after)):
         raise OptionError(f"{before} is given for both dates; give two different images")
     name = given["name"] or (Path(given["output"]) if given["output"] else Path(before)).stem
-    days = {date: parse_date(date, given[date]) for date in ("before_date", "after_date")}
+    before_date, after_date = (parse_date(date, given[date]) for date in ("before_date", "after_date"))
     return SceneSpec(
         name=name,
         before=_beside(folder, before),
         after=_beside(folder, after),
         output=Path(given["output"] or f"{name}.tif"),
         aoi=_beside(folder, given["aoi"]) if given["aoi"] else None,
+        before_date=before_date,
+        after_date=after_date,
         extra={name: value for name, value in row.items() if name not in COLUMNS},
-        **days,
     )
 
 

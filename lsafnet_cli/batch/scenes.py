@@ -17,7 +17,10 @@ STATE_FOLDER = ".batch"
 
 @dataclass(frozen=True, slots=True)
 class SceneSpec:
-    """One pair of a batch. `output` is its map, below the batch's folder; `extra` is kept for the records."""
+    """One pair of a batch. `output` is its map, below the batch's folder; `extra` is kept for the records.
+
+    `aoi` and `cloud_masks` take the place of what all scenes are told.
+    """
 
     name: str
     before: str
@@ -27,6 +30,7 @@ class SceneSpec:
     after_date: date | None = None
     aoi: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+    cloud_masks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.isprintable() or len(self.name) > LONGEST_NAME:

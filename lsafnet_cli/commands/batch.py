@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lsafnet_cli.commands.options import (
-    DEVICE,
     FILES,
     OUTPUT,
     AlsoOpt,
@@ -21,6 +20,7 @@ from lsafnet_cli.commands.options import (
     CompileOpt,
     CoregisterOpt,
     CreationOpt,
+    DevicesOpt,
     DissolveOpt,
     DstCrsOpt,
     ExcludeOpt,
@@ -131,13 +131,6 @@ PagesOpt = Annotated[
     ),
 ]
 FailFastOpt = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first scene that fails.")]
-DevicesOpt = Annotated[
-    str,
-    typer.Option(
-        help="auto (each CUDA device, else cpu), cuda:0,cuda:1, or 4xcpu: one worker each.",
-        rich_help_panel=DEVICE,
-    ),
-]
 ShardOpt = Annotated[
     str | None,
     typer.Option(

@@ -226,6 +226,13 @@ SieveOpt = Annotated[
     ),
 ]  # fmt: skip
 DeviceOpt = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...", rich_help_panel=DEVICE)]
+DevicesOpt = Annotated[
+    str,
+    typer.Option(
+        help="auto (each CUDA device, else cpu), cuda:0,cuda:1, or 4xcpu: one worker each.",
+        rich_help_panel=DEVICE,
+    ),
+]
 PrecisionOpt = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", rich_help_panel=DEVICE)]
 BatchSizeOpt = Annotated[
     str,

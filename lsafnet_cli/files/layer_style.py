@@ -48,9 +48,7 @@ def add_layer_style(path: Path, table: str, geometry: str, style: LayerStyle) ->
 
 def transition_style(legend: Legend) -> LayerStyle:
     """Return the style that fills polygons by their transition."""
-    root = style_root("Symbology")
-    root.append(polygon_renderer(legend))
-    return LayerStyle(qml_text(root))
+    return categorized_style(ATTRIBUTE, {one.name: one.color for one in legend.transitions})
 
 
 def style_root(categories: str) -> ET.Element:
@@ -66,16 +64,27 @@ def qml_text(root: ET.Element) -> str:
 
 def polygon_renderer(legend: Legend) -> ET.Element:
     """Return the renderer of a QGIS style that fills polygons by their transition."""
+    return categorized_renderer(ATTRIBUTE, {one.name: one.color for one in legend.transitions})
+
+
+def categorized_style(attribute: str, colors: Mapping[str, Color], *words: str) -> LayerStyle:
+    """Return a style that fills polygons by a text field; `words` are its name and what it shows."""
+    root = style_root("Symbology")
+    root.append(categorized_renderer(attribute, colors))
+    return LayerStyle(qml_text(root), *words)
+
+
+def categorized_renderer(attribute: str, colors: Mapping[str, Color]) -> ET.Element:
+    """Return the renderer of a QGIS style that fills polygons by the value of a text field."""
     renderer = ET.Element(
-        "renderer-v2", type="categorizedSymbol", attr=ATTRIBUTE, symbollevels="0", enableorderby="0"
+        "renderer-v2", type="categorizedSymbol", attr=attribute, symbollevels="0", enableorderby="0"
     )
     categories, symbols = ET.SubElement(renderer, "categories"), ET.SubElement(renderer, "symbols")
-    for number, transition in enumerate(legend.transitions):
+    for number, (value, color) in enumerate(colors.items()):
         ET.SubElement(
-            categories, "category", value=transition.name, label=transition.name, symbol=str(number),
-            render="true", type="string",
-        )  # fmt: skip
-        _fill(symbols, str(number), transition.color)
+            categories, "category", value=value, label=value, symbol=str(number), render="true", type="string"
+        )
+        _fill(symbols, str(number), color)
     return renderer
 
 

@@ -46,6 +46,15 @@ def rasterio_open(path: str | Path) -> Any:
     return open_source(str(path))
 
 
+def work_profile(grid: Grid, dtype: str, nodata: int | None) -> dict[str, Any]:
+    """Return how a one-band raster is made that is written by row bands and read again soon: quick, in blocks."""
+    return {
+        "driver": "GTiff", "height": grid.height, "width": grid.width, "count": 1, "dtype": dtype, "nodata": nodata,
+        "crs": grid.crs, "transform": grid.transform, "tiled": True, "blockxsize": 512, "blockysize": 512,
+        "compress": "zstd", "zstd_level": 1, "bigtiff": "if_safer",
+    }  # fmt: skip
+
+
 def grid_of(dataset: Any) -> Grid:
     """Return the grid of an open raster. A CRS without a transform is ignored. Raises TransformError if its
     transform is degenerate.

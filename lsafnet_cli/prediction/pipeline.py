@@ -123,7 +123,9 @@ def open_prediction(
     paths = OutputPaths.of(output, options.output)
     asked = asked_of(pair, paths, options)
     read = options.read
-    given = [str(name) for name in (*pair, read.aoi, read.exclude, *read.cloud_masks) if name]
+    given = [
+        str(name) for name in (*pair, options.grid.image, read.aoi, read.exclude, *read.cloud_masks) if name
+    ]
     stamps = Stamps.of(given)
     networks = [str(name) for name in (options.checkpoint, *options.ensemble) if name]
     paths.check((*given, *networks), options.output.overwrite, only)
@@ -135,6 +137,7 @@ def open_prediction(
         notes.wait("reading the images")
         scenes = read_pair(*pair, options.read, checkpoint.info.bands)
         scenes.refuse_one_image()
+        scenes = scenes.with_reference(options.grid.image, options.read)
         files = scenes.before.files + scenes.after.files
         paths.keep_off(files)
         run = cut_as_before(prepare_run(scenes, checkpoint, options, notes), paths.map)

@@ -13,7 +13,7 @@ from typing import Any
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.files.provenance import Provenance
-from lsafnet_cli.files.sources import is_remote
+from lsafnet_cli.files.sources import is_remote, same_image
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.observer import LOG, Observer
 from lsafnet_cli.options import LAYERS, GridOptions, PredictOptions, ReadOptions, TileOptions
@@ -57,6 +57,8 @@ from lsafnet_cli.system.devices import Device, choose_device, free_device_bytes
 
 LEAST_GAIN = 0.05  # minimum gain of the dates' correlation for an automatic correction: patterns may repeat
 CUT = "the way the scene is cut"
+# (rows, cols) by which the after image was off, or with an image of the grid each date, as JSON has it
+ShiftPx = list[Any] | None
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ class RunPlan:
             "the after image": scene_stamp(self.pair.after.scene),
             "the area of interest": area and area.sha256,
             "a mask": [file_stamp(name) for name in self._mask_files()],
+            "the image of the grid": self.options.grid.image and file_stamp(self.options.grid.image),
             "the checkpoint": self.provenance.checkpoint_sha256,
             "an option": self.provenance.options,
             "the choice of outputs": self.decision.layers,
@@ -174,7 +177,7 @@ def prepare_run(
     """Align the pair, plan its tiles, determine its stretch; report notices."""
     check_classes(checkpoint.legend, options.polygons)  # a wrong class name is reported before the work
     check_layers(checkpoint, options.output.also)
-    pair, aligned, moved = place_pair(pair, options.grid, options.read.aoi, observer)
+    pair, aligned, shift_px = place_pair(pair, options.grid, options.read.aoi, observer)
     refuse_without_place(tuple(map(Path, options.output.polygons)), aligned.grid)
     aligned = masked_pair(aligned, options.read, observer)
     info = checkpoint.info
@@ -223,7 +226,7 @@ def prepare_run(
         stretches=(before, after),
         options=options,
         provenance=describe_run(
-            aligned, checkpoint, options, decision, device, (before, after), moved, outside
+            aligned, checkpoint, options, decision, device, (before, after), shift_px, outside
         ),
     )
 
@@ -248,8 +251,35 @@ def check_layers(checkpoint: NamedCheckpoint, also: tuple[str, ...]) -> None:
 
 def place_pair(
     pair: ScenePair, options: GridOptions, aoi: str | Path | None, observer: Observer
-) -> tuple[ScenePair, AlignedPair, Registration | None]:
+) -> tuple[ScenePair, AlignedPair, ShiftPx]:
     """Return the pair on one grid with the shift between its dates corrected if requested, and that shift.
+
+    With a reference each date's shift against it is corrected instead, so that pairs of one series agree.
+    """
+    if pair.reference is None:
+        pair, aligned, moved = _without_shift(pair, options, aoi, observer)
+        return pair, aligned, _in_pixels(moved)
+    against, shifts = replace(options, owner="before", image=None), []
+    scenes = []
+    for scene in (pair.before, pair.after):
+        moved = None
+        if not same_image(scene.path, pair.reference.path):
+            found, _, moved = _without_shift(ScenePair(pair.reference, scene), against, aoi, observer)
+            scene = found.after
+        scenes.append(scene)
+        shifts.append(_in_pixels(moved))
+    pair = replace(pair, before=scenes[0], after=scenes[1])
+    return pair, align_pair(pair, options), shifts if any(shifts) else None
+
+
+def _in_pixels(moved: Registration | None) -> list[float | None] | None:
+    return None if moved is None else [moved.rows_px, moved.cols_px]
+
+
+def _without_shift(
+    pair: ScenePair, options: GridOptions, aoi: str | Path | None, observer: Observer
+) -> tuple[ScenePair, AlignedPair, Registration | None]:
+    """Return a pair on one grid with the shift between its images corrected if requested, and that shift.
 
     "auto" corrects a shift that is significant, above TOLERABLE_SHIFT_PX and increases the correlation of the dates;
     images that are not georeferenced are not moved.
@@ -304,7 +334,7 @@ def describe_run(
     decision: Decision,
     device: Device,
     stretches: tuple[Stretch | None, Stretch | None],
-    moved: Registration | None,
+    shift_px: ShiftPx,
     outside: tuple[str, ...],
 ) -> Provenance:
     """Return the provenance of the map; the options are those that determine its pixels."""
@@ -330,10 +360,9 @@ def describe_run(
             **({"nodata": list(options.read.nodata)} if options.read.nodata else {}),
             "bands": list(before.bands),
             "bands_after": list(after.bands),
-            **({"bands_asked": list(options.read.bands)} if options.read.bands else {}),
-            "grid": options.grid.owner,
+            "grid": options.grid.image or options.grid.owner,
             "resolution_m": options.grid.resolution_m,
-            "shift_px": moved and [moved.rows_px, moved.cols_px],
+            "shift_px": shift_px,
             "stretch": stretch,
             "stretch_rule": str(options.read.stretch),
             "coregister": options.grid.coregister,

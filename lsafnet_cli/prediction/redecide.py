@@ -21,7 +21,7 @@ from lsafnet_cli.files.layers import CODES, PERCENT_NODATA, TRANSITION
 from lsafnet_cli.files.outputs import OutputPaths, layer_path
 from lsafnet_cli.files.provenance import AFTER_DATE, BEFORE_DATE, DOMAIN, OPTIONS, Provenance
 from lsafnet_cli.files.publishing import finish_naming, output_errors, publish
-from lsafnet_cli.files.rasters import grid_of, open_raster
+from lsafnet_cli.files.rasters import grid_of, open_raster, work_profile
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.row_bands import row_windows
 from lsafnet_cli.legend.classes import Legend
@@ -212,12 +212,7 @@ def check_derived(found: DecidedMap, also: tuple[str, ...]) -> None:
 
 def _write_codes(found: DecidedMap, target: Path, threshold: float | None, regrouping: Regrouping) -> None:
     grid, legend = found.grid, regrouping.legend
-    profile = {
-        "driver": "GTiff", "height": grid.height, "width": grid.width, "count": 1, "dtype": legend.dtype,
-        "nodata": legend.nodata, "crs": grid.crs, "transform": grid.transform, "tiled": True, "blockxsize": 512,
-        "blockysize": 512, "compress": "zstd", "zstd_level": 1, "bigtiff": "if_safer",
-    }  # fmt: skip
-    with rasterio.open(target, "w", **profile) as dataset:
+    with rasterio.open(target, "w", **work_profile(grid, legend.dtype, legend.nodata)) as dataset:
         for window, codes in _decided_codes(found, threshold):
             dataset.write(regrouping.new_code[codes].astype(legend.dtype), 1, window=window)
 

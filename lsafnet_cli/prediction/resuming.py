@@ -34,7 +34,7 @@ def asked_of(pair: Pair, paths: OutputPaths, options: PredictOptions) -> Mapping
     output = {name: value for name, value in asdict(options.output).items() if name not in UNASKED}
     read = options.read
     masks = (read.aoi, read.exclude, *read.cloud_masks)
-    names = (*pair, *masks, chosen_checkpoint(options.checkpoint), *options.ensemble)
+    names = (*pair, options.grid.image, *masks, chosen_checkpoint(options.checkpoint), *options.ensemble)
     return {
         "version": version("lsafnet"),
         "files": [file_stamp(str(name)) for name in names if name],

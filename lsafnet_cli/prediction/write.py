@@ -206,15 +206,10 @@ class MapWriter:
     def write_layer(self, layer: str, output: Path) -> list[Path]:
         """Write one layer and its side files to the work folder, under their final names; return these."""
         style = layer_style(layer, self._provenance.legend)
-        target, pixel_count = self._store.path(output.name), self._layout.grid.pixel_count
-        write_cog(self.mosaic(layer), target, style, pixel_count, self._creation_options)
-        sides = style.side_files(output)
-        pam = output.with_name(f"{output.name}.aux.xml")
-        if (srs := srs_in(self._store.path(pam.name))) is not None:
-            sides[pam] = with_srs(sides.get(pam), srs)
-        for path, text in sides.items():
-            self._store.path(path.name).write_text(text, encoding="utf-8")
-        return [*sides, output]
+        pixel_count = self._layout.grid.pixel_count
+        return write_styled(
+            self.mosaic(layer), self._store, output, style, pixel_count, self._creation_options
+        )
 
     def _meta(self, layer: str) -> RasterMeta:
         legend = self._provenance.legend
@@ -234,6 +229,21 @@ class MapWriter:
             self._layout.on_map(self._store.part(layer, rows, cols))
             for rows, cols in product(self._layout.row_spans, self._layout.swath_cols)
         ]
+
+
+def write_styled(
+    source: Path, store: WorkFolder, output: Path, style: RasterStyle, pixel_count: int,
+    creation_options: Mapping[str, str],
+) -> list[Path]:  # fmt: skip
+    """Write `source` and its side files to the work folder, under their final names; return these."""
+    write_cog(source, store.path(output.name), style, pixel_count, creation_options)
+    sides = style.side_files(output)
+    pam = output.with_name(f"{output.name}.aux.xml")
+    if (srs := srs_in(store.path(pam.name))) is not None:
+        sides[pam] = with_srs(sides.get(pam), srs)
+    for path, text in sides.items():
+        store.path(path.name).write_text(text, encoding="utf-8")
+    return [*sides, output]
 
 
 def write_cog(

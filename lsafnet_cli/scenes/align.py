@@ -91,11 +91,11 @@ def align_pair(pair: ScenePair, options: GridOptions | None = None) -> AlignedPa
 
 
 def common_grid(pair: ScenePair, options: GridOptions) -> Grid:
-    """Return the grid of the image chosen by `options`, in the CRS and with the pixel size if they have one.
+    """Return the grid of the image chosen for it, in the CRS and with the pixel size if `options` name them.
 
     In another CRS, pixel edges coincide with the west and north of the bounds.
     """
-    owner = pair.before if options.owner == "before" else pair.after
+    owner = pair.owner(options)
     grid = owner.grid if options.dst_crs is None else grid_in(owner, options.dst_crs)
     if options.resolution_m is not None:
         grid = with_pixels_of(grid, options.resolution_m)

@@ -21,7 +21,7 @@ TOLERABLE_SHIFT_PX = 1.0
 
 def grid_notices(pair: ScenePair, aligned: AlignedPair, options: GridOptions) -> Iterator[str]:
     """Yield how the images are put on one grid, if they are not on one already."""
-    grid, owner = aligned.grid, pair.before if options.owner == "before" else pair.after
+    grid, owner = aligned.grid, pair.owner(options)
     if not pair.georeferenced:
         for scene in (pair.before, pair.after):
             if scene.unplaced_crs is not None:

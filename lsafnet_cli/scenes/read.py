@@ -19,7 +19,7 @@ from lsafnet_cli.files.sources import (
 )
 from lsafnet_cli.geometry.crs import name_of
 from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.options import ReadOptions
+from lsafnet_cli.options import GridOptions, ReadOptions
 from lsafnet_cli.scenes.bands import choose_bands, choose_colors, common_dtype, is_paletted
 from lsafnet_cli.scenes.dates import Acquired, acquired_of
 from lsafnet_cli.scenes.validity import alpha_band, validity_of
@@ -108,10 +108,14 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class ScenePair:
-    """The images of two dates, with the same number of bands, both or neither georeferenced."""
+    """The images of two dates, with the same number of bands, both or neither georeferenced.
+
+    `reference` is a further image, whose grid both are put on.
+    """
 
     before: Scene
     after: Scene
+    reference: Scene | None = None
 
     def __post_init__(self) -> None:
         if self.before.georeferenced != self.after.georeferenced:
@@ -127,6 +131,21 @@ class ScenePair:
                 f"{self.before.path} is {_size(self.before)} and {self.after.path} is {_size(self.after)} pixels; "
                 "images that are not georeferenced must have the same size"
             )
+
+    def owner(self, options: GridOptions) -> Scene:
+        """Return the image whose grid is taken."""
+        return self.reference or (self.before if options.owner == "before" else self.after)
+
+    def with_reference(self, path: str | Path | None, options: ReadOptions) -> Self:
+        """Return the pair with an image whose grid is taken; without a path as it is.
+
+        Raises InputError where that cannot be read, PairError where it does not go with the pair.
+        """
+        if path is None:
+            return self
+        reference = read_scene(path, options.bands, len(self.before.bands))
+        ScenePair(reference, self.before)  # checks that they go together
+        return replace(self, reference=reference)
 
     def refuse_one_image(self) -> None:
         """Raise PairError if both dates are the same file, also through links."""

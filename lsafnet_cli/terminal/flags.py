@@ -18,8 +18,8 @@ FLAGS = {
 SAME = (
     "accumulate", "after", "after_date", "allocation", "also", "aoi", "backbone_rate", "backbone_weights", "bands",
     "batch_size", "before", "before_date", "blend", "bounds", "cards", "class_weights", "classes", "clip",
-    "coregister", "crops_per_epoch", "dataset", "device", "devices", "dissolve", "dst_crs", "epochs", "exclude",
-    "exclude_values", "format",
+    "coregister", "crops_per_epoch", "dataset", "dates", "device", "devices", "dissolve", "dst_crs", "epochs",
+    "exclude", "exclude_values", "format",
     "formats", "labels", "layer", "learning_rate", "mapping", "match", "max_mb", "network", "nodata", "optimizer",
     "overwrite", "review_form", "same_class",
     "pairs", "patience", "per_stratum", "plot", "polygons", "precision", "ray", "recipe", "seconds", "seed", "shard",
