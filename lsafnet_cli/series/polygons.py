@@ -1,6 +1,7 @@
 """Polygons of when the ground last changed: of each interval those pixels that nothing changed later."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,9 @@ def write_polygons(
                 after_date=interval.later.date.day,
                 scene=interval.map.stem,
             )
-            with vectorizing(change_map, [part], options, stack.grid.pixel_count) as wait:
+            with vectorizing(
+                change_map, [part], replace(options, review_form=False), stack.grid.pixel_count
+            ) as wait:
                 wait()
             with polygon_errors(str(final)):
                 count = append_polygons(target, part, {FIELD: interval.name, NUMBER: number}, count, crs)
