@@ -8,7 +8,6 @@ import typer
 from lsafnet_cli.commands.options import (
     FILES,
     OUTPUT,
-    AlsoOpt,
     AoiOpt,
     BandsOpt,
     BatchSizeOpt,
@@ -90,6 +89,14 @@ CloudMaskOpt = Annotated[
         "beside the image, or by a raster. Give it once for all images, or once for each, in their order.",
     ),
 ]  # fmt: skip
+AlsoOpt = Annotated[
+    str,
+    typer.Option(
+        help="Further outputs beside each map, comma-separated: from, to, probability, transition, quicklook, "
+        "report, stac.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 LandCoverOpt = Annotated[
     bool,
     typer.Option(

@@ -360,6 +360,7 @@ def describe_run(
             **({"nodata": list(options.read.nodata)} if options.read.nodata else {}),
             "bands": list(before.bands),
             "bands_after": list(after.bands),
+            **({"bands_asked": list(options.read.bands)} if options.read.bands else {}),
             "grid": options.grid.image or options.grid.owner,
             "resolution_m": options.grid.resolution_m,
             "shift_px": shift_px,
