@@ -12,12 +12,15 @@ from lsafnet_cli.commands.options import (
     BandsOpt,
     BatchSizeOpt,
     BlendOpt,
+    BoundsOpt,
     CheckpointsOpt,
     ClassesOpt,
     CompileOpt,
     CoregisterOpt,
+    CreationOpt,
     DevicesOpt,
     DissolveOpt,
+    DstCrsOpt,
     ExcludeOpt,
     ExcludeValuesOpt,
     JsonOpt,
@@ -44,12 +47,13 @@ from lsafnet_cli.commands.options import (
 )
 from lsafnet_cli.commands.predict_options import (
     make_device_options,
+    make_output_options,
     make_polygon_options,
     make_read_options,
     parse_names,
     split_checkpoints,
 )
-from lsafnet_cli.options import GridOptions, OutputOptions, PredictOptions, TileOptions
+from lsafnet_cli.options import GridOptions, PredictOptions, TileOptions
 
 ImagesArg = Annotated[
     list[str],
@@ -115,6 +119,7 @@ def series(
     land_cover: LandCoverOpt = True,
     overwrite: OverwriteOpt = False,
     resume: ResumeOpt = True,
+    co: CreationOpt = None,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
     verbose: VerboseOpt = 0,
@@ -124,6 +129,8 @@ def series(
     stretch: StretchOpt = "auto",
     grid: GridOpt = "first",
     resolution: ResolutionOpt = None,
+    dst_crs: DstCrsOpt = None,
+    bounds: BoundsOpt = None,
     coregister: CoregisterOpt = "auto",
     aoi: AoiOpt = None,
     exclude: ExcludeOpt = None,
@@ -161,10 +168,10 @@ def series(
             same_class=same_class,
             sieve_px=sieve,
             read=make_read_options(bands, stretch, readers, aoi, (exclude, exclude_values), nodata=nodata),
-            grid=GridOptions(resolution_m=resolution, coregister=coregister),
+            grid=GridOptions("before", resolution, coregister, dst_crs, bounds),
             tile=TileOptions(tile, overlap, blend),
             device=make_device_options("auto", precision, batch_size, compiled, memory),
-            output=OutputOptions((), parse_names(also), overwrite, resume),
+            output=make_output_options((), parse_names(also), overwrite, resume, co),
             polygons=make_polygon_options(min_area, simplify, smooth, dissolve, classes),
         ),
         dates=tuple(one.strip() for one in dates.split(",")) if dates else (),

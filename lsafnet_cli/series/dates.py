@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from lsafnet_cli.errors import OptionError, PairError
 from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.files.sources import same_image
-from lsafnet_cli.scenes.dates import acquired_of
+from lsafnet_cli.scenes.dates import FILE_NAME, acquired_of
 from lsafnet_cli.scenes.name_dates import date_in_name
 
 FEWEST_IMAGES, MOST_IMAGES = 2, 254  # the index of a date and two more numbers fit into a byte
@@ -104,8 +104,8 @@ def _found(image: str, name: str) -> ImageDate:
     """Return the date that an image's tags tell, else its name, or a folder in its name."""
     with open_raster(image) as dataset:
         acquired = acquired_of(dataset, image)
-    if acquired is not None:
-        return ImageDate.parse(acquired.day.isoformat(), acquired.source)
+    if acquired is not None and acquired.source != FILE_NAME:  # a name may tell the month besides
+        return ImageDate.parse(acquired.text, acquired.source)
     named = date_in_name(name)
     if named is None:
         raise OptionError(

@@ -84,15 +84,15 @@ class SeriesCounts:
 
 
 def write_rasters(
-    stack: MapStack, intervals: Sequence[str], folder: Path, store: WorkFolder, tags: Mapping[str, str],
-    observer: Observer,
+    stack: MapStack, intervals: Sequence[str], store: WorkFolder, tags: Mapping[str, str],
+    creation_options: Mapping[str, str], observer: Observer,
 ) -> tuple[list[Path], SeriesCounts]:  # fmt: skip
-    """Write the rasters of a series to the work folder; return their final names in `folder`, and what was counted.
+    """Write the rasters of a series to the work folder; return their final names beside its output, and the counts.
 
     Memory follows the width of the grid, not the number of rows or dates. Raises InputError, OutputError.
     """
     styles = {name: style_of(name, intervals, stack.legend) for name in layer_names(stack.legend.semantic)}
-    counts = SeriesCounts.start(stack)
+    counts, folder = SeriesCounts.start(stack), store.output.parent
     finals: list[Path] = []
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), output_errors(folder / f"{WHEN}.tif"):
         with (
@@ -105,7 +105,8 @@ def write_rasters(
                 observer.advance(int(window.width * window.height))
         for name, style in styles.items():
             source = store.path(f"{name}.work.tif")
-            finals += write_styled(source, store, folder / f"{name}.tif", style, stack.grid.pixel_count)
+            final = folder / f"{name}.tif"
+            finals += write_styled(source, store, final, style, stack.grid.pixel_count, creation_options)
             source.unlink()
     return finals, counts
 

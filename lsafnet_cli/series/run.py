@@ -131,7 +131,9 @@ def write_series(
         stack = stack_maps(plan.intervals, store)
         names = [interval.name for interval in plan.intervals]
         tags = series_tags(plan.intervals[0].map, dated)
-        finals, counts = write_rasters(stack, names, paths.report.parent, store, tags, notes)
+        finals, counts = write_rasters(
+            stack, names, store, tags, plan.options.predict.output.creation_options, notes
+        )
         polygon_count = write_polygons(
             stack, plan.intervals, store.path(paths.rasters[WHEN].name), paths.polygons, store,
             plan.options.predict.polygons, notes,
