@@ -26,7 +26,7 @@ UNREADABLE = {
     "plain.safetensors b.tif -o out.tif": (3, "plain.safetensors: cannot be read as an image"),
     "'' b.tif -o out.tif": (3, "the name of an input is empty"),
     "a.tif complex.tif -o out.tif": (3, "complex.tif", "complex64"),
-    "a.tif grey.tif -o out.tif": (3, "grey.tif: has 1 band", "reads 3"),
+    "a.tif grey.tif -o out.tif": (3, "grey.tif: has 1 band", "needs 3"),
     "a.tif b.tif -o out.tif --bands 1,2,9": (3, "a.tif: has 3 bands", "band 9"),
     "hole.vrt hole_after.vrt -o out.tif": (3, "hole.vrt", "gone.tif"),
     "ring.vrt ring_after.vrt -o out.tif": (3, "ring.vrt"),
