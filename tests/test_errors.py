@@ -146,7 +146,7 @@ USAGE = {
     "a.tif b.tif -o out.tif --blend mean": (2, "--blend mean", "taper"),
     "a.tif b.tif -o out.tif --bands red": (2, "--bands red"),
     "a.tif b.tif -o out.tif --bands 0,1,2": (2, "bands are numbered from 1"),
-    "a.tif b.tif -o out.tif --bands 1": (2, "--bands 1", "reads 3"),
+    "a.tif b.tif -o out.tif --bands 1": (2, "--bands 1", "needs 3"),
     "a.tif b.tif -o out.tif --stretch range:9,1": (2, "--stretch range:9,1"),
     "a.tif b.tif -o out.tif --stretch percentile:2,101": (2, "--stretch percentile:2,101"),
     "a.tif b.tif -o out.tif --stretch loud": (2, "--stretch loud"),

@@ -200,7 +200,7 @@ def test_the_bands_of_a_palette_image_are_its_colours(tmp_path):
     np.testing.assert_array_equal(numbers, np.moveaxis(colors[indices], -1, 0)[[2, 0, 1]])
     with pytest.raises(InputError, match="has bands 1, 2, 3"):
         read_scene(path, (1, 2, 4), 3)
-    with pytest.raises(InputError, match="gives 3 bands, but the checkpoint reads 4"):
+    with pytest.raises(InputError, match="gives 3 bands, but the checkpoint needs 4"):
         read_scene(path, None, 4)
 
 
@@ -233,7 +233,7 @@ def test_a_band_that_is_not_there_is_named_with_those_that_are(tmp_path):
         read_scene(path, ("nir",), 1)
     with pytest.raises(InputError, match="has 13 bands; `bands` asks for band 14"):
         read_scene(path, (14,), 1)
-    with pytest.raises(OptionError, match="names 2 bands, but the checkpoint reads 3"):
+    with pytest.raises(OptionError, match="2 bands are given, but the checkpoint needs 3"):
         read_scene(path, (1, 2), 3)
     with pytest.raises(InputError, match=r"no band has the name 'red'; there are no names"):
         read_scene(write_raster(tmp_path / "b.tif", np.ones((2, 9, 9), "uint16")), ("red",), 1)
@@ -261,7 +261,7 @@ def test_a_file_that_says_which_bands_are_red_green_blue_is_read_in_that_order(t
 
 def test_a_single_band_can_be_repeated(tiny_checkpoint, tmp_path):
     paths = [write_raster(tmp_path / f"{n}.tif", noise(n, 40, 50, 1)) for n in (1, 2)]
-    with pytest.raises(InputError, match="has 1 bands, but the checkpoint reads 3; `bands` 1,1,1 repeats"):
+    with pytest.raises(InputError, match="has 1 bands, but the checkpoint needs 3; `bands` 1,1,1 repeats"):
         read_pair(*paths, ReadOptions(), 3)
     options = PredictOptions(checkpoint=tiny_checkpoint, read=ReadOptions((1, 1, 1)))
     assert predict_change(*paths, tmp_path / "map.tif", options).table.valid_pixels == 2000
