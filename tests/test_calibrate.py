@@ -59,6 +59,7 @@ def test_a_fitted_checkpoint_is_better_calibrated_and_keeps_its_weights(tmp_path
     decision = read_checkpoint_info(out).decision
     assert decision == report.after.decision
     assert decision.fitted_on == "set (all, 2 pairs)"
+    assert read_checkpoint_info(out).metrics["ece"] == report.after.calibration_error
     weights = [load_checkpoint(path).network.state_dict() for path in (tiny_checkpoint, out)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 

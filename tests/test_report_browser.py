@@ -32,6 +32,13 @@ if not NEEDED:
         pytest.skip("needs chromium", allow_module_level=True)
 
 DESKTOP, PHONE = {"width": 1200, "height": 800}, {"width": 390, "height": 844}
+TRAINED_ON = "aerial images of many towns, " * 20 + "and synthetic scenes"
+RELIABILITY = json.dumps(
+    [
+        {"name": "a.safetensors", "trained_on": TRAINED_ON, "gsd_m": [0.25, 0.5], "threshold": 0.4,
+         "temperature": 1.5, "bias": 0.1, "fitted_on": "a town", "ece": 0.042},
+    ]
+)  # fmt: skip
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 
@@ -317,6 +324,8 @@ def test_the_head_says_what_was_found_between_which_dates_and_how_far_to_trust_i
             LSAFNET_BEFORE_DATE="2019-06-15",
             LSAFNET_AFTER_DATE="2023-09-02",
             LSAFNET_DOMAIN="outside: 30 m pixels",
+            LSAFNET_OPTIONS='{"threshold": 0.4}',
+            LSAFNET_RELIABILITY=RELIABILITY,
         )
     images = [str(made / f"{name}.tif") for name in ("before", "after")]
     write_report_page(path, tmp_path / "r.html", *images)
@@ -324,7 +333,13 @@ def test_the_head_says_what_was_found_between_which_dates_and_how_far_to_trust_i
     days = "15 June 2019 and 2 September 2023"
     assert page.text_content("#totals") == f"0.12 ha of 0.12 ha changed (100.0%) between {days}."
     assert page.text_content("#balance") == "Net: ground +0.12 ha, water -0.12 ha."
-    assert "30 m pixels. Check the map" in page.text_content("#trust.outside")
+    trust = page.text_content("#trust.outside")
+    assert "30 m pixels. Check the map" in trust
+    assert trust.endswith("were calibrated on labelled pairs. Changed is what is above 40 %.")
+    told = page.eval_on_selector_all("#reliability dd", "all => all.map(one => one.textContent)")
+    assert told[:2] == [TRAINED_ON, "0.25 to 0.5 m"]
+    assert "expected calibration error 0.042" in told[2]
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) == 1
     assert page.text_content(".swipe .left") == "before · 15 June 2019"
     assert page.text_content(".swipe .right") == "after · 2 September 2023"
     assert "15 June 2019" in page.title()
@@ -386,6 +401,29 @@ def test_printed_it_is_one_page_with_the_legend_and_without_switches(page):
     assert page.is_visible("#balances")
     assert not page.is_visible(".controls")
     assert not page.is_visible("#cards")
+
+
+def test_a_map_of_every_transition_between_four_classes_is_printed_on_one_page(look, tmp_path):
+    names, grey = ("unchanged", "water", "ground", "vegetation", "building"), (128, 128, 128)
+    codes = np.repeat(np.array([code for code in range(17) if code not in (1, 6, 11, 16)], np.uint8), 24)
+    tags = {
+        LEGEND: Legend(names, (grey,) * 5).to_json(),
+        "LSAFNET_BEFORE": "m_4709963_se_14_1_20090818.tif",
+        "LSAFNET_AFTER": "m_4709963_se_14_1_20100629.tif",
+        "LSAFNET_BEFORE_DATE": "2009-08-18",
+        "LSAFNET_AFTER_DATE": "2010-06-29",
+        "LSAFNET_CHECKPOINT": "lsafnet-lite.safetensors",
+        "LSAFNET_CHECKPOINT_SHA256": "89a0504fea2848d1" * 4,
+        "LSAFNET_VERSION": "0.1.0",
+        "LSAFNET_DOMAIN": "outside: pixels of 5 m (trained on 0.1 to 2 m); feature distance 1.8",
+        "LSAFNET_OPTIONS": '{"threshold": 0.4}',
+        "LSAFNET_RELIABILITY": RELIABILITY,
+    }
+    path = write_map(tmp_path / "changes.tif", np.tile(codes, (len(codes), 1)), tags=tags)
+    write_report_page(path, tmp_path / "r.html")
+    page = look(tmp_path / "r.html")
+    assert page.locator("#transitions tbody tr").count() == 12
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) == 1
 
 
 @pytest.mark.parametrize("shape", [(300, 400), (300, 300), (200, 480)])

@@ -32,7 +32,12 @@ def made(tmp_path):
     codes[500:540, 20:60] = WATER_TO_BUILDING
     codes[490:540, 200:290] = WATER_TO_GROUND
     codes[:5] = NODATA
-    tags = {"LSAFNET_VERSION": "0", "LSAFNET_BEFORE_DATE": "2015-06-01"}
+    tags = {
+        "LSAFNET_VERSION": "0",
+        "LSAFNET_BEFORE_DATE": "2015-06-01",
+        "LSAFNET_DOMAIN": "outside: pixels of 30 m",
+        "LSAFNET_RELIABILITY": '[{"name": "a.safetensors"}]',
+    }
     path = write_map(tmp_path / "map.tif", codes, tags=tags)
     layer = tmp_path / "review.gpkg"
     vectorize_changes(path, [layer], PolygonOptions(review_form=True))
@@ -78,6 +83,8 @@ def test_rejected_polygons_are_unchanged_and_corrected_ones_have_what_they_were_
         tags = dataset.tags()
     assert tags[LEGEND] == LAND.to_json()
     assert tags["LSAFNET_BEFORE_DATE"] == "2015-06-01"
+    assert tags["LSAFNET_DOMAIN"] == "outside: pixels of 30 m"
+    assert tags["LSAFNET_RELIABILITY"] == '[{"name": "a.safetensors"}]'
     assert json.loads(tags["LSAFNET_OPTIONS"])["reviewed_map"] == str(path)
     assert (report.reviewed, report.still_open, report.changed_pixels) == (3, 1, 3200)
     assert {row.name: row.accepted_share for row in report.transitions} == {

@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lsafnet.checkpoint.info import CheckpointError, CheckpointInfo, read_checkpoint_info
 from lsafnet_cli.errors import CheckpointFileError, InputError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "LSAFNET_CHECKPOINT"
 SHIPPED = "lsafnet-lite.safetensors"
+CALIBRATION_ERROR = "ece"  # among a checkpoint's metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,16 @@ class NamedCheckpoint:
         return sum(member.info.decision.threshold for member in self.members) / len(self.members)
 
     @property
+    def reliability(self) -> tuple[dict[str, Any], ...]:
+        """What each member was trained on, its decision, and its expected calibration error where that is known."""
+        return tuple(
+            {"name": member.name, "trained_on": member.info.trained_on, "gsd_m": _home_gsd_m(member.info)}
+            | asdict(member.info.decision)
+            | {"ece": member.info.metrics.get(CALIBRATION_ERROR)}
+            for member in self.members
+        )
+
+    @property
     def info(self) -> CheckpointInfo:
         """Metadata of the first checkpoint."""
         return self.checkpoint.info
@@ -70,6 +81,13 @@ class NamedCheckpoint:
             colors=tuple(parse_color(entry.color) for entry in entries),
             semantic=network_spec(self.info.network).semantic,
         )
+
+
+def _home_gsd_m(info: CheckpointInfo) -> list[float] | None:
+    """Return the least and the greatest pixel size that a checkpoint was trained on, None where it does not say."""
+    if info.domain is not None and info.domain.gsd_m is not None:
+        return list(info.domain.gsd_m)
+    return None if info.gsd_m is None else [info.gsd_m, info.gsd_m]
 
 
 def shipped_checkpoint() -> Path:

@@ -15,7 +15,7 @@ from lsafnet.checkpoint.decision import ChangeDecision
 from lsafnet.checkpoint.files import Checkpoint, replace_info
 from lsafnet.scores.calibration import calibrated_curve, fit_decision, logit_counts
 from lsafnet.scores.change_curve import ChangeCounts, ReliabilityRow
-from lsafnet_cli.checkpoints.choose import NamedCheckpoint, load_named_checkpoint
+from lsafnet_cli.checkpoints.choose import CALIBRATION_ERROR, NamedCheckpoint, load_named_checkpoint
 from lsafnet_cli.data_sets.opening import DataSet, open_data_set
 from lsafnet_cli.data_sets.pair_labels import PairLabels
 from lsafnet_cli.errors import InputError, OptionError
@@ -90,7 +90,8 @@ def calibrate_checkpoint(
     )
     report = _fit(named, counts, names, output, sum(map(len, pairs)))
     with locked_outputs([output], notes.notice), replacing(output, overwrite) as written:
-        replace_info(path, written, replace(named.info, decision=report.after.decision))
+        metrics = {**named.info.metrics, CALIBRATION_ERROR: report.after.calibration_error}
+        replace_info(path, written, replace(named.info, decision=report.after.decision, metrics=metrics))
     return report
 
 

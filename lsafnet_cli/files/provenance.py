@@ -10,6 +10,8 @@ from lsafnet_cli.errors import printable
 from lsafnet_cli.legend.classes import Legend
 
 LEGEND, OPTIONS, DOMAIN = "LSAFNET_LEGEND", "LSAFNET_OPTIONS", "LSAFNET_DOMAIN"
+RELIABILITY = "LSAFNET_RELIABILITY"
+INSIDE, OUTSIDE = "inside", "outside: "  # how the text of DOMAIN is, or begins
 BEFORE_DATE, AFTER_DATE = "LSAFNET_BEFORE_DATE", "LSAFNET_AFTER_DATE"
 
 
@@ -29,7 +31,8 @@ class Provenance:
     before_date: date | None
     after_date: date | None
     options: Mapping[str, Any]
-    outside: tuple[str, ...] = ()
+    outside: tuple[str, ...] | None = ()
+    reliability: tuple[Mapping[str, Any], ...] = ()
 
     def tags(self) -> dict[str, str]:
         """Return the tags of a map, without dates that are unknown."""
@@ -42,7 +45,30 @@ class Provenance:
             "LSAFNET_BEFORE": printable(self.before),
             "LSAFNET_AFTER": printable(self.after),
             OPTIONS: json.dumps(self.options, ensure_ascii=False),
-            DOMAIN: f"outside: {printable('; '.join(self.outside))}" if self.outside else "inside",
         }
+        if self.outside is not None:
+            tags[DOMAIN] = f"{OUTSIDE}{printable('; '.join(self.outside))}" if self.outside else INSIDE
+        if self.reliability:
+            tags[RELIABILITY] = json.dumps(self.reliability, ensure_ascii=False)
         dates = {BEFORE_DATE: self.before_date, AFTER_DATE: self.after_date}
         return tags | {key: value.isoformat() for key, value in dates.items() if value is not None}
+
+
+def outside_of(tags: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return why a map's images are unlike those of its checkpoint's training, as one text; () where they are not.
+
+    None where the tags do not say.
+    """
+    domain = tags.get(DOMAIN)
+    if domain is None:
+        return None
+    return () if domain == INSIDE else (domain.removeprefix(OUTSIDE),)
+
+
+def reliability_of(tags: Mapping[str, str]) -> tuple[Mapping[str, Any], ...]:
+    """Return what a map's tags tell of its checkpoints' training and calibration; () where that cannot be read."""
+    try:
+        read = json.loads(tags.get(RELIABILITY, "[]"))
+    except ValueError:
+        return ()
+    return tuple(one for one in read if isinstance(one, dict)) if isinstance(read, list) else ()

@@ -135,7 +135,7 @@ def make_report(
         options=dict(provenance.options),
         polygon_options=run.options.polygons.told() if paths.polygons else {},
         notices=tuple(notices),
-        domain=DomainVerdict(not provenance.outside, provenance.outside),
+        domain=DomainVerdict(not provenance.outside, provenance.outside or ()),
         finding=headline(table, provenance.before_date, provenance.after_date),
         table=table,
         polygon_count=polygon_count,

@@ -384,6 +384,7 @@ def describe_run(
             },
         },
         outside=outside,
+        reliability=checkpoint.reliability,
     )
 
 

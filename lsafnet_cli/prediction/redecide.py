@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.files.layers import CODES, PERCENT_NODATA, TRANSITION
 from lsafnet_cli.files.outputs import OutputPaths, layer_path
-from lsafnet_cli.files.provenance import AFTER_DATE, BEFORE_DATE, DOMAIN, OPTIONS, Provenance
+from lsafnet_cli.files.provenance import (
+    AFTER_DATE,
+    BEFORE_DATE,
+    OPTIONS,
+    Provenance,
+    outside_of,
+    reliability_of,
+)
 from lsafnet_cli.files.publishing import finish_naming, output_errors, publish
 from lsafnet_cli.files.rasters import grid_of, open_raster, work_profile
 from lsafnet_cli.geometry.grid import Grid
@@ -256,7 +263,6 @@ def _provenance(found: DecidedMap, legend: Legend, options: RedecideOptions) -> 
     decided = {name: value for name, value in asdict(options).items() if value}
     if "threshold" in decided:
         told = told | {"threshold": decided["threshold"]}
-    outside = tags.get(DOMAIN, "inside").removeprefix("outside: ")
     return Provenance(
         legend=legend,
         version=tags.get("LSAFNET_VERSION", "unknown"),
@@ -267,7 +273,8 @@ def _provenance(found: DecidedMap, legend: Legend, options: RedecideOptions) -> 
         before_date=_date(tags.get(BEFORE_DATE)),
         after_date=_date(tags.get(AFTER_DATE)),
         options=told | {"decided_from": found.path.name, **decided},
-        outside=() if outside == "inside" else (outside,),
+        outside=outside_of(tags),
+        reliability=reliability_of(tags),
     )
 
 

@@ -20,6 +20,7 @@ from lsafnet_cli.maps.quicklook import NO_DATA
 from lsafnet_cli.maps.table import ChangeTable, TransitionRow, area_text, read_legend
 from lsafnet_cli.report_page.cards import Cards
 from lsafnet_cli.report_page.place import place_table, place_text
+from lsafnet_cli.report_page.reliability import reliability_rows, trust_text
 from lsafnet_cli.report_page.template import kept_text
 from lsafnet_cli.scenes.align import AlignedImage
 
@@ -75,9 +76,10 @@ def page_data(content: PageContent, cards: Cards, name: str) -> dict[str, Any]:
         "balance": balance_text(table),
         "balances": [asdict(one) | {"net": one.net} for one in class_balances(table)],
         "days": [day_text(day) if day is not None else None for day in days],
-        "domain": content.tags.get(DOMAIN),
+        "trust": trust_text(content.tags),
         "world": kept_text("report", "world.txt").strip() if grid.crs is not None else None,
         "facts": [("map", name), *_facts(content)],
+        "reliability": list(reliability_rows(content.tags)),
         "options": list(_options(content.tags.get(OPTIONS, "{}"))),
         "classes": [
             {"name": name, "color": color} for name, color in zip(legend.names, legend.colors, strict=True)

@@ -14,7 +14,14 @@ from rasterio.windows import Window
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.files.layers import CODES
 from lsafnet_cli.files.outputs import MAP_ENDINGS, check_path
-from lsafnet_cli.files.provenance import AFTER_DATE, BEFORE_DATE, OPTIONS, Provenance
+from lsafnet_cli.files.provenance import (
+    AFTER_DATE,
+    BEFORE_DATE,
+    OPTIONS,
+    Provenance,
+    outside_of,
+    reliability_of,
+)
 from lsafnet_cli.files.publishing import publish
 from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.geometry.arrays import IntArray
@@ -162,4 +169,7 @@ def _provenance(path: str, legend: Legend, verdicts: str) -> Provenance:
         for name in ("VERSION", "CHECKPOINT", "CHECKPOINT_SHA256", "BEFORE", "AFTER")
     )
     options = {**json.loads(tags.get(OPTIONS, "{}")), "reviewed_map": path, "verdicts": verdicts}
-    return Provenance(legend, version, checkpoint, sha256, before, after, days[0], days[1], options)
+    return Provenance(
+        legend, version, checkpoint, sha256, before, after, days[0], days[1], options,
+        outside_of(tags), reliability_of(tags),
+    )  # fmt: skip

@@ -66,23 +66,17 @@ function buildFacts() {
     const [height, width] = [rows, cols].map((side) => Math.ceil(side / 2 ** whole).toLocaleString("en"));
     data.facts.splice(2, 0, ["shown here", `all of it in ${width} x ${height} pixels; finer only where most has changed`]);
   }
-  for (const list of ["facts", "options"]) {
+  for (const list of ["facts", "reliability", "options"]) {
     for (const [name, value] of data[list]) byId(list).append(made("dt", "", name), made("dd", "", value));
   }
+  byId("reliability-part").hidden = !data.reliability.length;
   byId("more").hidden = !data.options.length;
-}
-
-/** What the map's tags say of how its checkpoint suits the images. */
-function trustText() {
-  if (data.domain === "inside") return ["inside", "The images are like those that the checkpoint was trained on."];
-  if (data.domain) return ["outside", `Outside of what the checkpoint was trained on: ${data.domain.replace(/^outside: /, "")}. Check the map before using its figures.`];
-  return ["unknown", "How well the checkpoint suits these images is not recorded in the map. Check the map before using its figures."];
 }
 
 function buildHead() {
   byId("totals").textContent = `${data.finding}.`;
   byId("balance").textContent = data.balance && `Net: ${data.balance}.`;
-  const [kind, text] = trustText();
+  const [kind, text] = data.trust;
   byId("trust").className = kind;
   byId("trust").textContent = text;
 }
