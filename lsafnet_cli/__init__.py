@@ -32,6 +32,10 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
         SeriesError as SeriesError,
     )
     from lsafnet_cli.evaluation.data_sets import evaluate_data_set as evaluate_data_set
+    from lsafnet_cli.evaluation.land_cover import (
+        LandCoverEvaluation as LandCoverEvaluation,
+        evaluate_land_cover as evaluate_land_cover,
+    )
     from lsafnet_cli.evaluation.maps import evaluate_map as evaluate_map
     from lsafnet_cli.evaluation.options import EvaluateOptions as EvaluateOptions
     from lsafnet_cli.evaluation.report import (
@@ -92,6 +96,7 @@ NAMES_OF_MODULES = {
     "errors": "CheckpointFileError DeviceError InputError LsafnetError NoOverlapError "
     "OptionError OutputError PairError SeriesError",
     "evaluation.data_sets": "evaluate_data_set",
+    "evaluation.land_cover": "LandCoverEvaluation evaluate_land_cover",
     "evaluation.maps": "evaluate_map",
     "evaluation.options": "EvaluateOptions",
     "evaluation.report": "ChangeScores DataSetEvaluation MapEvaluation",

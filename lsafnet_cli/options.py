@@ -32,10 +32,13 @@ class KindOfLabels(StrEnum):
     CHANGES = "changes"
     TRANSITIONS = "transitions"
     BINARY = "binary"
+    BEFORE = "before"
+    AFTER = "after"
 
 
 KINDS_OF_TWO = (KindOfLabels.LAND_COVER, KindOfLabels.CHANGES)
 KINDS_OF_ONE = (KindOfLabels.TRANSITIONS, KindOfLabels.BINARY)
+KINDS_OF_DATE = (KindOfLabels.BEFORE, KindOfLabels.AFTER)  # a single file of land cover of that date
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from lsafnet_cli.commands.options import (
 )
 from lsafnet_cli.commands.predict_options import make_device_options, make_read_options
 from lsafnet_cli.errors import OptionError
-from lsafnet_cli.options import KindOfLabels, PredictOptions, TileOptions
+from lsafnet_cli.options import KINDS_OF_DATE, KindOfLabels, PredictOptions, TileOptions
 
 if TYPE_CHECKING:
     from lsafnet_cli.evaluation.report import Evaluation
@@ -55,7 +55,8 @@ LabelsOpt = Annotated[
         rich_help_panel=FILES,
         help="What two references hold: land-cover (changed where they differ, 0 unknown; the "
         "default) or changes (0 "
-        "where nothing changed, as in SECOND); and one alone: transitions (codes) or binary (0 and 1, or 0 and 255).",
+        "where nothing changed, as in SECOND); and one alone: transitions (codes), binary (0 and 1, or 0 and 255), "
+        "or before or after (land cover of that date, compared with that of the map).",
     ),
 ]
 MappingOpt = Annotated[
@@ -153,6 +154,10 @@ def evaluate(
         device=make_device_options(device, precision, batch_size, compiled, memory),
     )
     _check_arguments(changes, references, dataset, checkpoint, labels, mapping, predict_options)
+    if labels in KINDS_OF_DATE and (len(references or ()) != 1 or plot is not None):
+        raise OptionError(
+            f"--labels {labels}: takes one reference, the land cover of that date, and no --plot"
+        )
     from lsafnet_cli.evaluation.confusion_plot import plot_confusion
     from lsafnet_cli.evaluation.options import EvaluateOptions
     from lsafnet_cli.maps.plots import check_plot
@@ -165,6 +170,13 @@ def evaluate(
     observer = make_observer(quiet)
     observer.wait("loading PyTorch")
     report: Evaluation
+    if labels in KINDS_OF_DATE:
+        from lsafnet_cli.evaluation.land_cover import evaluate_land_cover
+        from lsafnet_cli.terminal.numbers import show_land_cover
+
+        observed = (changes or "", (references or [""])[0], labels)
+        show_land_cover(evaluate_land_cover(*observed, options, observer, mapping), as_json)
+        return
     if dataset is not None:
         from lsafnet_cli.evaluation.data_sets import evaluate_data_set
 

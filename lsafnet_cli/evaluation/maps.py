@@ -30,7 +30,7 @@ from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend, hex_color
 from lsafnet_cli.maps.table import open_legend, read_legend, refuse_layer
 from lsafnet_cli.observer import Observer, watched
-from lsafnet_cli.options import KINDS_OF_ONE, KINDS_OF_TWO, DeviceOptions, KindOfLabels
+from lsafnet_cli.options import KINDS_OF_DATE, KINDS_OF_ONE, KINDS_OF_TWO, DeviceOptions, KindOfLabels
 from lsafnet_cli.scenes.align import window_within
 from lsafnet_cli.system.devices import choose_device
 from lsafnet_cli.system.heap import memory_errors
@@ -70,7 +70,7 @@ def evaluate_map(
         if kind == KindOfLabels.BINARY:
             legend = CHANGE_ALONE
         reference = _reference_labels(paths, kind, legend, str(change_map), mapping)
-        part = _scored_part(str(change_map), grid, paths, options.unit_px, notes)
+        part = scored_part(str(change_map), grid, paths, options.unit_px, notes)
         tally = PairCounts.start(legend, options, torch_device)
         with watched(notes, STAGE, int(part.window.width) * int(part.window.height)):
             count_map(part, reference, tally, notes)
@@ -101,12 +101,17 @@ def _kind_of(references: tuple[str, ...], labels: str | None, mapping: str | Non
         raise OptionError(
             f"{len(references)} references: name one for each date, or one with transition codes"
         )
+    if labels in KINDS_OF_DATE:
+        raise OptionError(f"`labels` {labels}: scores land cover, not change; call evaluate_land_cover")
     kinds = KINDS_OF_ONE if len(references) == 1 else KINDS_OF_TWO
     if labels is not None and labels not in kinds:
         speaks_of = "one reference alone" if labels in KINDS_OF_ONE else "two references"
         raise OptionError(f"`labels` {labels}: needs {speaks_of}, not {len(references)}")
     if mapping is not None and kinds is KINDS_OF_ONE:
-        raise OptionError(f"`mapping` {mapping}: needs two references with classes, one for each date")
+        raise OptionError(
+            f"`mapping` {mapping}: needs two references with classes, one for each date, or one with `labels` "
+            f"{' or '.join(KINDS_OF_DATE)}"
+        )
     return str(labels or kinds[0])
 
 
@@ -156,7 +161,7 @@ def _check_legend(path: str, kind: str, legend: Legend, change_map: str) -> None
         refuse_layer(path, description, own)
 
 
-def _scored_part(
+def scored_part(
     path: str, grid: Grid, references: tuple[str, ...], unit_px: int, observer: Observer
 ) -> MapPart:
     """Return the window of a map that all references lie under. Raises NoOverlapError where there is none."""

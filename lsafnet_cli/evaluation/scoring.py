@@ -35,8 +35,12 @@ def resample(tally: PairCounts) -> Resamples | None:
 
 def interval_notice(tally: PairCounts, one: str, several: str) -> str | None:
     """Return what a user should know about the intervals, in words for a unit and for units; None for nothing."""
-    count = len(tally.units)
-    if tally.options.resamples == 0 or count >= FEW_UNITS:
+    return units_notice(len(tally.units), tally.options.resamples, one, several)
+
+
+def units_notice(count: int, resamples: int, one: str, several: str) -> str | None:
+    """Return what a user should know about intervals from so many units and resamples; None for nothing."""
+    if resamples == 0 or count >= FEW_UNITS:
         return None
     if count < 2:
         return f"all counted pixels are in one {one}: there are no intervals"

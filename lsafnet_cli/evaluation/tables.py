@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from lsafnet_cli.evaluation.change_probability import ChangeProbability
+from lsafnet_cli.evaluation.land_cover import LandCoverEvaluation
 from lsafnet_cli.evaluation.report import (
     ChangeScores,
     CheckpointEvaluation,
@@ -192,3 +193,39 @@ def _detail_table(title: str, scores: ChangeScores, part: str) -> FromTo:
 
 def _rest(count: int) -> str:
     return f"{count - MOST_ROWS:,} more in the JSON" if count > MOST_ROWS else ""
+
+
+def land_cover_tables(report: LandCoverEvaluation) -> Iterator[FromTo]:
+    """Yield the main scores of the land cover of one date, those of its classes, and the confusion matrix."""
+    named = {"overall accuracy": report.overall_accuracy, "mIoU": report.miou, "kappa": report.kappa}
+    words = [f"{report.counted_pixels:,} pixels counted"]
+    for count, name in (
+        (report.nodata_pixels, "without a class in the map"),
+        (report.unlabelled_pixels, "without a known label"),
+        (report.outside_pixels, "beyond the reference"),
+    ):
+        words += [f"{count:,} {name}"] if count else []
+    if report.overall_accuracy.low is not None:
+        words.append(f"95 % intervals from {report.resamples:,} resamples of {report.units:,} squares")
+    scope = "changed pixels only" if report.changed_only else "all pixels"
+    yield FromTo(
+        f"Land cover {report.date}, {scope}, against {report.reference}", ("score", Path(report.layer).name),
+        tuple((name, _with_interval(score)) for name, score in named.items()), "; ".join(words),
+    )  # fmt: skip
+    yield FromTo(
+        "Classes", ("class", "precision", "recall", "F1", "IoU", "reference px", "map px"),
+        tuple(
+            (one.name, f"{one.precision:.4f}", f"{one.recall:.4f}", f"{one.f1:.4f}", f"{one.iou:.4f}",
+             f"{one.pixels:,}", f"{one.map_pixels:,}")
+            for one in report.class_scores
+        ), "",
+    )  # fmt: skip
+    yield FromTo(
+        "Pixels: a row for each class of the reference, a column for each of the map",
+        ("reference", *report.classes),
+        tuple(
+            (name, *(f"{pixels:,}" for pixels in row))
+            for name, row in zip(report.classes, report.confusion, strict=True)
+        ),
+        "",
+    )

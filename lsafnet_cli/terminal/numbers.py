@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lsafnet_cli.accuracy.assess import Assessment
     from lsafnet_cli.accuracy.sample import SampleReport
     from lsafnet_cli.evaluation.calibrate import CalibrationReport
+    from lsafnet_cli.evaluation.land_cover import LandCoverEvaluation
     from lsafnet_cli.evaluation.report import Evaluation
     from lsafnet_cli.maps.summarize import MapSummary
     from lsafnet_cli.maps.summary_formats import FromTo
@@ -46,6 +47,16 @@ def show_evaluation(report: Evaluation, as_json: bool) -> None:
         show_json(report.as_dict())
     else:
         _show_tables(evaluation_tables(report))
+
+
+def show_land_cover(report: LandCoverEvaluation, as_json: bool) -> None:
+    """Print how the land cover of one date compares with a reference: tables for a person, or JSON."""
+    from lsafnet_cli.evaluation.tables import land_cover_tables
+
+    if as_json:
+        show_json(report.as_dict())
+    else:
+        _show_tables(land_cover_tables(report))
 
 
 def show_sample(report: SampleReport, as_json: bool) -> None:
