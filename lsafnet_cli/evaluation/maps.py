@@ -127,17 +127,17 @@ def _reference_labels(
         return DateLabels(MappedRaster(paths[0], table), MappedRaster(paths[1], table), changes)
     for path in paths:
         _check_legend(path, kind, legend, change_map)
-    if kind in KINDS_OF_TWO and all(map(looks_like_mask, paths)):
-        raise OptionError(
-            f"{' and '.join(paths)}: hold 0 and 255, changed or not, and no classes; name one of them as the only "
-            f"reference, with `labels` {KindOfLabels.BINARY}"
-        )
     if kind == KindOfLabels.TRANSITIONS:
         return TransitionLabels(paths[0], len(legend.names))
     if kind == KindOfLabels.LAND_COVER and not legend.semantic:
         raise OptionError(
             f"{change_map}: knows changed and unchanged only; name one reference of these, or `labels` "
             f"{KindOfLabels.CHANGES}"
+        )
+    if all(map(looks_like_mask, paths)):
+        raise OptionError(
+            f"{' and '.join(paths)}: hold 0 and 255, changed or not, and no classes; name one of them as the only "
+            f"reference, with `labels` {KindOfLabels.BINARY}"
         )
     entries = zip(legend.names, legend.colors, strict=True)
     classes = tuple(ClassEntry(name, hex_color(color)) for name, color in entries)
