@@ -1,7 +1,12 @@
 """GDAL's own errors, some of which rasterio lets through although their class is private, and its messages."""
 
+import ctypes
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import rasterio
 
 if TYPE_CHECKING:
     GdalError = Exception
@@ -38,4 +43,15 @@ def print_nothing_of_bytes() -> None:
     sys.excepthook, sys.unraisablehook = of_no_call, of_no_reader
 
 
+def silence_libtiff() -> None:
+    """Let libtiff print nothing: GDAL raises its errors as well, but on a full disk libtiff also prints them.
+
+    It is found where rasterio's wheels have it; elsewhere these lines stay.
+    """
+    for library in Path(rasterio.__file__).parent.with_name("rasterio.libs").glob("libtiff*"):
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(str(library)).TIFFSetErrorHandler(None)
+
+
 print_nothing_of_bytes()
+silence_libtiff()

@@ -13,7 +13,8 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from lsafnet_cli.files.rasters import grid_of, rasterio_open
+from lsafnet_cli.files.rasters import grid_of, rasterio_open, reading_pixels
+from lsafnet_cli.files.replacing import output_errors
 from lsafnet_cli.geometry.arrays import BoolArray, FloatArray, IntArray
 from lsafnet_cli.geometry.ground import pixel_areas
 from lsafnet_cli.geometry.row_bands import row_windows, run_areas
@@ -58,14 +59,17 @@ def _write_sieved(codes: Any, target: Path, nodata: int, new_code_of_piece: NDAr
     size = {"width": codes.width, "height": codes.height, "crs": codes.crs, "transform": codes.transform}
     tiles = {"tiled": True, "blockxsize": 512, "blockysize": 512, "bigtiff": "if_safer"}
     first = 0
-    with rasterio.open(target, "w", **profile, **size, **tiles) as sieved:
+    with output_errors(target), rasterio.open(target, "w", **profile, **size, **tiles) as sieved:
         for window in row_windows(grid_of(codes)):
-            runs = find_runs(codes.read(1, window=window), window.row_off)
+            with reading_pixels(codes.name):
+                runs = find_runs(codes.read(1, window=window), window.row_off)
             pieces = label_runs(runs, runs.code != nodata)
             code_of_run = np.full(len(pieces), nodata, codes.dtypes[0])
             code_of_run[pieces >= 0] = new_code_of_piece[pieces[pieces >= 0] + first]
             sieved.write(runs.spread(code_of_run), 1, window=window)
             first += int(pieces.max(initial=-1)) + 1
+    with output_errors(target), rasterio_open(target):  # GDAL does not tell that closing failed
+        pass
 
 
 class BorderCounter:
