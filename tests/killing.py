@@ -6,6 +6,7 @@ For tests/test_kills.py, which kills each a few times, and benchmarks/kills.py, 
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -98,7 +99,9 @@ def content(path: Path):
         return [shape.wkb for shape in shapes], repr(values), crs
     if path.suffix == ".safetensors":
         return {name: tensor.numpy().tolist() for name, tensor in load_file(path).items()}
-    return path.read_bytes() if path.suffix in (".qml", ".xml", ".html", ".prj", ".vrt") else None
+    if path.suffix == ".html":
+        return re.sub(rb'"page made", "[-0-9]{10}', b"", path.read_bytes())  # the next day is another day
+    return path.read_bytes() if path.suffix in (".qml", ".xml", ".prj", ".vrt") else None
 
 
 def files(folder: Path) -> dict[str, Path]:

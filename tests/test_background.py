@@ -9,7 +9,7 @@ import pytest
 from lsafnet_cli.errors import OutputError
 from lsafnet_cli.system import locks
 from lsafnet_cli.system.background import Background, apart, beside, run_ahead, run_in_lanes, within
-from lsafnet_cli.system.locks import NoLocksError, lock_of, locked_outputs
+from lsafnet_cli.system.locks import NoLocksError, lock_file, lock_of, locked_outputs
 
 
 def threads() -> int:
@@ -211,3 +211,24 @@ def test_where_files_cannot_be_locked_a_run_that_may_goes_on_and_says_so(tmp_pat
     assert "does not support locks" in told[0]
     with pytest.raises(NoLocksError), locked_outputs([tmp_path / "c.tif"]):
         pass
+
+
+def test_who_waited_for_a_lock_that_is_gone_by_then_holds_one_that_others_meet(tmp_path):
+    """The file of a lock is removed with the lock; one that holds the removed file would keep nobody away."""
+    path, held, done = tmp_path / "c.lock", threading.Event(), threading.Event()
+
+    def waits():
+        with lock_file(path, wait=True, keep=False):
+            held.set()
+            done.wait(20)
+
+    waiter = threading.Thread(target=waits)
+    with lock_file(path, keep=False) as first:
+        assert first
+        waiter.start()
+        assert not held.wait(0.2)
+    assert held.wait(20)
+    with lock_file(path, keep=False) as third:
+        assert not third
+    done.set()
+    waiter.join()

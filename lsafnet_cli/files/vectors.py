@@ -10,7 +10,7 @@ import numpy as np
 import pyogrio
 import shapely
 from fiona._err import CPLE_BaseError
-from fiona.errors import FeatureWarning, FionaError
+from fiona.errors import FionaError
 from rasterio.errors import CRSError, RasterioError
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
@@ -21,7 +21,7 @@ from lsafnet_cli.files import gdal_errors  # noqa: F401 - so that nothing is pri
 from lsafnet_cli.files.sources import local_path, patience, refuse_what_is_no_file, unreadable
 
 # Raised for columns without a name, which nobody asks for. Never reset, since catch_warnings is not thread-safe.
-warnings.filterwarnings("ignore", category=FeatureWarning)
+warnings.filterwarnings("ignore", "Empty field name", UserWarning)
 
 # fiona also raises plain RuntimeErrors, an UnboundLocalError for a .prj that GDAL rejects, and shapely TypeErrors
 # for invalid geometries
