@@ -22,7 +22,8 @@ from lsafnet_cli.maps.zones import ZoneRequest
 from lsafnet_cli.options import OutputOptions, PolygonOptions
 from lsafnet_cli.polygons.vectorization import vectorize_changes
 
-from .maps import blobs, large_legend, write_map, write_zones
+from .conftest import write_raster
+from .maps import blobs, large_legend, legend_of, write_map, write_zones
 from .qgis_run import qgis_home, qgis_python
 
 LOOK = Path(__file__).parent / "qgis" / "look.py"
@@ -47,7 +48,7 @@ def qgis(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, tiny_checkpoint):
     """Predict a pair with everything beside the map; return the map and its legend."""
-    from .conftest import noise, write_raster
+    from .conftest import noise
 
     folder = tmp_path_factory.mktemp("run")
     pair = [write_raster(folder / f"{number}.tif", noise(number, 150, 203)) for number in (1, 2)]
@@ -129,6 +130,34 @@ def test_drawn_polygons_cover_the_map_in_its_own_colours(qgis, run, tmp_path):
     with rasterio.open(path) as dataset:
         unchanged = (dataset.read(1) == 0).mean()
     assert unchanged < 0.6 < 0.8 < alike  # all but the polygons' outlines
+
+
+def test_polygons_stand_out_even_from_an_image_of_their_own_colour(qgis, tmp_path):
+    legend = legend_of()
+    side, scale = 20, 4
+    codes = np.zeros((side, side * len(legend.transitions)), np.uint8)
+    colors = np.repeat([transition.color for transition in legend.transitions], side, axis=0)
+    for number, transition in enumerate(legend.transitions):
+        codes[6:-6, side * number + 6 : side * (number + 1) - 6] = transition.code
+    path = write_map(tmp_path / "changes.tif", codes, legend)
+    vectorize_changes(path, [tmp_path / "changes.gpkg"])
+    image = np.repeat(colors.T[:, None].astype(np.uint8), side, axis=1)
+    picture = tmp_path / "picture.png"
+    write_raster(tmp_path / "image.tif", image)
+    qgis(tmp_path / "changes.gpkg", tmp_path / "image.tif", picture=picture, width=scale * codes.shape[1])
+    with PIL.Image.open(picture) as drawn:
+        stripes = np.split(luminance(np.asarray(drawn.convert("RGB"))), len(legend.transitions), axis=1)
+    for transition, stripe in zip(legend.transitions, stripes, strict=True):
+        own = luminance(np.array(transition.color, np.uint8))
+        contrast = np.maximum(stripe + 0.05, own + 0.05) / np.minimum(stripe + 0.05, own + 0.05)
+        assert contrast.max() > 3, transition.name  # as WCAG 2.1 wants of graphics
+
+
+def luminance(colors):
+    """Return the relative luminance, 0 to 1, of (..., 3) sRGB bytes."""
+    parts = colors / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return linear @ np.array([0.2126, 0.7152, 0.0722])
 
 
 def test_a_drawn_map_has_the_colours_of_its_legend_and_shows_nothing_elsewhere(qgis, run, tmp_path):

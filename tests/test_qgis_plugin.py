@@ -18,11 +18,29 @@ from lsafnet_cli.maps.table import read_legend
 from make_qgis_plugin import pack_plugin
 
 from .qgis_run import qgis_home, qgis_python
+from .test_recipes import label_all
+from .test_review import judge
 
 ROOT = Path(__file__).parents[1]
 PROCESS = Path(__file__).parent / "qgis" / "process.py"
 SAMPLE = ROOT / "sample_data"
-ALGORITHMS = {"predict", "batch", "check", "vectorize", "summarize", "report"}
+ALGORITHMS = {
+    "predict",
+    "batch",
+    "check",
+    "vectorize",
+    "summarize",
+    "report",
+    "decide",
+    "sample",
+    "assess",
+    "review",
+}
+
+
+def codes_of(path):
+    with rasterio.open(path) as dataset:
+        return dataset.read(1)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +93,7 @@ def predicted(process, folder, sample):
     """Predict the sample pair, with everything beside the map."""
     return process(
         "predict", BEFORE=sample / "before.tif", AFTER=sample / "after.tif", OUTPUT=folder / "changes.tif",
-        POLYGONS=folder / "changes.gpkg", REPORT=folder / "page.html", ALSO=[0], MIN_AREA=20,
+        POLYGONS=folder / "changes.gpkg", REPORT=folder / "page.html", ALSO=[0, 3, 4], MIN_AREA=20,
     )  # fmt: skip
 
 
@@ -95,9 +113,8 @@ def test_predict_writes_the_map_and_loads_all_layers_named_and_styled(predicted,
         legend = read_legend(folder / "changes.tif", dataset.tags())
     layers = {layer["name"]: layer for layer in predicted["layers"]}
     pair = "before → after"
-    assert set(layers) == {
-        f"{words} {pair}" for words in ("Changes", "Change polygons", "Probability of change")
-    }
+    loaded = ("Changes", "Change polygons", "Probability of change", "Land cover before", "Land cover after")
+    assert set(layers) == {f"{words} {pair}" for words in loaded}
     names = [transition.name for transition in legend.transitions]
     assert layers[f"Changes {pair}"]["entries"] == ["unchanged", *names]
     assert layers[f"Change polygons {pair}"]["entries"] == names
@@ -135,6 +152,56 @@ def test_polygons_numbers_and_a_page_come_from_a_map_that_exists(process, predic
     page = process("report", INPUT=folder / "changes.tif", OUTPUT=folder / "r.html", TITLE="A <title>")
     assert page["failed"] is None
     assert "A &lt;title&gt;" in (folder / "r.html").read_text(encoding="utf-8")
+
+
+def test_another_threshold_makes_another_map_without_the_network(process, predicted, folder):
+    told = process(
+        "decide", INPUT=folder / "changes.tif", OUTPUT=folder / "strict.tif", POLYGONS=folder / "strict.gpkg",
+        THRESHOLD=0.9, IGNORE="water:ground; ground:water",
+    )  # fmt: skip
+    assert told["failed"] is None
+    assert 0 < told["results"]["CHANGED_HA"] < predicted["results"]["CHANGED_HA"]
+    names = {layer["name"] for layer in told["layers"]}
+    assert names == {"changes, decided again", "Change polygons changes"}
+    with fiona.open(folder / "strict.gpkg") as polygons:
+        assert not {"water to ground", "ground to water"} & {
+            one["properties"]["transition"] for one in polygons
+        }
+
+
+def test_a_sample_is_drawn_labelled_and_assessed(process, predicted, folder):
+    points = folder / "points.gpkg"
+    drawn = process("sample", INPUT=folder / "changes.tif", OUTPUT=points, PER_STRATUM=5, SEED=3)
+    assert drawn["failed"] is None
+    assert drawn["results"]["COUNT"] > 10
+    assert [layer["entries"] for layer in drawn["layers"]] == [["to do", "done"]]
+    label_all(points, reference_from="water", reference_to="water")
+    told = process("assess", INPUT=folder / "changes.tif", POINTS=points, OUTPUT=folder / "accuracy.csv")
+    assert told["failed"] is None
+    results = told["results"]
+    assert results["COUNT"] == drawn["results"]["COUNT"]
+    assert (
+        0 < results["LOW"] <= results["ACCURACY"] <= results["HIGH"] < 1
+    )  # what is unchanged alone was right
+    assert (folder / "accuracy.csv").read_text(encoding="utf-8").startswith("kind,")
+
+
+def test_polygons_are_reviewed_and_the_map_corrected(process, predicted, folder):
+    review = folder / "review.gpkg"
+    begun = process("review", INPUT=folder / "changes.tif", POLYGONS=review, MIN_AREA=100)
+    assert begun["failed"] is None
+    assert begun["results"]["OPEN"] > 1
+    assert begun["layers"][0]["name"] == "Polygons to review changes"
+    judge(review, ("fid = 1", "rejected", None))
+    told = process("review", INPUT=folder / "changes.tif", VERDICTS=review, OUTPUT=folder / "corrected.tif")
+    assert told["failed"] is None
+    assert (told["results"]["REVIEWED"], told["results"]["OPEN"]) == (1, begun["results"]["OPEN"] - 1)
+    assert told["layers"][0]["name"] == "changes, corrected"
+    both = [codes_of(folder / name) for name in ("changes.tif", "corrected.tif")]
+    assert (both[0] != both[1]).any()
+    assert (both[1][both[0] != both[1]] == 0).all()
+    nothing = process("review", INPUT=folder / "changes.tif")
+    assert nothing["failed"].startswith("Polygons to review: name a file")
 
 
 def test_check_says_whether_a_pair_fits_without_failing(process, folder, sample):

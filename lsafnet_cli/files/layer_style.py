@@ -12,7 +12,9 @@ from lsafnet_cli.legend.classes import Color, Legend
 
 ATTRIBUTE = "transition"
 OUTLINE: Color = (35, 35, 35)
-OUTLINE_MM = 0.1
+OUTLINE_MM = 0.26  # as QGIS draws outlines by itself
+HALO: Color = (255, 255, 255)
+HALO_MM = 0.8  # half of it lies outside the polygon
 _CREATE = """CREATE TABLE layer_styles (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), f_table_schema TEXT(256),
     f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT,
@@ -77,7 +79,7 @@ def categorized_style(attribute: str, colors: Mapping[str, Color], *words: str) 
 def categorized_renderer(attribute: str, colors: Mapping[str, Color]) -> ET.Element:
     """Return the renderer of a QGIS style that fills polygons by the value of a text field."""
     renderer = ET.Element(
-        "renderer-v2", type="categorizedSymbol", attr=attribute, symbollevels="0", enableorderby="0"
+        "renderer-v2", type="categorizedSymbol", attr=attribute, symbollevels="1", enableorderby="0"
     )
     categories, symbols = ET.SubElement(renderer, "categories"), ET.SubElement(renderer, "symbols")
     for number, (value, color) in enumerate(colors.items()):
@@ -89,6 +91,17 @@ def categorized_renderer(attribute: str, colors: Mapping[str, Color]) -> ET.Elem
 
 
 def _fill(symbols: ET.Element, name: str, color: Color) -> None:
+    """Add a fill with a dark outline in a bright halo: one of the two stands out from any image.
+
+    All halos are drawn below all fills, and are locked: another colour of the symbol leaves them as they are.
+    """
+    halo = {
+        "line_color": rgba(HALO),
+        "line_style": "solid",
+        "line_width": str(HALO_MM),
+        "line_width_unit": "MM",
+        "joinstyle": "round",
+    }
     properties = {
         "color": rgba(color),
         "style": "solid",
@@ -97,7 +110,8 @@ def _fill(symbols: ET.Element, name: str, color: Color) -> None:
         "outline_width": str(OUTLINE_MM),
         "outline_width_unit": "MM",
     }
-    add_symbol(symbols, name, "fill", "SimpleFill", properties)
+    symbol = add_symbol(symbols, name, "fill", "SimpleLine", halo, locked=True)
+    add_symbol_layer(symbol, "SimpleFill", properties, level=1)
 
 
 def rgba(color: Color) -> str:
@@ -106,13 +120,27 @@ def rgba(color: Color) -> str:
 
 
 def add_symbol(
-    symbols: ET.Element, name: str, kind: str, layer_class: str, properties: Mapping[str, str]
-) -> None:
+    symbols: ET.Element,
+    name: str,
+    kind: str,
+    layer_class: str,
+    properties: Mapping[str, str],
+    locked: bool = False,
+) -> ET.Element:
     """Add a symbol of one layer: "fill" of class SimpleFill, "marker" of class SimpleMarker."""
     symbol = ET.SubElement(
         symbols, "symbol", name=name, type=kind, alpha="1", clip_to_extent="1", force_rhr="0"
     )
-    layer = ET.SubElement(symbol, "layer", {"class": layer_class, "enabled": "1", "locked": "0", "pass": "0"})
+    add_symbol_layer(symbol, layer_class, properties, locked=locked)
+    return symbol
+
+
+def add_symbol_layer(
+    symbol: ET.Element, layer_class: str, properties: Mapping[str, str], level: int = 0, locked: bool = False
+) -> None:
+    """Add a layer to a symbol, above those that it has; where symbols have levels, lower ones are drawn first."""
+    settings = {"class": layer_class, "enabled": "1", "locked": str(int(locked)), "pass": str(level)}
+    layer = ET.SubElement(symbol, "layer", settings)
     options = ET.SubElement(layer, "Option", type="Map")
     for key, value in properties.items():
         ET.SubElement(options, "Option", name=key, type="QString", value=value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lsafnet_processing.algorithms.wishes import Wish, advanced, number, switch, text
 
-POLYGON_WISHES: tuple[Wish, ...] = (
+SHAPE_WISHES: tuple[Wish, ...] = (
     text(
         "MIN_AREA",
         "--min-area",
@@ -14,6 +14,9 @@ POLYGON_WISHES: tuple[Wish, ...] = (
     switch("SMOOTH", "--smooth", "Round the pixel steps"),
     advanced(switch("DISSOLVE", "--dissolve", "One multipolygon for each transition")),
     advanced(text("CLASSES", "--classes", "Only these transitions, such as *:building")),
+)
+POLYGON_WISHES: tuple[Wish, ...] = (
+    *SHAPE_WISHES,
     advanced(text("BEFORE_DATE", "--before-date", "Date of the earlier image (2019-06-15)")),
     advanced(text("AFTER_DATE", "--after-date", "Date of the later image")),
 )

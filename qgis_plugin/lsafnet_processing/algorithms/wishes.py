@@ -64,8 +64,15 @@ def raster_source(given: Given, name: str) -> str:
     return str(layer.source())
 
 
-def vector(name: str, flag: str, label: str, layer_flag: str | None = None) -> Wish:
-    """Polygons of any layer, exported first where they lie in no file."""
+def vector(
+    name: str,
+    flag: str | None,
+    label: str,
+    layer_flag: str | None = None,
+    kind: int = QgsProcessing.TypeVectorPolygon,
+    optional: bool = True,
+) -> Wish:
+    """Features of any layer, polygons if nothing else is said, exported first where they lie in no file."""
 
     def words(given: Given) -> list[str]:
         if given.parameters.get(name) is None:
@@ -73,10 +80,9 @@ def vector(name: str, flag: str, label: str, layer_flag: str | None = None) -> W
         path, layer = given.algorithm.parameterAsCompatibleSourceLayerPathAndLayerName(
             given.parameters, name, given.context, ["gpkg", "shp", "geojson", "fgb"], "gpkg", given.feedback
         )
-        return [flag, path, *([layer_flag, layer] if layer and layer_flag else [])]
+        return [*_with(flag, path), *([layer_flag, layer] if layer and layer_flag else [])]
 
-    polygons = [QgsProcessing.TypeVectorPolygon]
-    return Wish(lambda: QgsProcessingParameterVectorLayer(name, label, polygons, optional=True), words)
+    return Wish(lambda: QgsProcessingParameterVectorLayer(name, label, [kind], optional=optional), words)
 
 
 def number(name: str, flag: str, label: str, least: float = 0.0, most: float | None = None) -> Wish:
@@ -104,6 +110,16 @@ def text(name: str, flag: str, label: str) -> Wish:
     return Wish(
         lambda: QgsProcessingParameterString(name, label, optional=True),
         lambda given: _with(flag, _text_of(given, name)),
+    )
+
+
+def texts(name: str, flag: str, label: str) -> Wish:
+    """Several texts with semicolons between, each an option of its own."""
+    return Wish(
+        lambda: QgsProcessingParameterString(name, label, optional=True),
+        lambda given: [
+            word for part in _text_of(given, name).split(";") if part.strip() for word in (flag, part.strip())
+        ],
     )
 
 
