@@ -32,7 +32,7 @@ from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, InputError, LsafnetError, 
 from lsafnet_cli.observer import LOG
 from lsafnet_cli.system.background import anything_at_work, do_what_was_put_off
 from lsafnet_cli.terminal.hints import read_letter_by_letter, usage_text
-from lsafnet_cli.terminal.room import is_narrow
+from lsafnet_cli.terminal.room import is_narrow, shorten_help
 from lsafnet_cli.terminal.streams import (
     ended_as_by_ctrl_c,
     open_closed_streams,
@@ -44,13 +44,16 @@ from lsafnet_cli.terminal.waiting import waiting
 PROGRAM = "lsafnet"
 NO_ARGUMENTS = "NoArgsIsHelpError"  # of Typer, which keeps it to itself and so knows it by its name too
 INTERRUPTED = "interrupted; the same command resumes"
+NARROW = is_narrow(sys.stdout)
 BROKEN_PROJ = "PROJ finds no database of its version; unset PROJ_DATA and PROJ_LIB, then see lsafnet doctor"
 
+if NARROW:
+    shorten_help()
 app = typer.Typer(
     name=PROGRAM,
     help="What changed between two georeferenced images, from what to what, and where exactly.",
     no_args_is_help=True,
-    rich_markup_mode=None if is_narrow(sys.stdout) else "rich",  # boxes would cut words
+    rich_markup_mode=None if NARROW else "rich",  # boxes would cut words
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -71,6 +74,24 @@ def test_in_fifty_columns_no_line_is_longer_and_no_word_is_cut(tmp_path, capsys,
         assert "…" not in shown.out
         for name in names[1:]:
             assert name in shown.out
+
+
+def test_the_help_of_every_command_keeps_its_words_in_fifty_columns():
+    script = (
+        "import re, typer\nfrom typer.main import get_command\nfrom lsafnet_cli.app import app\n"
+        "for name, command in get_command(app).commands.items():\n"
+        "    context = typer.Context(command, info_name=name)\n"
+        "    words = ' '.join(one.help or '' for one in command.params if getattr(one, 'help', None)).split()\n"
+        "    text = command.get_help(context)\n"
+        "    print(name, *[word for word in words if not re.search(re.escape(word.rstrip('.')), text)])\n"
+    )
+    settings = {**os.environ, "COLUMNS": str(NARROW)}
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=settings, capture_output=True, text=True, check=True
+    )
+    commands = [line.split() for line in ran.stdout.splitlines()]
+    assert len(commands) > 10
+    assert [found for found in commands if len(found) > 1] == []
 
 
 def test_a_wide_table_runs_on_in_a_pipe_and_is_lines_where_it_has_no_room(capsys, monkeypatch):

@@ -84,7 +84,7 @@ GroupOpt = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=FROM:TO,...", rich_help_panel=STRATA,
-        help='Transitions that make one stratum: "built up=ground:building,vegetation:building". Repeatable.',
+        help='Transitions that make one stratum: "built up=*:building,*:road". Repeatable.',
     ),
 ]  # fmt: skip
 MergeRareOpt = Annotated[

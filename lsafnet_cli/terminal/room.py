@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 from lsafnet_cli.terminal.waiting import end_waiting
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 1000  # letters in a line; no table is wider
 FOLDED_COLUMNS = 80  # of a table whose long cells may be folded
 LEAST_COLUMNS = 20
+NAME_COLUMNS = 12  # of options in a help text without boxes
 NARROW_COLUMNS = 72  # below this, help texts and bars take their short form
 
 
@@ -78,3 +79,18 @@ def _rows_as_lines(table: Table, names: int) -> Iterator[str]:
         )
         if text := ", ".join(told):
             yield in_lines(f"  {text}", sys.stdout, indent="  ")
+
+
+def shorten_help() -> None:
+    """Let help texts without boxes give long options a line of their own, and their room to the words."""
+    from typer.core import TyperCommand
+
+    formatter = TyperCommand.context_class.formatter_class
+    write_list = formatter.write_dl
+
+    def write(
+        self: Any, rows: Sequence[tuple[str, str]], col_max: int = NAME_COLUMNS, col_spacing: int = 2
+    ) -> None:
+        write_list(self, rows, min(col_max, NAME_COLUMNS), col_spacing)
+
+    formatter.write_dl = write  # type: ignore[method-assign]

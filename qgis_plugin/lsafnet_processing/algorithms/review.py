@@ -15,7 +15,7 @@ from qgis.core import (
 
 from lsafnet_processing.algorithms.base import Given, LsafnetAlgorithm, run_json
 from lsafnet_processing.algorithms.layers import load_styled, names_of
-from lsafnet_processing.algorithms.wishes import image, more, number, vector
+from lsafnet_processing.algorithms.wishes import image, more, text, vector
 
 
 class ReviewAlgorithm(LsafnetAlgorithm):
@@ -33,7 +33,7 @@ class ReviewAlgorithm(LsafnetAlgorithm):
     wishes = (
         image("INPUT", "Change map of lsafnet"),
         vector("VERDICTS", None, "Reviewed polygons (empty: write the polygons to review)"),
-        number("MIN_AREA", "--min-area", "Smallest polygon to review (m²)"),
+        text("MIN_AREA", "--min-area", "Smallest polygon to review (m², or by class as building=25)"),
         image(
             "BEFORE",
             "Image of the earlier date, for labels (empty: that of the map)",
