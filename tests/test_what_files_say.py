@@ -325,7 +325,7 @@ def test_a_map_says_its_dates_and_where_they_are_known_from(tmp_path, tiny_check
     options = PredictOptions(checkpoint=tiny_checkpoint)
     report = predict_change(*paths, tmp_path / "map.tif", options)
     assert report.options["dated_by"] == {"before": "file name: 2015", "after": "file name: 2020-08-31"}
-    assert "dates taken from the file name: after 2020-08-31; `after_date` override them" in report.notices
+    assert "dates taken from the file name: after 2020-08-31; `after_date` overrides this" in report.notices
     with rasterio.open(tmp_path / "map.tif") as dataset:
         tags = dataset.tags()
     assert "LSAFNET_BEFORE_DATE" not in tags

@@ -209,7 +209,7 @@ def land_cover_tables(report: LandCoverEvaluation) -> Iterator[FromTo]:
         words.append(f"95 % intervals from {report.resamples:,} resamples of {report.units:,} squares")
     scope = "changed pixels only" if report.changed_only else "all pixels"
     yield FromTo(
-        f"Land cover {report.date}, {scope}, against {report.reference}", ("score", Path(report.layer).name),
+        f"Land cover {report.date}, {scope}, against {Path(report.reference).name}", ("score", Path(report.layer).name),
         tuple((name, _with_interval(score)) for name, score in named.items()), "; ".join(words),
     )  # fmt: skip
     yield FromTo(
@@ -221,7 +221,7 @@ def land_cover_tables(report: LandCoverEvaluation) -> Iterator[FromTo]:
         ), "",
     )  # fmt: skip
     yield FromTo(
-        "Pixels: a row for each class of the reference, a column for each of the map",
+        "Pixels: rows the reference, columns the map",
         ("reference", *report.classes),
         tuple(
             (name, *(f"{pixels:,}" for pixels in row))
