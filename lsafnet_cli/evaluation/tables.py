@@ -208,8 +208,9 @@ def land_cover_tables(report: LandCoverEvaluation) -> Iterator[FromTo]:
     if report.overall_accuracy.low is not None:
         words.append(f"95 % intervals from {report.resamples:,} resamples of {report.units:,} squares")
     scope = "changed pixels only" if report.changed_only else "all pixels"
+    title = f"Land cover {report.date}, {scope}, against {Path(report.reference).name}"
     yield FromTo(
-        f"Land cover {report.date}, {scope}, against {Path(report.reference).name}", ("score", Path(report.layer).name),
+        title, ("score", Path(report.layer).name),
         tuple((name, _with_interval(score)) for name, score in named.items()), "; ".join(words),
     )  # fmt: skip
     yield FromTo(

@@ -125,7 +125,8 @@ def named_date_notices(pair: ScenePair) -> Iterator[str]:
     if named:
         days = ", ".join(f"{name} {day}" for name, day in named.items())
         options = " and ".join(f"`{name}_date`" for name in named)
-        yield f"dates taken from the {FILE_NAME}{'s' if len(named) > 1 else ''}: {days}; {options} override{'s' if len(named) == 1 else ''} this"
+        files, override = ("file names", "override") if len(named) > 1 else (FILE_NAME, "overrides")
+        yield f"dates taken from the {files}: {days}; {options} {override} this"
 
 
 def _when(acquired: Acquired) -> str:
