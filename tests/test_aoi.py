@@ -18,7 +18,7 @@ from lsafnet_cli.geometry.crs import horizontal
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import OutputOptions, ReadOptions, TileOptions
-from lsafnet_cli.prediction import tile
+from lsafnet_cli.prediction import tile_rows
 from lsafnet_cli.scenes.aoi import AreaOfInterest
 from lsafnet_cli.scenes.outline import Outline, place_outlines, read_outline
 
@@ -169,7 +169,7 @@ def test_tiles_outside_the_area_are_neither_read_nor_computed(images, tiny_check
     corners = [shapely.box(2, 2, 20, 20), shapely.box(310, 280, 325, 295)]
     outline = write_outline(tmp_path / "aoi.gpkg", [on_ground(corner) for corner in corners])
     read, computed = [], []
-    reader, cutter = tile.ImageReader.read, tile.cut_tiles
+    reader, cutter = tile_rows.ImageReader.read, tile_rows.cut_tiles
 
     def noting(self, window, *arrays):
         read.append(window)
@@ -180,7 +180,7 @@ def test_tiles_outside_the_area_are_neither_read_nor_computed(images, tiny_check
             computed.append(tile_pixels.tile)
             yield tile_pixels
 
-    monkeypatch.setattr(tile.ImageReader, "read", noting)
+    monkeypatch.setattr(tile_rows.ImageReader, "read", noting)
     monkeypatch.setattr("lsafnet_cli.prediction.compute.cut_tiles", counting)
     run(images, tmp_path / "changes.tif", tiny_checkpoint, outline)
     assert len(computed) <= 5  # of 49; the second corner is shared by up to four

@@ -16,7 +16,7 @@ from lsafnet_cli.prediction.decide import Decision
 from lsafnet_cli.prediction.infer import Scorer, infer_tiles, make_batches
 from lsafnet_cli.prediction.pipeline import open_prediction
 from lsafnet_cli.prediction.stitch import stitch_tiles
-from lsafnet_cli.prediction.tile import cut_tiles, read_tile_rows
+from lsafnet_cli.prediction.tile_rows import cut_tiles, read_tile_rows
 from lsafnet_cli.system.devices import BatchSize, Device
 
 from .conftest import noise, write_raster

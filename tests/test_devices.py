@@ -6,7 +6,8 @@ from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import DeviceError
 from lsafnet_cli.options import DeviceOptions
 from lsafnet_cli.prediction import infer
-from lsafnet_cli.prediction.tile import Tile, TilePixels
+from lsafnet_cli.prediction.tile import Tile
+from lsafnet_cli.prediction.tile_rows import TilePixels
 from lsafnet_cli.system.devices import BatchSize, Device, choose_device, is_out_of_memory
 
 from .test_predict import codes_of

@@ -124,10 +124,10 @@ def test_killed_at_any_moment_the_same_run_goes_on_to_the_same_map(scene, tiny_c
 
 
 def test_finished_rows_are_not_computed_again(scene, tiny_checkpoint, monkeypatch):
-    from lsafnet_cli.prediction import tile
+    from lsafnet_cli.prediction import tile_rows
 
     begun = []
-    original = tile.read_tile_rows
+    original = tile_rows.read_tile_rows
 
     def noting(*words):
         begun.append(words[3])

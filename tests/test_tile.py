@@ -10,7 +10,8 @@ from rasterio.windows import Window
 
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.options import ReadOptions, TileOptions
-from lsafnet_cli.prediction.tile import cut_swaths, cut_tiles, plan_tiles, read_tile_rows
+from lsafnet_cli.prediction.tile import cut_swaths, plan_tiles
+from lsafnet_cli.prediction.tile_rows import cut_tiles, read_tile_rows
 from lsafnet_cli.scenes.align import align_pair
 from lsafnet_cli.scenes.images import ImageReader
 from lsafnet_cli.scenes.read import read_pair

@@ -12,7 +12,8 @@ from lsafnet_cli.prediction.infer import Scorer, infer_tiles, make_batches
 from lsafnet_cli.prediction.plan import RunPlan
 from lsafnet_cli.prediction.shifts import ShiftSampler
 from lsafnet_cli.prediction.stitch import stitch_tiles
-from lsafnet_cli.prediction.tile import Swath, cut_tiles, read_tile_rows
+from lsafnet_cli.prediction.tile import Swath
+from lsafnet_cli.prediction.tile_rows import cut_tiles, read_tile_rows
 from lsafnet_cli.prediction.write import PartStore, PartWriter
 from lsafnet_cli.scenes.registration import Registration
 from lsafnet_cli.system.background import Background, run_ahead

@@ -18,7 +18,8 @@ from lsafnet.checkpoint.files import Checkpoint
 from lsafnet.logits import ChangeLogits
 from lsafnet.prepare import prepare_network
 from lsafnet_cli.prediction.scaling import Calibration, DateScaling
-from lsafnet_cli.prediction.tile import Tile, TilePixels
+from lsafnet_cli.prediction.tile import Tile
+from lsafnet_cli.prediction.tile_rows import TilePixels
 from lsafnet_cli.scenes.stretch import Stretch
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray
 from lsafnet_cli.system.background import run_in_lanes

@@ -23,7 +23,8 @@ from lsafnet_cli.prediction.decide import Decision
 from lsafnet_cli.prediction.home import pair_reasons
 from lsafnet_cli.prediction.memory import MemoryPlan, plan_memory
 from lsafnet_cli.prediction.region import Region
-from lsafnet_cli.prediction.tile import Limits, Swath, TilePlan, cut_swaths, overlap_of, plan_tiles
+from lsafnet_cli.prediction.tile import Swath, TilePlan, cut_swaths, overlap_of, plan_tiles
+from lsafnet_cli.prediction.tile_rows import Limits
 from lsafnet_cli.prediction.write import PartLayout
 from lsafnet_cli.scenes.align import AlignedPair, align_pair
 from lsafnet_cli.scenes.aoi import AreaOfInterest

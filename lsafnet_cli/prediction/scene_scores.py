@@ -10,7 +10,7 @@ from torch import Tensor
 from lsafnet_cli.prediction.infer import Scorer, TileScores, infer_tiles, make_batches
 from lsafnet_cli.prediction.plan import RunPlan
 from lsafnet_cli.prediction.stitch import blended
-from lsafnet_cli.prediction.tile import cut_tiles, read_tile_rows
+from lsafnet_cli.prediction.tile_rows import cut_tiles, read_tile_rows
 from lsafnet_cli.scenes.validity import BoolArray
 from lsafnet_cli.system.devices import BatchSize
 

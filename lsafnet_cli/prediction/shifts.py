@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from lsafnet_cli.prediction.tile import TilePixels
+from lsafnet_cli.prediction.tile_rows import TilePixels
 from lsafnet_cli.scenes.registration import WINDOW_PX, Registration, Shift, measure_shift, summarize_shifts
 
 SAMPLED_TILES = (4, 16)  # at least, at most
