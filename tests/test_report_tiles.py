@@ -5,8 +5,9 @@ import pytest
 
 from lsafnet_cli import PageOptions, write_report_page
 from lsafnet_cli.report_page import painted_rows
-from lsafnet_cli.report_page.painted_rows import PaintedRows, most_frequent
+from lsafnet_cli.report_page.painted_rows import PaintedRows
 from lsafnet_cli.report_page.pyramid import PageTile, Shelf, build_pyramid
+from lsafnet_cli.report_page.tile_rows import most_frequent
 
 from .change_maps import NODATA, blobs, random_codes, write_map, write_probability
 from .conftest import PLACE, write_raster

@@ -345,7 +345,7 @@ def test_a_network_without_classes_has_no_rasters_of_classes(tmp_path):
     )
     save_checkpoint(checkpoint, build_network("fc-siam-diff", num_classes=2), info)
     report = map_series(write_images(tmp_path), tmp_path / "out", options_of(checkpoint))
-    assert set(report.outputs) == {"when", "how_often", "observed", "polygons", "table", "report"}
+    assert set(report.outputs) == {"when", "how_often", "observed", "polygons", "page", "table", "report"}
     assert report.consistency is None
 
 

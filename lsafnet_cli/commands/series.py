@@ -109,6 +109,17 @@ LandCoverOpt = Annotated[
     ),
 ]
 
+PageOpt = Annotated[
+    bool,
+    typer.Option(
+        help="Write a page with a slider over the dates that opens offline.", rich_help_panel=OUTPUT
+    ),
+]
+MaxMbOpt = Annotated[
+    float,
+    typer.Option("--max-mb", help="Largest size of the page in megabytes.", rich_help_panel=OUTPUT),
+]
+
 
 def series(
     images: ImagesArg,
@@ -117,6 +128,8 @@ def series(
     checkpoint: CheckpointsOpt = None,
     also: AlsoOpt = "",
     land_cover: LandCoverOpt = True,
+    page: PageOpt = True,
+    max_mb: MaxMbOpt = 15.0,
     overwrite: OverwriteOpt = False,
     resume: ResumeOpt = True,
     co: CreationOpt = None,
@@ -179,6 +192,8 @@ def series(
         cloud_masks=tuple(cloud_mask or ()),
         land_cover=land_cover,
         devices=devices,
+        page=page,
+        max_mb=max_mb,
     )
     from lsafnet_cli.series.run import map_series
     from lsafnet_cli.terminal.progress import make_observer

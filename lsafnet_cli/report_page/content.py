@@ -67,24 +67,19 @@ def page_data(content: PageContent, cards: Cards, name: str) -> dict[str, Any]:
     return {
         "map": {"name": name, "sha256": map_sha256(content.map_path, legend)},
         "semantic": legend.semantic,
-        "shape": grid.shape,
-        "transform": tuple(grid.transform)[:6],
-        "crs": grid.crs.to_string() if grid.crs is not None else None,
-        "digits": 6 if grid.crs is not None and grid.crs.is_geographic else 1,
-        "place": place_table(grid),
+        **place_data(grid),
         "finding": finding_text(table, *days),
         "balance": balance_text(table),
         "balances": [asdict(one) | {"net": one.net} for one in class_balances(table)],
         "days": [day_text(day) if day is not None else None for day in days],
         "trust": trust_text(content.tags),
-        "world": kept_text("report", "world.txt").strip() if grid.crs is not None else None,
         "facts": [("map", name), *_facts(content)],
         "reliability": list(reliability_rows(content.tags)),
         "options": list(_options(content.tags.get(OPTIONS, "{}"))),
         "classes": [
             {"name": name, "color": color} for name, color in zip(legend.names, legend.colors, strict=True)
         ],
-        "transitions": [_transition(row, legend) for row in table.transitions],
+        "transitions": [transition_data(row, legend) for row in table.transitions],
         "nodata": {
             "code": legend.nodata,
             "color": NO_DATA,
@@ -99,6 +94,18 @@ def page_data(content: PageContent, cards: Cards, name: str) -> dict[str, Any]:
     }
 
 
+def place_data(grid: Grid) -> dict[str, Any]:
+    """Return what a page's script knows of where its pixels lie."""
+    return {
+        "shape": grid.shape,
+        "transform": tuple(grid.transform)[:6],
+        "crs": grid.crs.to_string() if grid.crs is not None else None,
+        "digits": 6 if grid.crs is not None and grid.crs.is_geographic else 1,
+        "place": place_table(grid),
+        "world": kept_text("report", "world.txt").strip() if grid.crs is not None else None,
+    }
+
+
 def title_of(content: PageContent, name: str) -> str:
     """Return a title with dates and location, or with the map's name if both are unknown."""
     before, after = dates_of_tags(content.tags)
@@ -107,7 +114,8 @@ def title_of(content: PageContent, name: str) -> str:
     return f"Change{days}{f' at {place}' if place else ''}" if days or place else f"Change map {name}"
 
 
-def _transition(row: TransitionRow, legend: Legend) -> dict[str, Any]:
+def transition_data(row: TransitionRow, legend: Legend) -> dict[str, Any]:
+    """Return what a page's script knows of a transition."""
     transition = next(one for one in legend.transitions if one.code == row.code)
     return {
         "code": row.code,

@@ -1,12 +1,8 @@
 """Write the page: tiles, numbers and facts in one self-contained HTML file."""
 
-import html
-import json
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +18,18 @@ from lsafnet_cli.options import PolygonOptions
 from lsafnet_cli.polygons.vectorization import open_change_map
 from lsafnet_cli.report_page.cards import Cards, cards_of_map, cards_of_polygons
 from lsafnet_cli.report_page.content import PageContent, page_data, title_of
+from lsafnet_cli.report_page.page_text import PageText
 from lsafnet_cli.report_page.painted_rows import CACHE_BYTES, PaintedRows, read_bands
 from lsafnet_cli.report_page.pyramid import TilePyramid, build_pyramid
-from lsafnet_cli.report_page.template import fill_template, kept_text
 from lsafnet_cli.scenes.on_grid import images_on_grid
 from lsafnet_cli.scenes.stamps import Stamps
 from lsafnet_cli.system.background import run_ahead
 
 MAX_MB, CARDS = 15.0, 6
-SCRIPTS = ("tiles.js", "edges.js", "flow.js", "cards.js", "verdicts.js", "places.js", "tables.js", "page.js")
-LEVEL_BYTES = 32  # at most, of what the page says about each of its levels
+SCRIPTS = (
+    "elements.js", "tiles.js", "edges.js", "flow.js", "cards.js", "verdicts.js", "places.js", "tables.js", "map.js",
+    "page.js",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ def write_page(
     """Write the page of the map `name`, replacing any file. Raises OptionError if nothing fits."""
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
         data = page_data(content, find_cards(content, options), name)
-    page = _Page(options.title or title_of(content, name), data)
+    page = PageText(options.title or title_of(content, name), data, "page.html", ("page.css",), SCRIPTS)
     room = int(options.max_mb * 1e6) - page.size_bytes
     pyramid = _pyramid(content, room, observer or Observer())
     shape = content.grid.shape
@@ -138,38 +136,3 @@ def _told(rows: Iterable[PaintedRows], observer: Observer) -> Iterator[PaintedRo
     for painted in rows:
         yield painted
         observer.advance(painted.codes.size)
-
-
-class _Page:
-    """A page's text, in pieces; hostile text stays text, whatever it holds."""
-
-    def __init__(self, title: str, data: dict[str, Any]) -> None:
-        self.data = data
-        self._parts = {
-            "TITLE": html.escape(title),
-            "CSS": kept_text("report", "page.css"),
-            "JS": "\n".join(kept_text("report", name) for name in SCRIPTS),
-            "LEAFLET_CSS": _without_pictures(kept_text("leaflet", "leaflet.css")),
-            "LEAFLET_JS": kept_text("leaflet", "leaflet.js"),
-        }
-
-    @property
-    def size_bytes(self) -> int:
-        """What the page takes without tiles, with room to tell of its levels."""
-        levels = LEVEL_BYTES * int(max(self.data["shape"])).bit_length()
-        return sum(len(piece.encode()) for piece in self.pieces(())) + levels
-
-    def pieces(self, tiles: Iterable[str]) -> Iterator[str]:
-        """Return the page's text; `tiles` are members of a JSON object, each with a comma behind it."""
-        parts = {"DATA": script_json(self.data), "TILES": chain("{", tiles, '"":0}')}
-        return fill_template(kept_text("report", "page.html"), self._parts | parts)
-
-
-def script_json(data: Any) -> str:
-    """Return JSON in which no mark can end the script element that holds it."""
-    text = json.dumps(data, ensure_ascii=True)
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _without_pictures(css: str) -> str:
-    return re.sub(r"url\((?!data:)[^)]*\)", "none", css)

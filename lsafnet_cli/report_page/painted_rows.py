@@ -15,12 +15,12 @@ from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.maps.quicklook import NO_DATA
 from lsafnet_cli.maps.quicklook_sheet import Picture
 from lsafnet_cli.options import StretchRule
+from lsafnet_cli.report_page.tile_rows import TILE_PX, codes_text, halved_codes, halved_picture, picture_text
 from lsafnet_cli.scenes.align import AlignedImage
 from lsafnet_cli.scenes.images import ImageReader
 from lsafnet_cli.scenes.stretch import percentile_limits, sample_scene
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray
 
-TILE_PX = 256
 PIXELS_AT_ONCE = 1 << 21
 CACHE_BYTES = 96 << 20  # holds a row of blocks of every file, so that none is decoded twice
 FOR_THE_EYE = StretchRule("percentile", 1.0, 99.0)
@@ -62,36 +62,18 @@ class PaintedRows:
 
     def halved(self) -> "PaintedRows":
         """Return it in half as many rows and cols, rounded up: of 2 x 2 the mean, of codes the most frequent."""
-        others = (None if layer is None else _mean(_even(layer)) for layer in self.layers[1:])
-        return PaintedRows(most_frequent(*_quarters(_even(self.codes))), *others)
+        others = (None if layer is None else halved_picture(layer) for layer in self.layers[1:])
+        return PaintedRows(halved_codes(self.codes), *others)
 
+    def changed_pixels(self, nodata: int) -> int:
+        """Return how many pixels have changed."""
+        return int(np.count_nonzero((self.codes != 0) & (self.codes != nodata)))
 
-def most_frequent(*four: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:
-    """Return the most frequent of four arrays' codes, place by place; of equally frequent ones a higher one."""
-    a, b, c, d = four
-    low, high = np.minimum(a, b), np.maximum(a, b)
-    other_low, other_high = np.minimum(c, d), np.maximum(c, d)
-    first, last = np.minimum(low, other_low), np.maximum(high, other_high)
-    inner = np.maximum(low, other_low), np.minimum(high, other_high)
-    second, third = np.minimum(*inner), np.maximum(*inner)
-    alone = np.where((first == second) & (third != last), first, third)
-    return np.asarray(np.where(second == third, second, alone))
-
-
-def _even(layer: NDArray[Any]) -> NDArray[Any]:
-    rows, cols = layer.shape[:2]
-    return np.pad(layer, ((0, rows % 2), (0, cols % 2), (0, 0))[: layer.ndim], "edge")
-
-
-def _quarters(layer: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    for down in (0, 1):
-        for right in (0, 1):
-            yield layer[down::2, right::2]
-
-
-def _mean(layer: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    total = sum(quarter.astype(np.uint16) for quarter in _quarters(layer))
-    return np.asarray((total + 2) >> 2).astype(np.uint8)
+    def texts(self) -> Iterator[str]:
+        """Yield the codes, both dates and the probability as JSON."""
+        halves = None if self.percent is None else self.percent * 2  # of a percent: JPEG is not exact
+        yield codes_text(self.codes)
+        yield from map(picture_text, (self.before, self.after, halves))
 
 
 def read_bands(

@@ -5,20 +5,14 @@ Of a level that does not fit completely, the tiles with most change are kept.
 """
 
 import heapq
-import io
-from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from typing import Generic, TypeVar
 
 from lsafnet_cli.errors import OptionError
-from lsafnet_cli.report_page.painted_rows import TILE_PX, PaintedRows
+from lsafnet_cli.report_page.tile_rows import TILE_PX, TileRows
 
-JPEG_QUALITY = 80
+Rows = TypeVar("Rows", bound=TileRows)
 TOO_SMALL = "`max_mb`: the map does not fit into a page of this size; allow more"
 
 
@@ -81,16 +75,18 @@ class Shelf:
         return sorted(self._tiles, key=lambda tile: (-tile.changed, tile.row, tile.col))
 
 
-class Level:
+class Level(Generic[Rows]):
     """Cuts row bands into tiles of one level, and passes them on at half the size."""
 
     def __init__(self, number: int, shelves: list[Shelf], nodata: int) -> None:
         self._number, self._shelf, self._nodata = number, shelves[number], nodata
-        self._coarser = Level(number + 1, shelves, nodata) if number + 1 < len(shelves) else None
-        self._waiting: PaintedRows | None = None
+        self._coarser: Level[Rows] | None = (
+            Level(number + 1, shelves, nodata) if number + 1 < len(shelves) else None
+        )
+        self._waiting: Rows | None = None
         self._row = 0
 
-    def add(self, band: PaintedRows) -> None:
+    def add(self, band: Rows) -> None:
         """Add the next rows."""
         band = self._waiting.above(band) if self._waiting is not None else band
         whole = band.shape[0] // TILE_PX * TILE_PX
@@ -105,10 +101,10 @@ class Level:
         if self._coarser is not None:
             self._coarser.close()
 
-    def _finish(self, rows: PaintedRows) -> None:
+    def _finish(self, rows: Rows) -> None:
         for col, left in enumerate(range(0, rows.shape[1], TILE_PX)):
             square = rows.cut(slice(None), slice(left, left + TILE_PX))
-            changed = int(np.count_nonzero((square.codes != 0) & (square.codes != self._nodata)))
+            changed = square.changed_pixels(self._nodata)
             if self._shelf.wants(changed):
                 text = tile_text(self._number, self._row, col, square)
                 self._shelf.add(PageTile(changed, self._number, self._row, col, text))
@@ -118,7 +114,7 @@ class Level:
 
 
 def build_pyramid(
-    bands: Iterable[PaintedRows], shape: tuple[int, int], nodata: int, limit_bytes: int
+    bands: Iterable[Rows], shape: tuple[int, int], nodata: int, limit_bytes: int
 ) -> TilePyramid:
     """Return the tiles of a map of (rows, cols), at most `limit_bytes` of JSON.
 
@@ -128,7 +124,7 @@ def build_pyramid(
         raise OptionError(TOO_SMALL)
     depth = max(0, (max(shape) - 1) // TILE_PX).bit_length()
     shelves = [Shelf(limit_bytes) for _ in range(depth + 1)]
-    level = Level(0, shelves, nodata)
+    level: Level[Rows] = Level(0, shelves, nodata)
     for band in bands:
         level.add(band)
     level.close()
@@ -158,30 +154,6 @@ def choose_tiles(shelves: list[Shelf], limit_bytes: int) -> TilePyramid:
     return TilePyramid(tuple(kept), tuple(whole))
 
 
-def tile_text(level: int, row: int, col: int, square: PaintedRows) -> str:
-    """Return a tile as a member of a JSON object, with a comma behind it: its place, and its layers in base64.
-
-    The codes are a number where they are one and the same, else a PNG; 16 bits lie in red and green.
-    """
-    halves = None if square.percent is None else square.percent * 2  # of a percent: JPEG is not exact
-    layers = ",".join((_codes(square.codes), *map(_jpeg, (square.before, square.after, halves))))
-    return f'"{level}/{row}/{col}":[{layers}],'
-
-
-def _codes(codes: NDArray[np.unsignedinteger]) -> str:
-    first = int(codes[0, 0])
-    if (codes == first).all():
-        return str(first)
-    if codes.dtype != np.uint8:
-        codes = np.stack([codes >> 8, codes & 255, np.zeros_like(codes)], axis=-1).astype(np.uint8)
-    return _encoded(codes, "PNG")
-
-
-def _jpeg(layer: NDArray[np.uint8] | None) -> str:
-    return "null" if layer is None else _encoded(layer, "JPEG", quality=JPEG_QUALITY)
-
-
-def _encoded(pixels: NDArray[np.uint8], kind: str, **options: Any) -> str:
-    sink = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(sink, kind, **options)
-    return f'"{b64encode(sink.getvalue()).decode("ascii")}"'
+def tile_text(level: int, row: int, col: int, square: TileRows) -> str:
+    """Return a tile as a member of a JSON object, with a comma behind it: its place, and its layers."""
+    return f'"{level}/{row}/{col}":[{",".join(square.texts())}],'

@@ -6,6 +6,7 @@ from pathlib import Path
 from lsafnet_cli.batch.options import BatchOptions
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.options import PredictOptions
+from lsafnet_cli.report_page.page import MAX_MB, PageOptions
 
 FIRST, LAST = "first", "last"
 LAND_COVER = ("before", "after")
@@ -17,7 +18,8 @@ class SeriesOptions:
 
     dates: one for each image, as 2024-05-31, 2024-05 or 2024, in place of what tags and names tell. grid: "first",
     "last" or an image whose grid all maps take. cloud_masks: one for all images, or one for each. land_cover: keep
-    the land cover of each map, where the network knows it. devices: as for a batch.
+    the land cover of each map, where the network knows it. devices: as for a batch. page: write the page, of at most
+    max_mb megabytes.
     """
 
     predict: PredictOptions = field(default_factory=PredictOptions)
@@ -26,11 +28,14 @@ class SeriesOptions:
     cloud_masks: tuple[str | Path, ...] = ()
     land_cover: bool = True
     devices: str = "auto"
+    page: bool = True
+    max_mb: float = MAX_MB
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "grid", str(self.grid))
         object.__setattr__(self, "cloud_masks", tuple(map(str, self.cloud_masks)))
         BatchOptions(devices=self.devices)  # checks them
+        PageOptions(max_mb=self.max_mb)
         if self.predict.output.polygons:
             raise OptionError("`polygons`: a series names its files itself; leave them out")
         if self.predict.read.nodata is not None and len(set(self.predict.read.nodata)) > 1:

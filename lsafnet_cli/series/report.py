@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lsafnet_cli.files.spreadsheets import spreadsheet_cell
-from lsafnet_cli.maps.table import ChangeTable, hectares
+from lsafnet_cli.maps.table import ChangeTable, area_text, hectares
 from lsafnet_cli.series.chain import INCOMPLETE, NODATA
 from lsafnet_cli.series.dates import DatedImage
 from lsafnet_cli.series.intervals import Interval
@@ -84,7 +84,9 @@ class SeriesReport:
     crs: str | None
     polygon_count: int
     incomplete_pixels: int
+    incomplete_ha: float | None
     nodata_pixels: int
+    nodata_ha: float | None
     notices: tuple[str, ...]
     version: str
 
@@ -136,10 +138,31 @@ def frequencies_of(counts: SeriesCounts) -> tuple[ChangeFrequency, ...]:
     return tuple(ChangeFrequency(n, int(times.pixels[n]), _area(times, n)) for n in range(most + 1))
 
 
-def gaps_of(counts: SeriesCounts) -> tuple[int, int]:
-    """Return how many pixels show no change but lack data in some interval, and how many lack it in all."""
-    pixels = counts.values[WHEN].pixels
-    return int(pixels[INCOMPLETE]), int(pixels[NODATA])
+def gaps_of(counts: SeriesCounts) -> dict[str, Any]:
+    """Return how much ground shows no change but lacks data in some interval, and how much lacks it in all."""
+    when = counts.values[WHEN]
+    return {
+        "incomplete_pixels": int(when.pixels[INCOMPLETE]),
+        "incomplete_ha": _area(when, INCOMPLETE),
+        "nodata_pixels": int(when.pixels[NODATA]),
+        "nodata_ha": _area(when, NODATA),
+    }
+
+
+def finding_text(report: SeriesReport) -> str:
+    """Return how much ground changed at least once, in one sentence without its full stop."""
+    changed = [one for one in report.frequencies if one.times]
+    never = [one for one in report.frequencies if not one.times]
+    pixels = [sum(one.pixels for one in part) for part in (changed, never)]
+    known = all(one.ha is not None for one in report.frequencies)
+    ha = [sum(one.ha or 0.0 for one in part) if known else None for part in (changed, never)]
+    seen = sum(pixels) + report.incomplete_pixels
+    ground = None if ha[0] is None or ha[1] is None else ha[0] + ha[1] + (report.incomplete_ha or 0.0)
+    share = pixels[0] / seen if seen else 0.0
+    return (
+        f"{area_text(ha[0], pixels[0])} of {area_text(ground, seen)} changed at least once ({share:.1%}) between "
+        f"{report.images[0].date} and {report.images[-1].date}"
+    )
 
 
 def consistency_of(intervals: tuple[Interval, ...], counts: SeriesCounts) -> Consistency:

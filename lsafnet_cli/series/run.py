@@ -13,11 +13,12 @@ from lsafnet_cli.files.publishing import WorkFolder, finish_naming, output_error
 from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.series.dates import DatedImage, date_images
-from lsafnet_cli.series.intervals import IntervalPlan, knows_land_cover, plan_intervals
+from lsafnet_cli.series.intervals import IntervalPlan, grid_image, knows_land_cover, plan_intervals
 from lsafnet_cli.series.layers import WHEN, layer_names
 from lsafnet_cli.series.options import SeriesOptions
+from lsafnet_cli.series.page import images_of_series, write_series_page
 from lsafnet_cli.series.polygons import write_polygons
-from lsafnet_cli.series.rasters import write_rasters
+from lsafnet_cli.series.rasters import SeriesCounts, write_rasters
 from lsafnet_cli.series.report import (
     SeriesReport,
     consistency_of,
@@ -29,7 +30,7 @@ from lsafnet_cli.series.report import (
 )
 from lsafnet_cli.series.stack import MapStack, stack_maps
 
-REPORT, TABLE, POLYGONS = "series.json", "series.csv", "when.gpkg"
+REPORT, TABLE, POLYGONS, PAGE = "series.json", "series.csv", "when.gpkg", "series.html"
 ASKED = "asked"  # of the report's file: what the series was asked for
 KEPT_TAGS = ("TIFFTAG_SOFTWARE", "LSAFNET_VERSION", "LSAFNET_CHECKPOINT", "LSAFNET_CHECKPOINT_SHA256")
 
@@ -50,7 +51,7 @@ def map_series(
         notes.notice(f"by date: {', '.join(f'{printable(one.path)} ({one.date.text})' for one in dated)}")
     plan = plan_intervals(dated, home, options)
     paths = SeriesPaths.of(home, options)
-    asked = asked_of(plan, paths)
+    asked = asked_of(plan, paths, options)
     overwrite = options.predict.output.overwrite
     if home.is_dir():
         finish_naming(paths.report, paths.others, overwrite)
@@ -65,7 +66,7 @@ def map_series(
             f"{printable(str(paths.report))}: the series is there already, of the same images and options"
         )
         return earlier
-    return write_series(plan, dated, paths, asked, notes, overwrite)
+    return write_series(plan, dated, paths, asked, options, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +77,31 @@ class SeriesPaths:
     table: Path
     polygons: Path
     rasters: Mapping[str, Path]
+    page: Path | None
 
     @classmethod
     def of(cls, folder: Path, options: SeriesOptions) -> "SeriesPaths":
         """Name the files in a folder."""
         names = layer_names(knows_land_cover(options))
         rasters = {name: folder / f"{name}.tif" for name in names}
-        return cls(folder / REPORT, folder / TABLE, folder / POLYGONS, rasters)
+        page = folder / PAGE if options.page else None
+        return cls(folder / REPORT, folder / TABLE, folder / POLYGONS, rasters, page)
 
     @property
     def others(self) -> list[Path]:
         """All files but the report."""
-        return [*self.rasters.values(), self.polygons, self.table]
+        return [*self.rasters.values(), self.polygons, *([self.page] if self.page else []), self.table]
 
     def named(self) -> dict[str, str]:
         """Return the files by name."""
-        files = {**self.rasters, "polygons": self.polygons, "table": self.table, "report": self.report}
-        return {name: str(path) for name, path in files.items()}
+        files = {
+            **self.rasters,
+            "polygons": self.polygons,
+            "page": self.page,
+            "table": self.table,
+            "report": self.report,
+        }
+        return {name: str(path) for name, path in files.items() if path is not None}
 
     def check(self, folder: Path, dated: Sequence[DatedImage], overwrite: bool) -> None:
         """Raise OutputError, before anything is computed, where a file may not be written."""
@@ -103,9 +112,14 @@ class SeriesPaths:
             check_path(path, inputs, overwrite)
 
 
-def asked_of(plan: IntervalPlan, paths: SeriesPaths) -> dict[str, Any]:
+def asked_of(plan: IntervalPlan, paths: SeriesPaths, options: SeriesOptions) -> dict[str, Any]:
     """Return what a series is asked for, as JSON has it: the same again is the same command on the same files."""
-    asked = {"version": version("lsafnet"), "maps": plan.fingerprint(), "outputs": paths.named()}
+    asked = {
+        "version": version("lsafnet"),
+        "maps": plan.fingerprint(),
+        "outputs": paths.named(),
+        "max_mb": options.max_mb if options.page else None,
+    }
     found: dict[str, Any] = json.loads(json.dumps(asked))
     return found
 
@@ -123,40 +137,46 @@ def finished_series(paths: SeriesPaths, asked: Mapping[str, Any]) -> SeriesRepor
 
 def write_series(
     plan: IntervalPlan, dated: tuple[DatedImage, ...], paths: SeriesPaths, asked: Mapping[str, Any],
-    notes: Observer, overwrite: bool,
+    options: SeriesOptions, notes: Observer,
 ) -> SeriesReport:  # fmt: skip
-    """Write what the finished maps say together. Raises InputError, OutputError."""
-    store = WorkFolder(paths.report)
+    """Write what the finished maps say together. Raises InputError, OptionError, OutputError."""
+    store, intervals = WorkFolder(paths.report), plan.intervals
     with store.used(paths.others, notes.notice):
-        stack = stack_maps(plan.intervals, store)
-        names = [interval.name for interval in plan.intervals]
-        tags = series_tags(plan.intervals[0].map, dated)
-        finals, counts = write_rasters(
-            stack, names, store, tags, plan.options.predict.output.creation_options, notes
-        )
-        polygon_count = write_polygons(
-            stack, plan.intervals, store.path(paths.rasters[WHEN].name), paths.polygons, store,
-            plan.options.predict.polygons, notes,
-        )  # fmt: skip
-        found = consistency_of(plan.intervals, counts) if stack.legend.semantic else None
-        incomplete, nodata = gaps_of(counts)
-        report = SeriesReport(
-            images=images_of(dated),
-            intervals=intervals_of(plan.intervals, counts),
-            frequencies=frequencies_of(counts),
-            consistency=found,
-            outputs=paths.named(),
-            **place_of(stack),
-            polygon_count=polygon_count,
-            incomplete_pixels=incomplete,
-            nodata_pixels=nodata,
-            notices=tuple(notes.notices),
-            version=version("lsafnet"),
-        )
+        stack = stack_maps(intervals, store)
+        names = [interval.name for interval in intervals]
+        tags = series_tags(intervals[0].map, dated)
+        creation = options.predict.output.creation_options
+        finals, counts = write_rasters(stack, names, store, tags, creation, notes)
+        when, wishes = store.path(paths.rasters[WHEN].name), options.predict.polygons
+        count = write_polygons(stack, intervals, when, paths.polygons, store, wishes, notes)
+        report = make_report(plan, dated, paths, stack, counts, count, notes.notices)
+        if paths.page is not None:
+            images = images_of_series(stack, dated, intervals, grid_image(dated, str(options.grid)))
+            write_series_page(store.path(paths.page.name), stack, when, images, report, options.max_mb, notes)
+            finals.append(paths.page)
         write_text(store, paths.table, csv_text(report))
         write_text(store, paths.report, report_text(report, asked))
-        publish(store, [*finals, paths.polygons, paths.table, paths.report], overwrite)
+        publish(store, [*finals, paths.polygons, paths.table, paths.report], options.predict.output.overwrite)
     return report
+
+
+def make_report(
+    plan: IntervalPlan, dated: tuple[DatedImage, ...], paths: SeriesPaths, stack: MapStack, counts: SeriesCounts,
+    polygon_count: int, notices: Sequence[str],
+) -> SeriesReport:  # fmt: skip
+    """Put what was counted into one value."""
+    return SeriesReport(
+        images=images_of(dated),
+        intervals=intervals_of(plan.intervals, counts),
+        frequencies=frequencies_of(counts),
+        consistency=consistency_of(plan.intervals, counts) if stack.legend.semantic else None,
+        outputs=paths.named(),
+        **place_of(stack),
+        polygon_count=polygon_count,
+        **gaps_of(counts),
+        notices=tuple(notices),
+        version=version("lsafnet"),
+    )
 
 
 def place_of(stack: MapStack) -> dict[str, Any]:

@@ -55,7 +55,11 @@ def frequency_table(report: SeriesReport) -> Table:
     for row in report.frequencies:
         shown.add_row(str(row.times) if row.times else "none", f"{row.pixels:,}", _area(row.ha))
     if report.incomplete_pixels:
-        shown.add_row("none seen, some intervals without data", f"{report.incomplete_pixels:,}", "")
+        shown.add_row(
+            "none seen, some intervals without data",
+            f"{report.incomplete_pixels:,}",
+            _area(report.incomplete_ha),
+        )
     return shown
 
 

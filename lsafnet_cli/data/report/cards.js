@@ -1,21 +1,6 @@
 // Cards: single changes worth a look; each flies to its place.
 const CUT_PX = 96, ROOM = 0.25, LEAST_PX = 64;
 
-const byId = (id) => document.getElementById(id);
-
-function made(name, kind, ...inside) {
-  const element = document.createElement(name);
-  if (kind) element.className = kind;
-  element.append(...inside);
-  return element;
-}
-
-function swatch(color) {
-  const square = made("span", "swatch");
-  square.style.background = `rgb(${color.join(",")})`;
-  return square;
-}
-
 /** The square that a card shows: its box with some room around. */
 function squareAround([top, left, bottom, right]) {
   const half = Math.max(LEAST_PX, (1 + 2 * ROOM) * Math.max(bottom - top, right - left)) / 2;

@@ -1,13 +1,6 @@
 // From what into what: classes before at the left, after at the right, joined by bands as wide as the ground that changed.
 const FLOW = { width: 400, bar: 10, height: 220, slot: 17, gap: 5, letters: 28 };
 
-function drawn(name, values, text) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(values)) made.setAttribute(key, value);
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
 function amountOf(one) {
   return one.area_ha === null ? one.pixels : one.area_ha;
 }

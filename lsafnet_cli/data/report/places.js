@@ -55,7 +55,8 @@ let asked = 0;
 async function tellPlace(event) {
   const col = event.latlng.lng, row = -event.latlng.lat, mine = ++asked;
   const parts = placeText(row, col);
-  const numbers = row >= 0 && col >= 0 && row < rows && col < cols ? await numbersAt(row, col) : null;
+  const inside = row >= 0 && col >= 0 && row < rows && col < cols;
+  const numbers = inside && view.layer !== null ? await numbersAt(row, col, view.layer) : null;
   if (mine !== asked) return;
   if (numbers) parts.push(codeText(numbers));
   byId("place").textContent = parts.join(" · ");

@@ -1,13 +1,14 @@
 // The tiles that stand in the page: level/row/column -> [codes, before, after, probability].
 const TILE = 256;
 const CODES = 0, BEFORE = 1, AFTER = 2, PROBABILITY = 3;
+const isOfCodes = (layer) => layer < (data.code_layers ?? 1); // these come first
 const KEPT = 600; // decoded pictures, of up to 256 kB each
 const data = JSON.parse(document.getElementById("data").textContent);
 const tiles = JSON.parse(document.getElementById("tiles").textContent);
 const [rows, cols] = data.shape;
 const coarsest = data.levels.length - 1;
 const finest = Math.min(...Object.keys(tiles).filter(Boolean).map((key) => Number(key.split("/")[0])));
-const view = { probability: false, outline: false, hidden: new Set() };
+const view = { probability: false, outline: false, hidden: new Set(), layer: CODES };
 const decoded = new Map();
 
 function remembered(key, make) {
@@ -32,7 +33,7 @@ function findTile(level, row, col) {
 function pictureOf(key, layer) {
   return remembered(`${key}/${layer}`, async () => {
     const picture = new Image();
-    picture.src = `data:image/${layer === CODES ? "png" : "jpeg"};base64,${tiles[key][layer]}`;
+    picture.src = `data:image/${isOfCodes(layer) ? "png" : "jpeg"};base64,${tiles[key][layer]}`;
     await picture.decode();
     return picture;
   });
@@ -51,7 +52,7 @@ function numbersOf(key, layer) {
     const pen = canvas.getContext("2d", { willReadFrequently: true });
     pen.drawImage(picture, 0, 0);
     const bytes = pen.getImageData(0, 0, width, height).data;
-    const wide = layer === CODES && data.nodata.code > 255;
+    const wide = isOfCodes(layer) && data.nodata.code > 255;
     return (x, y) => {
       const at = 4 * (Math.min(y, height - 1) * width + Math.min(x, width - 1));
       return wide ? bytes[at] * 256 + bytes[at + 1] : bytes[at];
@@ -92,10 +93,10 @@ function paintDate(layer) {
 }
 
 /** The codes at a tile's place, as finely as they are embedded: width, height, at(x, y) and where they were found; null where there is none. */
-async function codesOf(level, row, col) {
+async function codesOf(level, row, col, layer = CODES) {
   const found = findTile(level, row, col);
   if (!found) return null;
-  const code = await numbersOf(found.key, CODES);
+  const code = await numbersOf(found.key, layer);
   const width = Math.min(TILE, Math.ceil(cols / 2 ** level) - col * TILE);
   const height = Math.min(TILE, Math.ceil(rows / 2 ** level) - row * TILE);
   const step = found.size / TILE;
@@ -127,11 +128,11 @@ async function paintMap(canvas, level, row, col) {
 }
 
 /** The code and, where at hand, the probability in percent of one of the map's pixels, as fine as they are embedded. */
-async function numbersAt(row, col) {
+async function numbersAt(row, col, layer) {
   const found = findTile(0, Math.floor(row / TILE), Math.floor(col / TILE));
   const step = found.size / TILE;
   const x = Math.floor(found.x + (col % TILE) * step), y = Math.floor(found.y + (row % TILE) * step);
-  const code = (await numbersOf(found.key, CODES))(x, y);
+  const code = (await numbersOf(found.key, layer))(x, y);
   const percent = ramp && code !== data.nodata.code ? (await numbersOf(found.key, PROBABILITY))(x, y) / 2 : null;
   return { code, percent };
 }
