@@ -375,7 +375,7 @@ def test_clouds_of_each_date_are_no_data(tmp_path, tiny_checkpoint):
 def test_a_map_that_fails_is_named_and_the_others_are_kept(tmp_path, tiny_checkpoint):
     images = write_images(tmp_path, places=[(0, 0), (0, 0), (1000, 0)])
     with pytest.raises(
-        SeriesError, match=r"1 of 2 maps failed, 2015-06_2018: .*site_2018\.tif share no ground"
+        SeriesError, match=r"1 of 2 maps failed, 2015-06_2018: .*site_2018\.tif do not overlap"
     ):
         map_series(images, tmp_path / "out", options_of(tiny_checkpoint))
     assert len(np.unique(read(tmp_path / "out" / "maps" / "2012-06-01_2015-06.tif"))) > 1
