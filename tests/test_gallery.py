@@ -114,6 +114,21 @@ def test_the_command_draws_what_may_be_shown_and_describes_the_rest(tmp_path, ti
     assert f"| {made[0].judgements[0].share:.0%} |" in gallery
 
 
+@pytest.mark.parametrize(("words", "tutorials"), [([], 1), (["--checkpoint", "other.safetensors"], 0)])
+def test_the_command_makes_the_python_tutorial_again_for_the_default_checkpoint(
+    words, tutorials, monkeypatch, tmp_path
+):
+    done = []
+    monkeypatch.setattr(make_gallery, "make_gallery", lambda *args, **_: done.append(args))
+    monkeypatch.setattr(make_gallery, "make_tutorial", lambda: done.append("tutorial"))
+    folder = tmp_path / "docs" / "gallery"
+    monkeypatch.setattr("sys.argv", ["make_gallery.py", str(tmp_path), "-o", str(folder), *words])
+    make_gallery.main()
+    pages = folder.with_suffix(".md"), folder.with_name("checkpoints.md")
+    assert done[0] == (tmp_path, folder, *pages)
+    assert done.count("tutorial") == tutorials
+
+
 def test_a_page_without_marks_is_left_alone(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("no marks", encoding="utf-8")

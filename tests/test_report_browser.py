@@ -335,7 +335,9 @@ def test_the_head_says_what_was_found_between_which_dates_and_how_far_to_trust_i
     assert page.text_content("#balance") == "Net: ground +0.12 ha, water -0.12 ha."
     trust = page.text_content("#trust.outside")
     assert "30 m pixels. Check the map" in trust
-    assert trust.endswith("were calibrated on labelled pairs. Changed is what is above 40 %.")
+    assert trust.endswith(
+        "were calibrated on labelled pairs. Pixels count as changed above a probability of 40 %."
+    )
     told = page.eval_on_selector_all("#reliability dd", "all => all.map(one => one.textContent)")
     assert told[:2] == [TRAINED_ON, "0.25 to 0.5 m"]
     assert "expected calibration error 0.042" in told[2]

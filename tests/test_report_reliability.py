@@ -52,7 +52,7 @@ def test_the_head_says_domain_calibration_and_threshold(domain, kind, words):
     assert found[0] == kind
     assert words in found[1]
     assert found[1].endswith(
-        "Its probabilities were calibrated on labelled pairs. Changed is what is above 30 %."
+        "Its probabilities were calibrated on labelled pairs. Pixels count as changed above a probability of 30 %."
     )
 
 

@@ -171,7 +171,7 @@ def _picture(one: Made, folder: str) -> str:
 def _facts(one: Made) -> str:
     pair = one.pair
     reasons = re.sub(r" \(`\w+`\)", "", "; ".join(one.reasons))  # without the options that would mend them
-    domain = f"outside of the domain ({reasons})" if reasons else "inside of the domain"
+    domain = f"outside the domain ({reasons})" if reasons else "inside the domain"
     credit = f" Credit: {pair.credit}." if pair.credit else ""
     before, after = pair.dates
     return (

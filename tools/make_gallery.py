@@ -19,6 +19,7 @@ from gallery_page import Made, card_text, draw_sheet, gallery_text, put_between
 from gallery_pairs import GalleryPair, f1_of_change, judge, read_pairs
 from lsafnet_cli import PredictOptions, RunReport, predict_change
 from lsafnet_cli.maps.table import open_legend
+from make_python_tutorial import make_tutorial
 
 HERE = Path(__file__).parent
 PAIRS = HERE / "gallery_pairs.toml"
@@ -79,6 +80,8 @@ def main() -> None:
     make_gallery(
         given.data, given.output, page, page.with_name("checkpoints.md"), checkpoint=given.checkpoint
     )
+    if given.checkpoint is None:
+        make_tutorial()
 
 
 if __name__ == "__main__":

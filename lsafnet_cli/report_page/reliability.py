@@ -34,7 +34,11 @@ def calibration_text(tags: Mapping[str, str]) -> str:
     calibrated = all(one["fitted_on"] for one in known)
     text = "Its probabilities were calibrated on labelled pairs." if calibrated else NOT_CALIBRATED
     threshold = _threshold(tags)
-    return text if threshold is None else f"{text} Changed is what is above {100 * threshold:.0f} %."
+    return (
+        text
+        if threshold is None
+        else f"{text} Pixels count as changed above a probability of {100 * threshold:.0f} %."
+    )
 
 
 def reliability_rows(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
