@@ -243,7 +243,7 @@ def test_two_bands_of_one_name_must_be_told_apart_by_number(tmp_path):
     path = write_raster(tmp_path / "a.tif", np.ones((2, 9, 9), "uint8"))
     with rasterio.open(path, "r+") as dataset:
         dataset.descriptions = ("same", "same")
-    with pytest.raises(InputError, match=r"bands \[1, 2\] are all called 'same'"):
+    with pytest.raises(InputError, match=r"bands \[1, 2\] all have the name 'same'"):
         read_scene(path, ("same",), 1)
 
 

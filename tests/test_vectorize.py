@@ -359,7 +359,7 @@ def test_names_of_classes_may_hold_colons(tmp_path, wish, transitions):
         codes[3 * number : 3 * number + 2, :5] = 1 + (before - 1) * 7 + after - 1
     path = maps.write_map(tmp_path / "map.tif", codes, legend)
     assert set(vectorize(path, PolygonOptions(classes=(wish,)))[1]["transition"]) == transitions
-    with pytest.raises(OptionError, match=r"`classes` a:b:c: can be read in 2 ways"):
+    with pytest.raises(OptionError, match=r"`classes` a:b:c: is ambiguous, with 2 readings"):
         vectorize(path, PolygonOptions(classes=("a:b:c",)))
     with pytest.raises(OptionError, match="the map has no class sea"):
         vectorize(path, PolygonOptions(classes=("sea:urban: dense",)))
