@@ -9,6 +9,7 @@ import fiona
 import numpy as np
 import pytest
 import rasterio
+from safetensors.torch import load_file
 from shapely.geometry import box, mapping
 
 from lsafnet_cli.app import main
@@ -118,7 +119,8 @@ def test_the_recipe_of_zones_writes_them_with_their_numbers(standing):
         assert [row["properties"]["zone"] for row in source] == ["Mitte"]
 
 
-def test_the_recipe_of_a_review_works(standing):
+def reject_first_of():
+    """Follow the recipe of a review in QGIS, with one transition rejected everywhere."""
     first, second = lines("review.md")[:2]
     assert run(first) == 0
     with fiona.open("review.gpkg", layer="changes") as layer:
@@ -128,10 +130,29 @@ def test_the_recipe_of_a_review_works(standing):
         layer.write({"type": "Feature", "geometry": whole, "properties": row})
     images = "--before before.tif --after after.tif"
     assert run(f"{second} {images}") == 0
+
+
+def test_the_recipe_of_a_review_works(standing):
+    reject_first_of()
     with rasterio.open("changes.tif") as old, rasterio.open("corrected.tif") as new:
         gone = (old.read(1) > 0) & (old.read(1) != 255) & (new.read(1) == 0)
     assert gone.any()
     assert (standing / "labels" / "classes.json").exists()
+
+
+def test_the_recipe_of_learning_from_a_review_works(standing, tiny_checkpoint, monkeypatch):
+    monkeypatch.setenv("LSAFNET_CHECKPOINT", str(tiny_checkpoint))
+    reject_first_of()
+    train, predict = lines("review.md")[4:6]
+    quick = "--epochs 1 --batch-size 2 --workers 0 --device cpu --quiet"
+    assert run(f"{train} {quick}") == 0
+    before, after = (load_file(path) for path in (tiny_checkpoint, standing / "tuned" / "last.safetensors"))
+    assert before.keys() == after.keys()
+    assert any((before[name] != after[name]).any() for name in before if name.endswith("weight"))
+    assert run(f"{predict} --device cpu --quiet") == 0
+    with rasterio.open("again.tif") as dataset:
+        assert dataset.shape == (128, 160)
+        assert dataset.tags()["LSAFNET_CHECKPOINT"].endswith("best.safetensors")
 
 
 def test_the_recipe_of_a_review_on_the_report_page_works(standing):

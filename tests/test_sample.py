@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-import subprocess
-import sys
 from itertools import pairwise
 
 import fiona
@@ -287,37 +285,6 @@ def test_the_commands_print_tables_csv_json_and_markdown(made, tmp_path, capsys)
     shown = capsys.readouterr().out
     assert "1.000 (1.000 to 1.000)" in shown
     assert "rror matrix" in shown
-
-
-def peak_mb(folder, code):
-    """Return the most memory that a program of its own takes, in MB."""
-    told = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{told}", str(folder)], capture_output=True, text=True, check=True
-    )
-    return int(done.stdout.splitlines()[-1])
-
-
-def test_memory_does_not_grow_with_the_map(tmp_path):
-    code = (
-        "import sys; from pathlib import Path\n"
-        "from lsafnet_cli.accuracy.sample import sample_map\n"
-        "from lsafnet_cli.accuracy.assess import assess_map\n"
-        "folder = Path(sys.argv[1])\n"
-        "sample_map(folder / 'map.tif', folder / 'points.gpkg')\n"
-        "assess_map(folder / 'map.tif', folder / 'labelled.gpkg')\n"
-    )
-    peaks = []
-    for side in (1000, 5000):
-        folder = tmp_path / str(side)
-        folder.mkdir()
-        codes = random_codes(side, side, 9, seed=1, coarse=50)
-        tiles = {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate"}
-        path = write_map(folder / "map.tif", codes, **tiles)
-        sample_map(path, folder / "first.gpkg")
-        label(folder / "first.gpkg", codes, folder / "labelled.gpkg")
-        peaks.append(peak_mb(folder, code))
-    assert peaks[1] - peaks[0] < 200, peaks
 
 
 def test_a_wrong_exit_is_one_line(tmp_path, capsys):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lsafnet_cli.accuracy.estimators import Estimate, Estimates, StratifiedSample, estimate
 from lsafnet_cli.accuracy.points import ANY_CHANGE, FROM, TO, LabelledPoints, read_points
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.files.rasters import grid_of, open_raster
+from lsafnet_cli.files.rasters import bounded_cache, grid_of, open_raster
 from lsafnet_cli.geometry.arrays import FloatArray, IntArray
 from lsafnet_cli.legend.classes import UNCHANGED, Legend
 from lsafnet_cli.maps.count import CodeCounts
@@ -89,6 +89,7 @@ class Assessment:
         return asdict(self)
 
 
+@bounded_cache()
 def assess_map(
     change_map: str | Path, points: str | Path, layer: str | None = None, observer: Observer | None = None
 ) -> Assessment:

@@ -16,6 +16,7 @@ from lsafnet_cli.accuracy.strata import StrataOptions, Stratum, make_strata
 from lsafnet_cli.errors import OptionError, OutputError, reason_of
 from lsafnet_cli.files.outputs import check_path
 from lsafnet_cli.files.publishing import WorkFolder, finish_naming, output_errors, publish
+from lsafnet_cli.files.rasters import bounded_cache
 from lsafnet_cli.maps.table import count_changes, open_legend
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.scenes.on_grid import images_on_grid
@@ -60,6 +61,7 @@ class SampleReport:
         return asdict(self)
 
 
+@bounded_cache()
 def sample_map(
     change_map: str | Path, output: str | Path, options: SampleOptions | None = None, overwrite: bool = False,
     observer: Observer | None = None,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import rasterio
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError, RPCError, TransformError
 
 from lsafnet_cli.errors import InputError
@@ -20,6 +21,16 @@ warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 # rasterio lets some of GDAL's own errors through, and has some that are no RasterioError
 RASTER_ERRORS = (RasterioError, GdalError, CRSError, RPCError, UnicodeDecodeError, OSError)
+
+
+CACHE_BYTES = 64 << 20
+
+
+@contextmanager
+def bounded_cache() -> Iterator[None]:
+    """Let GDAL keep few blocks: by default a twentieth of the machine's memory, which large rasters fill."""
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+        yield
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsafnet_cli.errors import OptionError
-from lsafnet_cli.files.rasters import grid_of, open_raster
+from lsafnet_cli.files.rasters import bounded_cache, grid_of, open_raster
 from lsafnet_cli.geometry.ground import pixel_areas
 from lsafnet_cli.geometry.row_bands import row_windows
 from lsafnet_cli.legend.classes import Legend, hex_color
@@ -109,6 +109,7 @@ class MapSummary:
         return pandas.DataFrame(rows, columns=names)
 
 
+@bounded_cache()
 def summarize_map(path: str | Path, zones: ZoneRequest | None = None) -> MapSummary:
     """Count transitions and their ground areas, by row bands, for the whole map and for zones.
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rasterio.features import shapes
 from rasterio.windows import Window
 
-from lsafnet_cli.files.rasters import grid_of, rasterio_open
+from lsafnet_cli.files.rasters import bounded_cache, grid_of, rasterio_open
 from lsafnet_cli.geometry.arrays import FloatArray, IntArray
 from lsafnet_cli.geometry.ground import pixel_areas, pixel_sides_m
 from lsafnet_cli.geometry.row_bands import row_windows, run_areas
@@ -41,7 +41,6 @@ from lsafnet_cli.polygons.table import Layer, PolygonBatch
 from lsafnet_cli.polygons.wishes import least_areas, wanted_codes
 
 BATCH = 20_000  # polygons processed at once
-CACHE_BYTES = 64 << 20
 Polygons = NDArray[np.object_]
 
 
@@ -71,7 +70,7 @@ def vectorize_map(change_map: ChangeMap, targets: list[Path], options: PolygonOp
 
     Memory follows their number, not the number of pixels. Raises OptionError, OutputError.
     """
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+    with bounded_cache():
         codes_path = sieved(change_map, targets[0].with_name("sieved.work"), options)
         with rasterio_open(codes_path) as codes:
             pieces = find_pieces(codes, change_map, targets[0].with_name("mask.work"), options)

@@ -28,7 +28,7 @@ from lsafnet_cli.files.provenance import (
     reliability_of,
 )
 from lsafnet_cli.files.publishing import finish_naming, output_errors, publish
-from lsafnet_cli.files.rasters import grid_of, open_raster, work_profile
+from lsafnet_cli.files.rasters import bounded_cache, grid_of, open_raster, work_profile
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.row_bands import row_windows
 from lsafnet_cli.legend.classes import Legend
@@ -135,6 +135,7 @@ class DecidedMap:
         return ("before", "after")
 
 
+@bounded_cache()
 def redecide_map(
     change_map: Path,
     output: Path,

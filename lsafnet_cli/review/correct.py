@@ -23,7 +23,7 @@ from lsafnet_cli.files.provenance import (
     reliability_of,
 )
 from lsafnet_cli.files.publishing import publish
-from lsafnet_cli.files.rasters import open_raster
+from lsafnet_cli.files.rasters import bounded_cache, open_raster
 from lsafnet_cli.geometry.arrays import IntArray
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.maps.table import open_legend
@@ -79,6 +79,7 @@ class ReviewReport:
         return asdict(self)
 
 
+@bounded_cache()
 def review_map(
     change_map: str | Path, verdicts: str | Path, output: str | Path, overwrite: bool = False,
     observer: Observer | None = None,

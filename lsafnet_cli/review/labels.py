@@ -12,7 +12,7 @@ from rasterio.windows import Window
 
 from lsafnet_cli.errors import InputError, OutputError
 from lsafnet_cli.files.publishing import output_errors
-from lsafnet_cli.files.rasters import open_raster
+from lsafnet_cli.files.rasters import bounded_cache, open_raster
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend, hex_color
 from lsafnet_cli.maps.table import open_legend
@@ -29,6 +29,7 @@ VALIDATION_EVERY = 5  # tiles
 Tile = tuple[Window, Any]
 
 
+@bounded_cache()
 def write_labels(
     report: ReviewReport, folder: str | Path, images: tuple[str, str] | None = None
 ) -> ReviewReport:
