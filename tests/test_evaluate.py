@@ -401,7 +401,7 @@ def test_a_file_maps_numbers_and_colours(tmp_path):
     assert (report.scores.counted_pixels, values(report)["oa"]) == (2, 1)
     for text, words in (
         ('{"7": "lake"}', "'lake' is no class of the map"), ('{"7": null}', "contains no class of the map"),
-        ('{"x": "water"}', "neither a number nor a colour"), ("[]", "write"), ("{", "is no JSON"),
+        ('{"x": "water"}', "neither a number nor a colour"), ("[]", "write"), ("{", "is no valid JSON"),
         ('{"7": "water"}', "the value 8 is not in the mapping"),
     ):  # fmt: skip
         table.write_text(text)

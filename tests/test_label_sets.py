@@ -287,7 +287,7 @@ def test_a_wrong_description_is_one_line(mixture, tmp_path, more, words):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"shares": (1, 2)}, "2 numbers for 3 data sets"),
+        ({"shares": (1, 2)}, "2 values for 3 data sets"),
         ({"variety": "usual"}, "need `variety` wide"),
         ({"class_weights": (1.0, 2.0)}, f"one for each of {', '.join(CLASSES[1:])}"),
     ],
