@@ -11,14 +11,17 @@ import PIL.Image
 import pytest
 from affine import Affine
 from fiona.transform import transform_geom
+from rasterio.crs import CRS
 
 from lsafnet_cli.accuracy.allocation import SampleSize
 from lsafnet_cli.accuracy.assess import assess_map
+from lsafnet_cli.accuracy.points import read_points
 from lsafnet_cli.accuracy.sample import SampleOptions, sample_map
 from lsafnet_cli.accuracy.strata import StrataOptions, parse_groups
 from lsafnet_cli.app import main
 from lsafnet_cli.errors import InputError, OptionError, OutputError
 from lsafnet_cli.files.provenance import LEGEND
+from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.observer import Observer
 
@@ -292,3 +295,16 @@ def test_a_wrong_exit_is_one_line(tmp_path, capsys):
         main(["assess", str(tmp_path / "none.tif"), "points.gpkg"])
     assert left.value.code == 3
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("west", "lon"), [(179.97, -179.99), (190.0, -169.99), (-180.03, 179.99)])
+def test_points_lie_on_a_map_whatever_their_longitudes_are_counted_from(tmp_path, west, lon):
+    point = {"type": "Point", "coordinates": [lon, 49.95]}
+    labels = {"reference_from": "water", "reference_to": "ground"}
+    feature = {"type": "Feature", "geometry": point, "properties": labels}
+    path = tmp_path / "points.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}), encoding="utf-8")
+    grid = Grid(CRS.from_epsg(4326), Affine(1e-3, 0, west, 0, -1e-3, 50), 60, 60)
+    found = read_points(str(path), None, grid)
+    col = ((lon - west) % 360) * 1000
+    assert (found.cols[0], found.rows[0]) == (pytest.approx(col, abs=1e-6), pytest.approx(50, abs=1e-6))

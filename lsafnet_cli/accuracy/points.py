@@ -10,7 +10,6 @@ import fiona
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
 
 from lsafnet_cli.accuracy.drawing import Draw
 from lsafnet_cli.accuracy.strata import Stratum
@@ -19,6 +18,8 @@ from lsafnet_cli.files.forms import CATEGORIES, FormField, add_form
 from lsafnet_cli.files.layer_style import LayerStyle, add_layer_style, add_symbol, qml_text, rgba, style_root
 from lsafnet_cli.files.vectors import reading_vectors, shape_of
 from lsafnet_cli.geometry.arrays import FloatArray, IntArray
+from lsafnet_cli.geometry.crs import horizontal
+from lsafnet_cli.geometry.footprints import to_pixels
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Color, Legend
 
@@ -170,8 +171,7 @@ def _on_grid(places: NDArray[np.float64], crs: str, grid: Grid, path: str) -> tu
     if grid.crs is not None:
         if not crs:
             raise InputError(f"{path}: has no CRS; assign one")
-        way = Transformer.from_crs(CRS.from_wkt(crs), CRS.from_wkt(grid.crs.to_wkt()), always_xy=True)
-        x, y = way.transform(x, y)
+        return to_pixels(x, y, horizontal(crs), grid)
     return grid.to_pixels(x, y)
 
 
