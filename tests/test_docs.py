@@ -30,7 +30,7 @@ SIDE = 160
 OTHERS_OPTIONS = {  # of torchrun, sbatch, mkdocs, http.server, pip, conda, docker, qgis_process, the benchmarks
     "--help", "--nproc-per-node", "--no-python", "--dependency", "--wrap", "--strict", "--directory",
     "--largest", "--side", "--index-url", "--use-local", "--build-arg", "--gpus", "--rm", "--user", "--BEFORE",
-    "--AFTER", "--inputs", "--again",
+    "--AFTER", "--inputs", "--again", "--kills",
 }  # fmt: skip
 
 
