@@ -225,8 +225,8 @@ def test_many_missing_tensors_are_counted(saved: Path) -> None:
         ({"classes": [{"name": "a", "color": "#000000"}] * 3}, "same name"),
         ({"classes": [{"name": "a", "color": "red"}] * 3}, "colour 'red'"),
         ({"classes": [{"name": " ", "color": "#000000"}] * 3}, "needs a text"),
-        ({"classes": ["a", "b", "c"]}, "classes is not laid out"),
-        ({"classes": 3}, "classes is not laid out"),
+        ({"classes": ["a", "b", "c"]}, "classes has a wrong structure"),
+        ({"classes": 3}, "classes has a wrong structure"),
         ({"bands": 0}, "bands must be"),
         ({"bands": True}, "bands must be"),
         ({"bands": 4}, "normalization has 3 values, not 4"),
@@ -241,7 +241,7 @@ def test_many_missing_tensors_are_counted(saved: Path) -> None:
         ),
         ({"value_range": [255, 0]}, "value_range"),
         ({"value_range": [0]}, "value_range"),
-        ({"value_range": 255}, "value_range is not laid out"),
+        ({"value_range": 255}, "value_range has a wrong structure"),
         ({"tile_px": 100}, "multiple of 8, not 100"),
         ({"tile_px": -8}, "multiple of 8"),
         ({"tile_px": 256.0}, "multiple of 8"),
@@ -249,7 +249,7 @@ def test_many_missing_tensors_are_counted(saved: Path) -> None:
         ({"gsd_m": "0.5"}, "gsd_m"),
         ({"license": ""}, "license must be a text"),
         ({"metrics": {"miou": "good"}}, "metrics must be numbers"),
-        ({"options": [1]}, "options is not laid out"),
+        ({"options": [1]}, "options has a wrong structure"),
     ],
 )
 def test_wrong_metadata_is_named(tmp_path: Path, changes: dict[str, Any], found: str) -> None:

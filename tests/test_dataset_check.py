@@ -86,7 +86,7 @@ def test_images_of_one_date_are_known_as_such(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("missing", "found"), [("label_after", "laid out"), ("label_after/scene0.tif", "scene0")]
+    ("missing", "found"), [("label_after", "no known layout"), ("label_after/scene0.tif", "scene0")]
 )
 def test_what_is_missing_is_named(tmp_path, missing, found):
     folder = write_pairs(tmp_path)

@@ -77,7 +77,7 @@ NO_FILES = {
 NO_PAIRS = {
     "a.tif far.tif -o out.tif": (4, "a.tif and far.tif do not overlap"),
     "a.tif bare.tif -o out.tif": (4, "bare.tif is not georeferenced but a.tif is"),
-    "bare.tif bare_small.tif -o out.tif": (4, "80x70", "80x60", "one size"),
+    "bare.tif bare_small.tif -o out.tif": (4, "80x70", "80x60", "same size"),
     "a.tif b.tif -o out.tif --aoi far.geojson": (4, "far.geojson: --aoi contains no pixel"),
     "a.tif a.tif -o out.tif": (4, "a.tif", "is given for both dates"),
     "bare.tif bare_twin.tif -o out.tif --aoi far.geojson": (4, "far.geojson", "images without a CRS"),

@@ -195,7 +195,7 @@ def _read_field(values: Mapping[str, Any], name: str) -> Any:
     except CheckpointError:
         raise
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
-        raise CheckpointError(f"{name} is not laid out as it must be") from error
+        raise CheckpointError(f"{name} has a wrong structure") from error
 
 
 def read_checkpoint_info(path: str | Path) -> CheckpointInfo:

@@ -77,7 +77,7 @@ def describe_checkpoint(
         values.setdefault("bands", len(statistics["before"]["mean"]))  # type: ignore[index]
         values.setdefault("num_classes", len(classes))
     except (TypeError, KeyError) as error:
-        raise CheckpointError("normalization is missing or not laid out as it must be") from error
+        raise CheckpointError("normalization is missing or has a wrong structure") from error
     return CheckpointInfo.from_json(json.dumps(values))
 
 
