@@ -167,7 +167,7 @@ def test_files_that_hold_no_polygons_and_no_probability_of_this_map_are_refused(
         with pytest.raises(InputError, match=words):
             write_report_page(certain_map, tmp_path / "r.html", options=PageOptions(polygons=path))
     image = write_raster(tmp_path / "image.tif", np.zeros((3, 60, 80), np.uint8))
-    with pytest.raises(InputError, match="no probability of change"):
+    with pytest.raises(InputError, match="is no probability layer"):
         write_report_page(certain_map, tmp_path / "r.html", options=PageOptions(probability=image))
     with pytest.raises(OptionError, match="`cards`"):
         PageOptions(cards=-1)
