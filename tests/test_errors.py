@@ -109,7 +109,7 @@ NO_OUTPUT = {
     "a.tif b.tif -o out.tif --polygons out.dxf": (2, "out.dxf", ".gpkg"),
     "a.tif b.tif -o out.tif --polygons no/out.gpkg": (6, "no/out.gpkg", "does not exist"),
     "a.tif b.tif -o out.tif --polygons folder.gpkg": (6, "folder.gpkg: is a folder"),
-    "a.tif b.tif -o out.tif --polygons x.gpkg --polygons x.gpkg": (2, "two outputs have the same name"),
+    "a.tif b.tif -o out.tif --polygons x.gpkg --polygons sub/x.gpkg": (2, "two outputs have the same name"),
     "a.tif b.tif -o out.tif --aoi far.geojson --polygons far.geojson --overwrite":
         (6, "far.geojson: is also an input"),
 }  # fmt: skip
