@@ -178,6 +178,16 @@ def test_training_ends_when_sek_no_longer_rises(pairs, tmp_path):
     assert report.epochs < 40
 
 
+def test_a_batch_too_small_for_batch_norm_is_one_line(pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr("lsafnet.training.trainer.Trainer.train_step", _norm_of_one_value)
+    with pytest.raises(OptionError, match="`batch_size` 1: batch normalisation needs more than one value"):
+        train_network(pairs, tmp_path / "run", options_of(batch_size=1, epochs=1))
+
+
+def _norm_of_one_value(*_):
+    torch.nn.functional.batch_norm(torch.ones(1, 4, 1, 1), None, None, training=True)
+
+
 def test_a_loss_that_is_no_number_stops_with_advice(pairs, tmp_path):
     with pytest.raises(OptionError, match="learning_rate"):
         train_network(pairs, tmp_path / "run", options_of(learning_rate=1e18, epochs=3))

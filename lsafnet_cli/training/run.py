@@ -34,6 +34,7 @@ from lsafnet_cli.training.validate import validate
 from lsafnet_cli.training.watching import EpochRow
 
 SAVE_EVERY_SECONDS = 300.0
+ONE_VALUE = "more than 1 value per channel"  # what torch's batch norm says of a batch of one pooled feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,13 @@ class Training:
             raise OptionError(
                 f"{error} (try `learning_rate`, `precision` fp32 or `warmup_steps`); "
                 f"{self.run.path} keeps the last good state"
+            ) from error
+        except ValueError as error:
+            if ONE_VALUE not in str(error):
+                raise
+            raise OptionError(
+                f"`batch_size` {self.setup.options.batch_size}: batch normalisation needs more than one value per "
+                "channel; raise `batch_size` or `crop_px`, or lower `accumulate`"
             ) from error
         self.progress.tally.add(terms, time.perf_counter() - start, waited)
         epoch = (self.trainer.step - 1) // self.schedule.steps_per_epoch + 1
