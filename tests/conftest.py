@@ -23,6 +23,7 @@ UTM = "EPSG:32632"
 PLACE = Affine(0.5, 0, 600000, 0, -0.5, 5335000)
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 PRELOADED_PYTHON = Path(__file__).with_name("preloaded_python")
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and programs fold what they print by it
 
 
 def write_raster(path: Path, pixels: np.ndarray, **profile: Any) -> Path:

@@ -118,6 +118,17 @@ def test_a_word_longer_than_the_line_stays_whole(monkeypatch):
     ]
 
 
+def test_a_notice_is_one_line_in_a_pipe_and_folded_in_a_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(NARROW))
+    text = "the after image is shifted by about 15.9 pixels against the before image " * 2
+    make_observer().notice(text)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+    make_observer().notice(text)
+    assert max(map(len, shown.getvalue().splitlines())) <= NARROW
+
+
 def test_a_spinner_names_the_stage_until_a_bar_begins(monkeypatch):
     shown = Terminal()
     monkeypatch.setattr("sys.stderr", shown)

@@ -38,7 +38,9 @@ class BarObserver(Observer):
         """Print one line, above the bars where there are any."""
         if self._details or not item:
             line = f"{item}: {text}" if item else text
-            text = in_lines(f"note: {printable(in_flags(line))}", sys.stderr)
+            text = f"note: {printable(in_flags(line))}"
+            if sys.stderr.isatty():  # programs that read the stream are promised one line, whatever COLUMNS says
+                text = in_lines(text, sys.stderr)
             tqdm.write(text, file=sys.stderr)
 
     def wait(self, stage: str) -> None:
