@@ -39,7 +39,9 @@ class BarObserver(Observer):
         if self._details or not item:
             line = f"{item}: {text}" if item else text
             text = f"note: {printable(in_flags(line))}"
-            if sys.stderr.isatty():  # programs that read the stream are promised one line, whatever COLUMNS says
+            if (
+                sys.stderr.isatty()
+            ):  # programs that read the stream are promised one line, whatever COLUMNS says
                 text = in_lines(text, sys.stderr)
             tqdm.write(text, file=sys.stderr)
 
