@@ -220,7 +220,7 @@ class OutputOptions:
     overwrite: bool = False
     resume: bool = True
     scene: str | None = None
-    creation_options: Mapping[str, str] = field(default_factory=dict)
+    creation_options: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "creation_options", check_creation_options(self.creation_options))
@@ -326,7 +326,7 @@ class PolygonOptions:
     after_date: date | None = None
     min_pixels: int = 0
     review_form: bool = False
-    min_area_by_class: Mapping[str, float] = field(default_factory=dict)
+    min_area_by_class: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.min_pixels < 0 or (self.min_pixels and self.min_area_m2):

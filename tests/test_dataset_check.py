@@ -136,7 +136,7 @@ def test_a_name_in_a_list_that_no_file_has_is_refused_with_its_line(tmp_path):
 def test_two_files_of_one_name_are_refused(tmp_path):
     folder = write_named(tmp_path, ("x.TIF", "y.tif"))
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "images" / "x.png")
-    with pytest.raises(InputError, match=r"images: x\.TIF and x\.png have one name"):
+    with pytest.raises(InputError, match=r"images: x\.TIF and x\.png have the same name"):
         open_data_set(folder)
 
 

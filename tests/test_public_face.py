@@ -16,6 +16,7 @@ from lsafnet_cli import (
     OptionError,
     OutputOptions,
     PageOptions,
+    PolygonOptions,
     PredictOptions,
     ReadOptions,
     TileOptions,
@@ -135,3 +136,12 @@ def test_files_are_named_by_text_or_path(pair, tmp_path, tiny_checkpoint):
         assert Path(page.path).exists()
         for name in ("changes.tif", "changes.qml", "changes.tif.aux.xml", "a.gpkg", "b.geojson", "c.html"):
             (tmp_path / name).unlink()
+
+
+def test_options_can_be_hashed_whatever_they_hold():
+    """A process of a cluster keeps its network by the options that it was given."""
+    polygons = PolygonOptions(min_area_by_class={"building": 25.0})
+    output = OutputOptions(creation_options={"COMPRESS": "ZSTD"})
+    options = PredictOptions(polygons=polygons, output=output)
+    assert hash(options) == hash(PredictOptions(polygons=polygons, output=output))
+    assert options != PredictOptions(output=output)

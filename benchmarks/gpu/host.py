@@ -20,7 +20,7 @@ from lsafnet_cli.scenes import images
 TABLE = "host-profile.txt"
 STAGES: dict[str, tuple[tuple[object, tuple[str, ...]], ...]] = {
     "read": ((images.ImageReader, ("read",)),),
-    "stack": ((infer, ("_to_tensor",)),),
+    "stack": ((infer, ("_stacked",)),),
     "upload": ((infer, ("_send",)),),
     "launch": ((infer, ("score_batch",)),),
     "blend": ((stitch.Blender, ("add", "_add", "_begin", "_finish")),),
