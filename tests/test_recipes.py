@@ -70,13 +70,13 @@ def test_the_scores_of_other_peoples_labels_are_printed(standing, capsys):
     shape = (1, 128, 160)
     kinds = {
         "mask.png": [0, 255], "label1.png": [1], "label2.png": [3, 5], "cover_2020.tif": [10, 80],
-        "cover_2021.tif": [50, 60], "mine_2020.tif": [1], "mine_2021.tif": [2, 3],
+        "cover_2021.tif": [50, 60], "mine_2020.tif": [1], "mine_2021.tif": [2, 3], "worldcover_2021.tif": [50, 80],
     }  # fmt: skip
     for name, values in kinds.items():
         write_raster(standing / name, rng.choice(values, shape).astype(np.uint8))
     (standing / "classes.json").write_text('{"1": "water", "2": "building", "3": null}', encoding="utf-8")
     chosen = [line for line in lines("evaluation.md") if "--mapping" in line or "binary" in line]
-    assert len(chosen) == 4
+    assert len(chosen) == 5
     for line in chosen:
         assert run(line) == 0, capsys.readouterr().err
         assert "mIoU" in capsys.readouterr().out
