@@ -179,8 +179,9 @@ def merge_small(regions: Regions, least: LeastSizes) -> NDArray[np.uint16]:
     Below, region 1 (code 5, area 1) shares 3 edges with region 0 and 8 with region 2, and takes the code of region 2:
 
     >>> areas, borders = np.array([100.0, 1, 30]), ([0, 0, 1], [1, 2, 2], [3, 1, 8])
-    >>> regions = Regions(np.array([0, 5, 7], np.uint16), areas, *(np.array(part) for part in borders))
-    >>> merge_small(regions, min_area=10).tolist()
+    >>> parts = (np.array(part) for part in borders)
+    >>> regions = Regions(np.array([0, 5, 7], np.uint16), areas, areas.astype(int), *parts)
+    >>> merge_small(regions, LeastSizes.of(8, 10, {}, in_pixels=False)).tolist()
     [0, 7, 7]
     """
     region_of = np.arange(len(regions.code))
