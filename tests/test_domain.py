@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from lsafnet import load_checkpoint
+from lsafnet import build_network, load_checkpoint
 from lsafnet.checkpoint.domain import Domain
 from lsafnet.checkpoint.files import replace_info
 from lsafnet.checkpoint.info import CheckpointError, CheckpointInfo, read_checkpoint_info
@@ -190,3 +190,12 @@ def test_the_default_checkpoint_is_one_line_after_the_result_and_none_before_an_
     assert observer.notices == []
     report = predict_change(*images(tmp_path), tmp_path / "map.tif", PredictOptions(device=CPU))
     assert ["shipped with lsafnet" in text for text in report.notices].index(True) == len(report.notices) - 1
+
+
+def test_layers_that_serve_training_alone_are_left_out(at_home):
+    """SCDNet's auxiliary heads have convolutions that are not called in inference."""
+    network = build_network("scdnet", num_classes=5)
+    domain = measure_domain(network, read_checkpoint_info(at_home), pictures(4), (0.5, 0.5))
+    measured = set(domain.statistics.features)
+    assert measured
+    assert measured < set(feature_layers(network))

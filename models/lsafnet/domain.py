@@ -112,7 +112,10 @@ def measure_domain(
         features.append(image_features(network, names, normalised))
     if len(features) < 4:
         raise ValueError(f"{len(features)} images are not enough to estimate the domain of a checkpoint")
-    gathered = {name: np.concatenate([one[name] for one in features]) for name in names}
+    called = [name for name in names if name in features[0]]  # heads that serve training alone are not
+    if not called:
+        raise ValueError("none of the layers whose features are measured is called")
+    gathered = {name: np.concatenate([one[name] for one in features]) for name in called}
     home = {name: _spread(values[::2]) for name, values in gathered.items()}
     limit = float(np.percentile(distances(gathered, home), PERCENTILE))
     statistics = DomainStatistics(
