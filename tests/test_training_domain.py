@@ -114,11 +114,11 @@ def test_a_data_set_that_does_not_tell_its_pixel_size_leaves_it_open_unless_its_
     folder = write_singles(tmp_path / "set")
     for path in (folder / "train" / "images").iterdir():
         write_raster(path, image_of(label_of(1, 64), 1), crs=None)
-    assert images_of(folder).gsd_m() is None
+    assert images_of(folder).gsd_m is None
     described = json.loads((folder / "classes.json").read_text())
     (folder / "classes.json").write_text(json.dumps({**described, "gsd_m": 0.5}))
-    assert images_of(folder).gsd_m() == (0.5, 0.5)
-    assert images_of(folder, wide=True, zoom=(0.5, 4.0)).gsd_m() == (0.25, 2.0)
+    assert images_of(folder).gsd_m == (0.5, 0.5)
+    assert images_of(folder, wide=True, zoom=(0.5, 4.0)).gsd_m == (0.25, 2.0)
 
 
 def test_windows_have_the_crops_size_and_hold_hardly_a_pixel_without_data(tmp_path):

@@ -9,12 +9,10 @@ from typing import Any
 from lsafnet.checkpoint.info import CheckpointError
 from lsafnet.checkpoint.published import DATA_SETS, describe_checkpoint
 from lsafnet.registry import ALIASES, NETWORKS
+from lsafnet_cli.checkpoints.writing import check_checkpoint_path
 from lsafnet_cli.errors import CheckpointFileError, InputError, OptionError, one_line
-from lsafnet_cli.files.outputs import check_path
 from lsafnet_cli.files.replacing import replacing
 from lsafnet_cli.system.locks import locked_outputs
-
-ENDING = ".safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +42,7 @@ def import_checkpoint(
     """
     if network is not None and network not in {**NETWORKS, **ALIASES}:
         raise OptionError(f"`network` {network}: choose from {', '.join(NETWORKS)}")
-    if output.suffix.lower() != ENDING:
-        raise OptionError(f"{output}: the name of a checkpoint must end in {ENDING}")
-    check_path(output, (str(path), data_set), overwrite)
+    check_checkpoint_path(output, (str(path), data_set), overwrite)
     described = read_data_set(data_set)
     if license_text:
         described = {**described, "license": license_text}

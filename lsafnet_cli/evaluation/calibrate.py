@@ -16,10 +16,10 @@ from lsafnet.checkpoint.files import Checkpoint, replace_info
 from lsafnet.scores.calibration import calibrated_curve, fit_decision, logit_counts
 from lsafnet.scores.change_curve import ChangeCounts, ReliabilityRow
 from lsafnet_cli.checkpoints.choose import CALIBRATION_ERROR, NamedCheckpoint, load_named_checkpoint
+from lsafnet_cli.checkpoints.writing import check_checkpoint_path
 from lsafnet_cli.data_sets.opening import DataSet, open_data_set
 from lsafnet_cli.data_sets.pair_labels import PairLabels
-from lsafnet_cli.errors import InputError, OptionError
-from lsafnet_cli.files.outputs import check_path
+from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.replacing import replacing
 from lsafnet_cli.files.sources import patience
 from lsafnet_cli.observer import Observer, watched
@@ -30,7 +30,6 @@ from lsafnet_cli.prediction.scene_scores import scored_tiles
 from lsafnet_cli.system.heap import memory_errors
 from lsafnet_cli.system.locks import locked_outputs
 
-ENDING = ".safetensors"
 SMALLEST_PROBABILITY = 1e-7  # below it, and above 1 less it, float32 knows no logit
 
 
@@ -77,9 +76,7 @@ def calibrate_checkpoint(
     CheckpointFileError, OptionError, OutputError, and InputError for files that cannot be read and for labels that
     nothing can be fitted on.
     """
-    if output.suffix.lower() != ENDING:
-        raise OptionError(f"{output}: the name of a checkpoint must end in {ENDING}")
-    check_path(output, (str(path),), overwrite)
+    check_checkpoint_path(output, (str(path),), overwrite)
     notes = observer or Observer()
     named, sets = load_named_checkpoint(path), [open_data_set(folder) for folder in folders]
     pairs = [one.split(split) for one in sets]

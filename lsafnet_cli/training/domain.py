@@ -2,24 +2,23 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from torch import nn
 
 from lsafnet.checkpoint.domain import Domain
-from lsafnet.checkpoint.files import replace_info
 from lsafnet.checkpoint.info import CheckpointInfo
 from lsafnet.domain import measure_domain
 from lsafnet.training.augment import resize_image
 from lsafnet.training.examples import Floats
 from lsafnet_cli.checkpoints.choose import load_named_checkpoint
+from lsafnet_cli.checkpoints.writing import check_checkpoint_path, write_with_info
 from lsafnet_cli.data_sets.opening import WHOLE, DataSet, Item, open_data_set
 from lsafnet_cli.data_sets.pairs import LabelledImage, LabelledPair, read_values
-from lsafnet_cli.errors import InputError, OptionError
-from lsafnet_cli.files.outputs import check_path
+from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.rasters import open_raster
-from lsafnet_cli.files.replacing import replacing
 from lsafnet_cli.geometry.ground import pixel_size_m
 from lsafnet_cli.geometry.windows import mirrored
 from lsafnet_cli.observer import Observer
@@ -28,19 +27,17 @@ from lsafnet_cli.scenes.bands import COLORS, band_names
 from lsafnet_cli.scenes.read import Scene
 from lsafnet_cli.scenes.stretch import Stretch
 from lsafnet_cli.system.heap import memory_errors
-from lsafnet_cli.system.locks import locked_outputs
 from lsafnet_cli.training.setup import TrainingSetup, needs_variety
 from lsafnet_cli.training.sources import Source, Turns, common_sets, zoom_of
 from lsafnet_cli.training.views import drawn_zoom, random_square
 
-ENDING = ".safetensors"
 WINDOWS = 64  # of the training images, whose statistics are taken
 TRIES = 8  # for a window that the image fills
 LEAST_VALID_SHARE = 0.9
 MOST_OPENED = 20  # images of a data set whose pixel size and bands are read
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TrainingImages:
     """The images that a network is trained on: a source for each data set.
 
@@ -76,6 +73,7 @@ class TrainingImages:
         rows, cols = (mirrored(length, side) for length in valid.shape)
         return values[:, rows[:, None], cols]
 
+    @cached_property
     def gsd_m(self) -> tuple[float, float] | None:
         """Return the least and the greatest pixel size seen, in m; None where a data set does not tell its own."""
         seen: list[float] = []
@@ -90,6 +88,7 @@ class TrainingImages:
             seen += [min(known) * low, max(known) * high]
         return float(f"{min(seen):.3g}"), float(f"{max(seen):.3g}")
 
+    @cached_property
     def bands(self) -> tuple[str, ...]:
         """Return the colours of the bands where all files name the same ones, else ()."""
         said = {
@@ -112,7 +111,7 @@ def domain_of(network: nn.Module, info: CheckpointInfo, images: TrainingImages) 
 
     Where hardly any window is filled, what is returned has no statistics.
     """
-    gsd_m, bands = images.gsd_m(), images.bands()
+    gsd_m, bands = images.gsd_m, images.bands
     windows = list(images.windows(WINDOWS))
     try:
         return measure_domain(network, info, windows, gsd_m, bands)
@@ -135,9 +134,7 @@ def add_domain(
     split: "train" where there is one, else all, unless named. gsd_m: pixel sizes in m, where the data sets do not
     tell. Raises CheckpointFileError, OptionError, OutputError and InputError.
     """
-    if output.suffix.lower() != ENDING:
-        raise OptionError(f"{output}: the name of a checkpoint must end in {ENDING}")
-    check_path(output, (str(path),), overwrite)
+    check_checkpoint_path(output, (str(path),), overwrite)
     notes = observer or Observer()
     named, sets = load_named_checkpoint(path), tuple(open_data_set(folder) for folder in folders)
     images = _images_of(sets, split, named.info)
@@ -149,8 +146,8 @@ def add_domain(
         )
     if gsd_m is not None:
         domain = replace(domain, gsd_m=gsd_m)
-    with locked_outputs([output], notes.notice), replacing(output, overwrite) as written:
-        replace_info(path, written, replace(named.info, domain=domain))
+    info = replace(named.info, domain=domain)
+    write_with_info(path, output, info, overwrite, notes.notice)
     return domain
 
 

@@ -124,6 +124,7 @@ class Training:
         torch.manual_seed(options.seed)
         self.setup, self.run, self.device = setup, run, device
         self.processes, self.observer = processes, observer
+        self.images = training_images(setup)
         draws = self.draws = draws_of(setup, setup.train)
         self.schedule = Schedule(
             per_epoch=options.crops_per_epoch or len(draws),
@@ -262,7 +263,7 @@ class Training:
         info = replace(
             self.setup.info,
             metrics={name: round(x, 5) for name, x in row.scores.items()},
-            domain=domain_of(self.trainer.averaged, self.setup.info, training_images(self.setup)),
+            domain=domain_of(self.trainer.averaged, self.setup.info, self.images),
         )
         kept = (epoch_file(row.epoch),) if self.setup.options.keep_epochs else ()
         for name in (LAST, *((BEST,) if best else ()), *kept):
