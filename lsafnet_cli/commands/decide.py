@@ -8,20 +8,22 @@ import typer
 from lsafnet_cli.commands.options import (
     DECISION,
     OUTPUT,
-    ClassesOpt,
-    DissolveOpt,
     JsonOpt,
-    MinAreaOpt,
     OverwriteOpt,
     PolygonsOpt,
     ProgressFormat,
     ProgressOpt,
     QuietOpt,
-    ReviewFormOpt,
     SieveOpt,
+    VerboseOpt,
+)
+from lsafnet_cli.commands.polygon_options import (
+    ClassesOpt,
+    DissolveOpt,
+    MinAreaOpt,
+    ReviewFormOpt,
     SimplifyOpt,
     SmoothOpt,
-    VerboseOpt,
 )
 from lsafnet_cli.commands.predict_options import make_polygon_options, parse_also
 

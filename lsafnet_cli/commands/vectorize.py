@@ -6,21 +6,23 @@ from typing import Annotated
 import typer
 
 from lsafnet_cli.commands.options import (
-    AfterDateOpt,
-    BeforeDateOpt,
-    ClassesOpt,
-    DissolveOpt,
     JsonOpt,
     MapArg,
-    MinAreaOpt,
     OverwriteOpt,
     ProgressFormat,
     ProgressOpt,
     QuietOpt,
+    VerboseOpt,
+)
+from lsafnet_cli.commands.polygon_options import (
+    AfterDateOpt,
+    BeforeDateOpt,
+    ClassesOpt,
+    DissolveOpt,
+    MinAreaOpt,
     ReviewFormOpt,
     SimplifyOpt,
     SmoothOpt,
-    VerboseOpt,
 )
 from lsafnet_cli.commands.predict_options import make_polygon_options
 
