@@ -80,7 +80,8 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time the table below 
     from lsafnet_cli.series.report import SeriesReport as SeriesReport
     from lsafnet_cli.series.run import map_series as map_series
     from lsafnet_cli.training.options import TrainOptions as TrainOptions
-    from lsafnet_cli.training.run import TrainingReport as TrainingReport, train_network as train_network
+    from lsafnet_cli.training.report import TrainingReport as TrainingReport
+    from lsafnet_cli.training.run import train_network as train_network
 
     __version__: str
 
@@ -118,6 +119,7 @@ NAMES_OF_MODULES = {
     "series.report": "SeriesReport",
     "series.run": "map_series",
     "training.options": "TrainOptions",
-    "training.run": "TrainingReport train_network",
+    "training.report": "TrainingReport",
+    "training.run": "train_network",
 }
 __getattr__, __dir__, __all__ = public_names(__name__, NAMES_OF_MODULES)

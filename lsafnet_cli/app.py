@@ -30,7 +30,7 @@ from lsafnet_cli.commands.train import train
 from lsafnet_cli.commands.vectorize import vectorize
 from lsafnet_cli.errors import INTERRUPTED_EXIT_CODE, InputError, LsafnetError, OptionError
 from lsafnet_cli.observer import LOG
-from lsafnet_cli.system.background import anything_at_work, do_what_was_put_off
+from lsafnet_cli.system.beside import anything_at_work, do_what_was_put_off
 from lsafnet_cli.terminal.hints import read_letter_by_letter, usage_text
 from lsafnet_cli.terminal.room import is_narrow, shorten_help
 from lsafnet_cli.terminal.streams import (

@@ -8,7 +8,9 @@ import pytest
 
 from lsafnet_cli.errors import OutputError
 from lsafnet_cli.system import locks
-from lsafnet_cli.system.background import Background, apart, beside, run_ahead, run_in_lanes, within
+from lsafnet_cli.system.apart import apart
+from lsafnet_cli.system.background import Background, run_ahead, run_in_lanes
+from lsafnet_cli.system.beside import beside, within
 from lsafnet_cli.system.locks import NoLocksError, lock_file, lock_of, locked_outputs
 
 

@@ -51,6 +51,17 @@ def test_every_public_name_is_there_and_shown(package):
         package.nonsense  # noqa: B018
 
 
+@pytest.mark.parametrize("name", [name for name in lsafnet_cli.__all__ if name.endswith("Options")])
+def test_equal_options_are_the_same_key(name):
+    kind = getattr(lsafnet_cli, name)
+    assert {kind(): "found"}[kind()] == "found"
+
+
+def test_options_that_hold_a_mapping_are_keys_as_well():
+    made = [TrainOptions(network_options={"width": width}) for width in (16, 16, 32)]
+    assert len(set(made)) == 2
+
+
 @PACKAGES
 def test_type_checkers_see_the_same_names(package):
     tree = ast.parse(Path(package.__file__).read_text(encoding="utf-8"))

@@ -8,7 +8,8 @@ import numpy as np
 
 from lsafnet.checkpoint.info import BandStatistics, Normalization
 from lsafnet.training.examples import Example, Floats
-from lsafnet_cli.data_sets.opening import DataSet, Item
+from lsafnet_cli.data_sets.matching import Item
+from lsafnet_cli.data_sets.opening import DataSet
 from lsafnet_cli.data_sets.pairs import LabelledImage, LabelledPair
 from lsafnet_cli.errors import LsafnetError
 from lsafnet_cli.geometry.arrays import BoolArray, FloatArray, IntArray

@@ -1,9 +1,10 @@
 """Labelled images, read by windows: pairs with labels of both dates, and single images with land cover."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rasterio.windows import Window
@@ -174,3 +175,22 @@ def read_values(
         values = (share * np.float32(highest - lowest) + np.float32(lowest)).astype(np.float32)
     values[:, ~valid] = 0
     return values, valid
+
+
+def rules_of(description: Mapping[str, Any]) -> PixelRules:
+    """Return how a data set's pixels are read."""
+    bands = description.get("use_bands")
+    low, high = description.get("value_range", (0, 255))
+    chosen = None if bands is None else tuple(bands)
+    count = len(chosen) if chosen else description.get("bands")
+    if count is None and "normalization" in description:
+        count = len(description["normalization"]["before"]["mean"])
+    return PixelRules(chosen, count, (float(low), float(high)), nodata=_nodata_of(description.get("nodata")))
+
+
+def _nodata_of(given: Any) -> tuple[float, float] | None:
+    """Return the no-data values of both dates: null, a number, or two. Raises TypeError and ValueError."""
+    if given is None:
+        return None
+    before, after = given if isinstance(given, list) else (given, given)
+    return float(before), float(after)

@@ -26,7 +26,7 @@ from lsafnet_cli.files.replacing import (
     to_disk,
 )
 from lsafnet_cli.files.side_files import side_files
-from lsafnet_cli.system.background import when_quiet
+from lsafnet_cli.system.beside import when_quiet
 from lsafnet_cli.system.locks import LOCK, Tell, locked_outputs, remove_idle_lock
 
 MARK = "made-by-lsafnet"  # in every work folder: the first file created and the last one removed

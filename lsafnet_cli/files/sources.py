@@ -16,7 +16,7 @@ import numpy as np
 import rasterio
 
 from lsafnet_cli.errors import InputError, reason_of
-from lsafnet_cli.system.background import within
+from lsafnet_cli.system.beside import within
 
 REMOTE = re.compile(
     r"^(?:\w+\+)*(?:https?|ftp|s3|gs|az|oss)://"

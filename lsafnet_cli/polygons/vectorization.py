@@ -22,7 +22,8 @@ from lsafnet_cli.polygons.files import refuse_without_place
 from lsafnet_cli.polygons.vectorize import ChangeMap, vectorize_map
 from lsafnet_cli.polygons.wishes import check_classes
 from lsafnet_cli.scenes.stamps import Stamps, file_stamp
-from lsafnet_cli.system.background import apart, beside
+from lsafnet_cli.system.apart import apart
+from lsafnet_cli.system.beside import beside
 
 APART_PX = 1 << 25  # from this size polygonizing may take seconds without reacting to Ctrl-C
 

@@ -18,7 +18,7 @@ from lsafnet_cli.prediction.plan import RunPlan
 from lsafnet_cli.prediction.report import DomainVerdict, RunReport
 from lsafnet_cli.prediction.sieved import sieve_layers
 from lsafnet_cli.prediction.write import MapWriter, PartStore
-from lsafnet_cli.system.background import run_beside
+from lsafnet_cli.system.beside import run_beside
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from lsafnet_cli.prediction.plan import CUT, RunPlan
 from lsafnet_cli.prediction.report import RunReport
 from lsafnet_cli.prediction.write import PartStore
 from lsafnet_cli.scenes.stamps import file_stamp
-from lsafnet_cli.system.background import when_quiet
+from lsafnet_cli.system.beside import when_quiet
 
 UNASKED = ("overwrite", "resume")  # of the outputs of a run
 Pair = tuple[str | Path, str | Path]

@@ -1,26 +1,16 @@
-"""Background threads with bounded queues, and errors that reach the caller who waits for the result."""
+"""Background threads with bounded queues, and errors that reach whoever takes the items."""
 
-import pickle
 import queue
-import subprocess
-import sys
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from functools import partial
-from types import ModuleType
+from contextlib import suppress
 from typing import Any, Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _POLL_SECONDS = 0.1  # how soon a waiting thread notices that the other side has ended
-_FAREWELL_SECONDS = 0.5  # after an interruption, for work that is nearly done
-_strays: set[threading.Thread] = set()  # still running after their block was interrupted
-_left_behind: set[threading.Thread] = set()  # that took too long
-_put_off: deque[Callable[[], None]] = deque()  # until they have ended
 
 
 class _End:
@@ -164,154 +154,3 @@ class Background(Generic[Item]):
         while True:
             with suppress(queue.Empty):
                 return self._waiting.get(timeout=_POLL_SECONDS)
-
-
-@contextmanager
-def beside(function: Callable[..., Item], *arguments: Any) -> Iterator[Callable[[], Item]]:
-    """Start `function(*arguments)` in a thread; yield a call that waits for its result or raises its error.
-
-    Ctrl-C works while C code runs in the thread. A block left by an error waits for the thread, one left by an
-    interruption only briefly.
-    """
-    results: list[Item] = []
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            results.append(function(*arguments))
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=work, name="beside", daemon=True)
-
-    def wait() -> Item:
-        while thread.is_alive():
-            thread.join(_POLL_SECONDS)
-        if errors:
-            raise errors[0]
-        return results[0]
-
-    thread.start()
-    try:
-        yield wait
-    except BaseException as error:
-        thread.join(None if isinstance(error, Exception) else _FAREWELL_SECONDS)
-        if thread.is_alive():
-            _strays.add(thread)
-        raise
-
-
-def within(seconds: float, function: Callable[[], Item]) -> Item:
-    """Return the result of a function run in a thread. Raises TimeoutError after `seconds` and abandons the
-    thread."""
-    results: list[Item] = []
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            results.append(function())
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=work, name="within", daemon=True)
-    thread.start()
-    deadline = time.monotonic() + seconds
-    while thread.is_alive() and time.monotonic() < deadline:
-        thread.join(_POLL_SECONDS)
-    if errors:
-        raise errors[0]
-    if not results:
-        _left_behind.add(thread)
-        raise TimeoutError
-    return results[0]
-
-
-def anything_at_work() -> bool:
-    """Return whether abandoned threads are still running."""
-    return any(thread.is_alive() for thread in (*_strays, *_left_behind))
-
-
-def when_quiet(action: Callable[[], None]) -> None:
-    """Run something at once or, if an interruption left threads running, after these have ended, in order.
-
-    A notebook keeps running after Ctrl-C; what such a thread still writes must stay locked until it is done.
-    """
-    if not _strays:
-        action()
-        return
-    _put_off.append(action)
-
-    def wait() -> None:
-        for thread in list(_strays):
-            thread.join()
-        _strays.clear()
-        do_what_was_put_off()
-
-    threading.Thread(target=wait, name="when-quiet", daemon=True).start()
-
-
-def do_what_was_put_off() -> None:
-    """Run at once what waits for threads to end: they have ended, or will with the process, immediately."""
-    while _put_off:
-        with suppress(IndexError):  # two threads may check at the same time
-            _put_off.popleft()()
-
-
-def run_beside(function: Callable[..., Item], *arguments: Any) -> Item:
-    """Return `function(*arguments)`, run in a thread, so that Ctrl-C works while C code runs."""
-    with beside(function, *arguments) as wait:
-        return wait()
-
-
-@contextmanager
-def without_main_module() -> Iterator[None]:
-    """Keep processes spawned meanwhile from importing the main script again: it may have no __main__ guard.
-
-    Objects passed to them must come from modules.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-@contextmanager
-def apart(function: Callable[..., Item], *arguments: Any) -> Iterator[Callable[[], Item]]:
-    """Start `function(*arguments)` in a new Python process; yield a call that waits for its result.
-
-    For C code that holds the interpreter lock for long. Function, arguments and result are pickled; errors of the
-    function are raised by the call. A block left by an error or an interruption ends the process at once.
-    """
-    command = [sys.executable, "-c", "from lsafnet_cli.system.background import _serve; _serve()"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        try:
-            assert process.stdin is not None
-            with suppress(BrokenPipeError), process.stdin as pipe:  # the exit code shows that the child died
-                pipe.write(pickle.dumps((function, arguments)))
-            yield partial(_answer_of, process, function.__name__)
-        except BaseException:
-            process.kill()
-            raise
-
-
-def _answer_of(process: subprocess.Popen[bytes], name: str) -> Any:
-    assert process.stdout is not None
-    answer = process.stdout.read()
-    if process.wait() != 0:
-        raise RuntimeError(f"{name} ended with exit code {process.returncode}")
-    result, error = pickle.loads(answer)  # noqa: S301 - written by this program's own child
-    if error is not None:
-        raise error
-    return result
-
-
-def _serve() -> None:
-    function, arguments = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - written by the parent
-    result, error = None, None
-    try:
-        result = function(*arguments)
-    except Exception as raised:
-        error = raised
-    sys.stdout.buffer.write(pickle.dumps((result, error)))

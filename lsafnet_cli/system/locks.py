@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lsafnet_cli.errors import OutputError, reason_of
-from lsafnet_cli.system.background import when_quiet
+from lsafnet_cli.system.beside import when_quiet
 
 LOCK = "lock"
 WITHOUT_LOCKS = {

@@ -13,7 +13,8 @@ from lsafnet_cli.terminal.console import show_json
 from lsafnet_cli.terminal.room import print_table, say
 
 if TYPE_CHECKING:
-    from lsafnet_cli.prediction.check import CommonFacts, PairCheck, SceneFacts
+    from lsafnet_cli.prediction.check import PairCheck
+    from lsafnet_cli.prediction.facts import CommonFacts, SceneFacts
     from lsafnet_cli.scenes.registration import Registration
 
 

@@ -13,7 +13,7 @@ from lsafnet_cli.training.watching import TRAINING_SCORES
 
 if TYPE_CHECKING:
     from lsafnet_cli.data_sets.check import DataSetFacts
-    from lsafnet_cli.training.run import TrainingReport
+    from lsafnet_cli.training.report import TrainingReport
 
 
 def show_training(report: TrainingReport, as_json: bool) -> None:

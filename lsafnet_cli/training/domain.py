@@ -15,7 +15,9 @@ from lsafnet.training.augment import resize_image
 from lsafnet.training.examples import Floats
 from lsafnet_cli.checkpoints.choose import load_named_checkpoint
 from lsafnet_cli.checkpoints.writing import check_checkpoint_path, write_with_info
-from lsafnet_cli.data_sets.opening import WHOLE, DataSet, Item, open_data_set
+from lsafnet_cli.data_sets.layouts import WHOLE
+from lsafnet_cli.data_sets.matching import Item
+from lsafnet_cli.data_sets.opening import DataSet, open_data_set
 from lsafnet_cli.data_sets.pairs import LabelledImage, LabelledPair, read_values
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.rasters import open_raster

@@ -12,7 +12,7 @@ from lsafnet.label_sets import LabelSets
 from lsafnet.training.augment import jitter_light, swap_dates, turn_and_flip
 from lsafnet.training.examples import Example
 from lsafnet.training.single_date import SingleDateOptions, draw_single_date_pair
-from lsafnet_cli.data_sets.opening import Item
+from lsafnet_cli.data_sets.matching import Item
 from lsafnet_cli.data_sets.pairs import LabelledImage, LabelledPair
 from lsafnet_cli.training.sources import Source, Turns
 from lsafnet_cli.training.views import Views

@@ -36,7 +36,7 @@ class TrainOptions:
     """
 
     network: str | None = None
-    network_options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    network_options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     recipe: str = "paper"
     epochs: int = 50
     batch_size: int = 8

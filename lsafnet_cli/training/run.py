@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,11 +16,11 @@ from torch.utils.data import DataLoader
 from lsafnet.checkpoint.files import save_checkpoint
 from lsafnet.training.examples import stack_examples
 from lsafnet.training.trainer import LabelledBatch, LossError, Trainer, TrainingOptions, learning_rate
-from lsafnet_cli.errors import DeviceError, OptionError, OutputError
+from lsafnet_cli.errors import DeviceError, OptionError
 from lsafnet_cli.files.replacing import output_errors, replacing
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import DeviceOptions
-from lsafnet_cli.system.background import without_main_module
+from lsafnet_cli.system.apart import without_main_module
 from lsafnet_cli.system.devices import choose_device, is_out_of_memory
 from lsafnet_cli.training.boards import open_board
 from lsafnet_cli.training.curves import draw_curves
@@ -28,6 +28,7 @@ from lsafnet_cli.training.domain import domain_of, training_images
 from lsafnet_cli.training.draws import Schedule
 from lsafnet_cli.training.options import TrainOptions
 from lsafnet_cli.training.processes import Processes, joined_processes, own_device
+from lsafnet_cli.training.report import TrainingReport, report_of
 from lsafnet_cli.training.setup import TrainingSetup, build_start, draws_of, prepare_training
 from lsafnet_cli.training.state import BEST, CURVES, LAST, EpochTotals, Progress, RunFolder, epoch_file
 from lsafnet_cli.training.validate import validate
@@ -35,35 +36,6 @@ from lsafnet_cli.training.watching import EpochRow
 
 SAVE_EVERY_SECONDS = 300.0
 ONE_VALUE = "more than 1 value per channel"  # what torch's batch norm says of a batch of one pooled feature
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingReport:
-    """Result of a training. `best` and `last` are epochs; `best_checkpoint` holds the weights of the first.
-
-    `start` has the scores of the checkpoint that the training started from, None without one.
-    """
-
-    run: str
-    network: str
-    epochs: int
-    steps: int
-    train_items: int
-    val_items: int
-    best: EpochRow
-    last: EpochRow
-    best_checkpoint: str
-    seconds: float
-    waiting: float
-    stopped_early: bool
-    start: dict[str, float] | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it in JSON's types."""
-        names = ("run", "network", "epochs", "steps", "train_items", "val_items", "best_checkpoint",
-                 "seconds", "waiting", "stopped_early", "start")  # fmt: skip
-        own = {name: getattr(self, name) for name in names}
-        return {**own, "best": self.best.flat(), "last": self.last.flat()}
 
 
 def train_network(
@@ -280,26 +252,7 @@ class Training:
             self.run.save(self.trainer.state_dict(), self.progress, self.setup.fingerprint())
 
     def _report(self) -> TrainingReport:
-        history = self.progress.history
-        best = self.progress.best
-        if best is None:
-            raise OutputError(f"{self.run.path}: no epoch has ended")
-        seconds = sum(row.seconds for row in history)
-        report = TrainingReport(
-            run=str(self.run.path),
-            network=self.setup.info.network,
-            epochs=len(history),
-            steps=self.trainer.step,
-            train_items=sum(len(source.items) for source in self.setup.train),
-            val_items=sum(len(source.items) for source in self.setup.val),
-            best=best,
-            last=history[-1],
-            best_checkpoint=str(self.run.path / BEST),
-            seconds=round(seconds, 2),
-            waiting=round(sum(row.waiting * row.seconds for row in history) / seconds, 4) if seconds else 0.0,
-            stopped_early=len(history) < self.schedule.epochs,
-            start=self.progress.start,
-        )
+        report = report_of(self.run, self.setup, self.progress, self.trainer.step)
         if self.processes.leads:
             self.run.write_facts(
                 {"options": self.setup.fingerprint(), "complete": True, "report": report.as_dict()}

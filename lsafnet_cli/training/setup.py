@@ -17,7 +17,9 @@ from lsafnet.parts.features import Backbone
 from lsafnet.registry import NetworkSpec, build_network, network_spec
 from lsafnet_cli.checkpoints.choose import chosen_checkpoint
 from lsafnet_cli.data_sets.check import measure_normalization
-from lsafnet_cli.data_sets.opening import UNCHANGED, WHOLE, DataSet, Item, open_data_set
+from lsafnet_cli.data_sets.layouts import UNCHANGED, WHOLE
+from lsafnet_cli.data_sets.matching import Item
+from lsafnet_cli.data_sets.opening import DataSet, open_data_set
 from lsafnet_cli.data_sets.second import describe_split
 from lsafnet_cli.errors import CheckpointFileError, InputError, OptionError, reason_of
 from lsafnet_cli.observer import Observer

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsafnet.label_sets import LabelSets
-from lsafnet_cli.data_sets.opening import Item
+from lsafnet_cli.data_sets.matching import Item
 from lsafnet_cli.errors import InputError
 
 USUAL_ZOOM = (0.5, 1.8)

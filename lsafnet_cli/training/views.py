@@ -14,7 +14,7 @@ from lsafnet.training.augment import resize_image, resize_labels
 from lsafnet.training.examples import Bools, Example
 from lsafnet.training.single_date import Place, SingleDateOptions
 from lsafnet.training.varied_pairs import PLAIN, VARIED, Dates, labelled_pair, one_date_pair, unchanged_pair
-from lsafnet_cli.data_sets.opening import Item
+from lsafnet_cli.data_sets.matching import Item
 from lsafnet_cli.data_sets.pairs import LabelledImage, UnchangedPlace
 from lsafnet_cli.training.sources import Source
 
