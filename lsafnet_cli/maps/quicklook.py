@@ -77,10 +77,10 @@ def panel_shape(scene_shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def read_picture(image: AlignedImage, shape: tuple[int, int]) -> Picture:
-    """Return (rows, cols, 3): the image's first three bands, stretched for display, grey where it has no data."""
+    """Return (rows, cols, 3): the image's colours, stretched for display, grey where it has no data."""
     numbers, valid = decimated(image, shape)
-    shown = numbers[:3] if len(numbers) >= 3 else np.repeat(numbers[:1], 3, axis=0)
-    return _for_the_eye(shown, valid)
+    shown = numbers[list(image.scene.shown)]
+    return _for_the_eye(shown if len(shown) == 3 else shown.repeat(3, axis=0), valid)
 
 
 def _for_the_eye(numbers: NumberArray, valid: BoolArray) -> Picture:

@@ -100,22 +100,24 @@ def read_bands(
 def date_reader(reader: ImageReader) -> Callable[[Window], Picture]:
     """Return a function that reads a window of a date as (rows, cols, 3), with one stretch, grey without data."""
     image = reader.image
-    paint = painter(image)
+    paint, shown = painter(image), list(image.scene.shown)
 
     def read(window: Window) -> Picture:
         shape = int(window.height), int(window.width)
         numbers = np.empty((len(image.scene.bands), *shape), image.scene.dtype)
         valid = np.ones(shape, bool)
         reader.read(window, numbers, valid)
-        return paint(_shown(numbers), valid)
+        return paint(numbers[shown], valid)
 
     return read
 
 
 def painter(image: AlignedImage) -> Callable[[NumberArray, BoolArray], Picture]:
-    """Return a function that converts values (bands, rows, cols) to a picture by one stretch of the whole image."""
+    """Return a function that converts the shown bands (3 or 1, rows, cols) to a picture, by one stretch."""
     sample = sample_scene(image.scene)
-    low, high = percentile_limits(_shown(sample.numbers)[:, sample.valid].ravel(), FOR_THE_EYE)
+    low, high = percentile_limits(
+        sample.numbers[list(image.scene.shown)][:, sample.valid].ravel(), FOR_THE_EYE
+    )
     kind = np.dtype(image.scene.dtype)
 
     def stretched(numbers: NumberArray) -> NDArray[np.uint8]:
@@ -135,8 +137,3 @@ def painter(image: AlignedImage) -> Callable[[NumberArray, BoolArray], Picture]:
         return np.asarray(picture)
 
     return paint
-
-
-def _shown(numbers: NumberArray) -> NumberArray:
-    """Return the bands that are shown: three, or the first one alone."""
-    return numbers[:3] if len(numbers) >= 3 else numbers[:1]

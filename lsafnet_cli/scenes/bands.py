@@ -65,6 +65,17 @@ def colors_said(dataset: Any) -> tuple[int, ...] | None:
     return None
 
 
+def shown_bands(dataset: Any, bands: tuple[int, ...], paletted: bool) -> tuple[int, ...]:
+    """Return the positions in `bands` to display as red, green and blue, (0,) for one in grey.
+
+    These are the file's red, green and blue if all are read, else the first three.
+    """
+    colors = (1, 2, 3) if paletted else colors_said(dataset)
+    if colors is not None and set(colors) <= set(bands):
+        return tuple(map(bands.index, colors))
+    return (0, 1, 2) if len(bands) >= len(COLORS) else (0,)
+
+
 def _color_word(description: str) -> str:
     """Return the colour that a description such as "b4 (red)" or "band_3_green" names, else ""."""
     words = re.findall("[a-z]+", description)

@@ -20,7 +20,7 @@ from lsafnet_cli.files.sources import (
 from lsafnet_cli.geometry.crs import name_of
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.options import GridOptions, ReadOptions
-from lsafnet_cli.scenes.bands import choose_bands, choose_colors, common_dtype, is_paletted
+from lsafnet_cli.scenes.bands import choose_bands, choose_colors, common_dtype, is_paletted, shown_bands
 from lsafnet_cli.scenes.dates import Acquired, acquired_of
 from lsafnet_cli.scenes.validity import alpha_band, validity_of
 
@@ -59,6 +59,7 @@ class Scene:
     file would be warped to, and `file_shape` (rows, cols) its own size.
     `unplaced_crs` is the CRS of a file that has a CRS but no transform.
     `alpha_is_data` where the file's alpha band was asked for as data. `nodata_given` where nodata is not the file's.
+    `shown` are the positions in `bands` of what is displayed: red, green and blue, or one for grey.
     `files` are all that GDAL reads for a local one, side files and the sources of a mosaic too.
     """
 
@@ -79,6 +80,7 @@ class Scene:
     unplaced_crs: str | None = None
     alpha_is_data: bool = False
     nodata_given: bool = False
+    shown: tuple[int, ...] = (0,)
 
     @property
     def day(self) -> date | None:
@@ -206,6 +208,7 @@ def read_scene(
             paletted=paletted,
             placement=placement,
             files=files_of(dataset, str(path)),
+            shown=shown_bands(dataset, chosen, paletted),
             unplaced_crs=name_of(dataset.crs) if dataset.crs is not None and grid.crs is None else None,
         )
 
