@@ -62,6 +62,12 @@ def in_no_letters(old: bytes, new: bytes) -> Callable[[Path], None]:
     return lambda path: path.write_bytes(path.with_name("aoi.gpkg").read_bytes().replace(old, new)) and None
 
 
+def of_another_application(path: Path) -> None:
+    """Write a GeoPackage whose header names another application, of which GDAL warns."""
+    content = path.with_name("aoi.gpkg").read_bytes()
+    path.write_bytes(content[:68] + bytes(4) + content[72:])
+
+
 def map_with(legend: str) -> Callable[[Path], None]:
     """Return what writes a map that has this text as its legend."""
     entry = f'<Metadata><MDI key="{LEGEND}">{escape(legend)}</MDI></Metadata>'
@@ -134,6 +140,10 @@ CRASHES = {
     ),
     "an empty part of a polygon": Crash(
         "parts.geojson", text(EMPTY_PART), ("map.tif",), ("summarize", "map.tif", "--zones", "parts.geojson"), 0
+    ),
+    "a file of another application": Crash(
+        "other.gpkg", of_another_application, ("map.tif", "aoi.gpkg"),
+        ("summarize", "map.tif", "--zones", "other.gpkg"), 0,
     ),
     "a number as a class": Crash("odd.vrt", map_with(legend_of(7)), ("map.tif",), ("summarize", "odd.vrt"), 3),
     "a colour that is none": Crash(

@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ else:
             """Never raised: with such a rasterio, an error that it lets through is reported as a bug."""
 
 
+# GDAL's warnings, which pyogrio passes on as Python's. Never reset, since catch_warnings is not thread-safe.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pyogrio\b")
 READERS = ("rasterio", "fiona")
 
 
