@@ -24,7 +24,7 @@ from lsafnet_cli.geometry.footprints import footprint_of
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.maps.stac import class_name, make_item
 from lsafnet_cli.maps.table import change_table
-from lsafnet_cli.options import OutputOptions
+from lsafnet_cli.options import GridOptions, OutputOptions
 
 from .conftest import noise, write_raster
 from .maps import blobs, legend_of, provenance_of, write_map
@@ -133,6 +133,18 @@ def test_its_grid_and_bands_are_those_of_the_files(written):
             assert band.unit == (dataset.units[0] or None)
         assert band.statistics.valid_percent == 100
         assert band.spatial_resolution == pytest.approx(0.5, rel=1e-3)
+
+
+def test_the_item_of_a_part_of_a_scene_has_the_place_of_that_part(pair, tmp_path, tiny_checkpoint):
+    with rasterio.open(pair[0]) as dataset:
+        west, _, _, north = dataset.bounds
+    grid = GridOptions(bounds=(west + 20, north - 30, west + 35, north - 20))
+    output = OutputOptions(also=("stac",))
+    predict_change(*pair, tmp_path / "c.tif", PredictOptions(tiny_checkpoint, grid=grid, output=output))
+    told = json.loads((tmp_path / "c.stac.json").read_text())["properties"]
+    with rasterio.open(tmp_path / "c.tif") as dataset:
+        assert told["proj:shape"] == list(dataset.shape) == [20, 30]
+        assert told["proj:transform"][:6] == list(dataset.transform)[:6]
 
 
 @pytest.mark.parametrize(("before", "after", "expected"), [

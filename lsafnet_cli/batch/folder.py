@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lsafnet_cli.batch.options import GIVEN, OUTPUTS, only, scene_files
+from lsafnet_cli.batch.options import GIVEN, OUTPUTS, scene_files
 from lsafnet_cli.batch.records import DONE, FAILED, RECORD_ERRORS, SceneRecord, write_whole
-from lsafnet_cli.batch.scenes import STATE_FOLDER, SceneSpec
+from lsafnet_cli.batch.scenes import REPORT_ENDING, STATE_FOLDER, SceneSpec
 from lsafnet_cli.errors import OutputError
 from lsafnet_cli.files.fingerprints import Fingerprint, differences
 from lsafnet_cli.files.outputs import check_path
@@ -21,6 +21,7 @@ from lsafnet_cli.system.locks import lock_file
 
 MERGED_POLYGONS, MOSAIC, TABLES, INDEX = "changes.gpkg", "changes.vrt", "batch", "index.html"
 OWN_NAMES = (MERGED_POLYGONS, MOSAIC, f"{TABLES}.csv", f"{TABLES}.json", INDEX)
+GONE = "is gone"
 SIZED_ENDINGS = (".tif", ".tiff", ".json", ".png")  # a GIS may touch vector files by opening them
 
 
@@ -123,12 +124,18 @@ class BatchFolder:
         return {os.path.relpath(path, self.path): path.stat().st_size for path in paths}
 
     def added(self, state: SceneState | None, fingerprint: Fingerprint) -> set[Path]:
-        """Return the files that are asked for besides those of a finished scene, where that is all that is new."""
+        """Return the files that a finished scene lacks, new and lost ones; none where it must be done again."""
         if state is None or state.record.status != DONE:
             return set()
-        if differences(state.fingerprint, fingerprint) != [OUTPUTS] or self._faults(state):
+        if set(differences(state.fingerprint, fingerprint)) - {OUTPUTS}:
             return set()
-        return {self.path / name for name in set(fingerprint[OUTPUTS]) - set(state.fingerprint[OUTPUTS])}
+        faults = self._faults(state, fingerprint)
+        output = Path(state.record.output)
+        kept = {output.as_posix(), output.with_suffix(REPORT_ENDING).as_posix()}
+        if any(fault != GONE or name in kept for name, fault in faults.items()):
+            return set()
+        new = set(fingerprint[OUTPUTS]) - set(state.fingerprint[OUTPUTS])
+        return {self.path / name for name in new | faults.keys()}
 
     def changed_wishes(self, state: SceneState | None, fingerprint: Fingerprint) -> list[str]:
         """Return which options differ from those that a scene is done with."""
@@ -145,17 +152,19 @@ class BatchFolder:
         if state.record.status != DONE:
             return ["it was interrupted"]
         changed = [name for name in differences(state.fingerprint, fingerprint) if name != OUTPUTS]
-        more = [path.name for path in sorted(self.added(state, fingerprint))]
+        faults = {} if changed else self._faults(state, fingerprint)
+        added = self.added(state, fingerprint) - {self.path / name for name in faults}
         return [
             *(f"{name} changed" for name in changed),
-            *(f"{name} is requested too" for name in more),
-            *([] if changed else self._faults(state)),
+            *(f"{path.name} is requested too" for path in sorted(added)),
+            *(f"{name} {fault}" for name, fault in faults.items()),
         ]
 
-    def _faults(self, state: SceneState) -> list[str]:
-        return [
-            f"{name} {fault}" for name, size in state.outputs.items() if (fault := self._fault(name, size))
-        ]
+    def _faults(self, state: SceneState, fingerprint: Fingerprint) -> dict[str, str]:
+        """Return what is wrong with files of a scene that are still asked for, by their names."""
+        asked = fingerprint[OUTPUTS]
+        found = {name: self._fault(name, size) for name, size in state.outputs.items() if name in asked}
+        return {name: fault for name, fault in found.items() if fault}
 
     def remove_old(self, state: SceneState, files: Iterable[Path]) -> None:
         """Remove what an older run of a scene wrote besides these files: it would tell of a map that is gone."""
@@ -172,7 +181,7 @@ class BatchFolder:
         try:
             found = path.stat().st_size
         except OSError:
-            return "is gone"
+            return GONE
         return "has another size" if path.suffix in SIZED_ENDINGS and found != size else ""
 
 
@@ -193,7 +202,7 @@ def claim_files(
     folder: BatchFolder, spec: SceneSpec, options: PredictOptions, state: SceneState | None,
     fingerprint: Fingerprint,
 ) -> PredictOptions:  # fmt: skip
-    """Return what a scene is to be told, for all of its files or for those that are new in a scene that is done.
+    """Return what a scene is to be told. Of a scene that is done only the files that it lacks are written.
 
     Raises OutputError where a file is there already and is not the batch's own to replace, or would be replaced
     with other options than it was made with, or would lie elsewhere.
@@ -212,5 +221,4 @@ def claim_files(
         raise OutputError(f"{files[0]}: {', '.join(changed)} changed since; add `overwrite` to replace it")
     for path in files:
         check_path(path, (spec.before, spec.after), asked or ours)
-    options = replace(options, output=replace(options.output, overwrite=asked or ours))
-    return only(options, folder.path / spec.output, added) if added else options
+    return replace(options, output=replace(options.output, overwrite=asked or ours))

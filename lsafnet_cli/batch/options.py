@@ -93,8 +93,7 @@ def scene_options(spec: SceneSpec, folder: Path, options: BatchOptions) -> Predi
 
 def scene_files(spec: SceneSpec, folder: Path, options: PredictOptions) -> list[Path]:
     """Return all files that a scene gives, the map first and the report last."""
-    named = OutputPaths.of(folder / spec.output, options.output).named()
-    return [*(path for _, path in named), folder / spec.report]
+    return [*OutputPaths.of(folder / spec.output, options.output).all(), folder / spec.report]
 
 
 OUTPUTS = "the choice of outputs"
@@ -120,13 +119,3 @@ def scene_fingerprint(spec: SceneSpec, folder: Path, options: PredictOptions, sh
         "the scene's name": spec.name,
         "an option": plain(asked),
     }
-
-
-def only(options: PredictOptions, output: Path, wanted: set[Path]) -> PredictOptions:
-    """Return options of a scene for some of its files."""
-    also = tuple(
-        name for name, path in OutputPaths.of(output, options.output).named()
-        if path in wanted and name in options.output.also
-    )  # fmt: skip
-    polygons = tuple(path for path in options.output.polygons if path in wanted)
-    return replace(options, output=replace(options.output, also=also, polygons=polygons))

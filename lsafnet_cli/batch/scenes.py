@@ -13,6 +13,7 @@ from lsafnet_cli.files.outputs import MAP_ENDINGS
 
 LONGEST_NAME = 200
 STATE_FOLDER = ".batch"
+REPORT_ENDING = ".report.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class SceneSpec:
     @property
     def report(self) -> Path:
         """The scene's report, below the batch's folder."""
-        return self.output.with_suffix(".report.json")
+        return self.output.with_suffix(REPORT_ENDING)
 
 
 def check_names(specs: Iterable[SceneSpec]) -> None:

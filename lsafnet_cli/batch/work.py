@@ -24,7 +24,6 @@ from lsafnet_cli.options import PredictOptions
 from lsafnet_cli.prediction.compute import MAP_STAGE
 from lsafnet_cli.prediction.pipeline import Prediction, open_prediction
 from lsafnet_cli.prediction.report import RunReport
-from lsafnet_cli.prediction.resuming import parts_of_map
 from lsafnet_cli.prediction.write import PartStore
 from lsafnet_cli.system.background import Background
 from lsafnet_cli.system.devices import is_out_of_memory
@@ -124,10 +123,11 @@ class SceneRunner:
         return job
 
     def _refuse(self, task: Task, record: SceneRecord) -> None:
-        """Record and report a scene that could not be started. Existing files are left untouched."""
+        """Report a scene that could not be started; record it unless it is done. Existing files stay untouched."""
         state = self._folder.state(task.spec)
-        with suppress(OutputError):
-            self._folder.write_state(task.spec, SceneState(record, {}, state is not None and state.ours))
+        if state is None or state.record.status != DONE:
+            with suppress(OutputError):
+                self._folder.write_state(task.spec, SceneState(record, {}, state is not None and state.ours))
         self._tell(SceneOutcome(task, record))
 
     def _compute(self, job: Job) -> tuple[Prediction, PartStore] | None:
@@ -136,8 +136,6 @@ class SceneRunner:
             with ExitStack() as parts:
                 prediction = self._open(job.task, job.options, job.added)
                 store = parts.enter_context(prediction.work_folder())
-                if job.added:
-                    parts_of_map(prediction.run, store, prediction.paths.map)
                 prediction.compute(store)
                 job.parts = parts.pop_all()
         except Exception as error:
@@ -146,11 +144,11 @@ class SceneRunner:
         job.seconds = time.perf_counter() - start
         return prediction, store
 
-    def _open(self, task: Task, options: PredictOptions, only: Collection[Path] = ()) -> Prediction:
+    def _open(self, task: Task, options: PredictOptions, added: Collection[Path] = ()) -> Prediction:
         spec, options = task.spec, on_device(options, self._setup.device)
         pair, output = (spec.before, spec.after), self._folder.path / spec.output
         observer = SceneObserver(spec.name, self._tell)
-        prediction = open_prediction(pair, output, options, observer, self._checkpoint, only)
+        prediction = open_prediction(pair, output, options, observer, self._checkpoint, added)
         return replace(prediction, run=same_cut(prediction.run)) if task.split else prediction
 
     def _write_next(self, job: tuple[Job, Prediction, PartStore]) -> None:

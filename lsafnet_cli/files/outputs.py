@@ -45,6 +45,25 @@ class OutputPaths:
             page=page_path(output) if "report" in options.also else None,
         )
 
+    def only(self, wanted: Collection[Path]) -> "OutputPaths":
+        """Return the map, and of the other outputs those that are wanted."""
+
+        def one(path: Path | None) -> Path | None:
+            return path if path in wanted else None
+
+        return OutputPaths(
+            map=self.map,
+            layers={layer: path for layer, path in self.layers.items() if path in wanted},
+            polygons=tuple(path for path in self.polygons if path in wanted),
+            quicklook=one(self.quicklook),
+            stac=one(self.stac),
+            page=one(self.page),
+        )
+
+    def all(self) -> list[Path]:
+        """Return all files, the map first."""
+        return [path for _, path in self.named()]
+
     def named(self) -> Iterator[tuple[str, Path]]:
         """Yield each file with its name in reports."""
         yield "map", self.map

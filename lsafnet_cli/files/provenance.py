@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -10,7 +10,7 @@ from lsafnet_cli.errors import printable
 from lsafnet_cli.legend.classes import Legend
 
 LEGEND, OPTIONS, DOMAIN = "LSAFNET_LEGEND", "LSAFNET_OPTIONS", "LSAFNET_DOMAIN"
-RELIABILITY = "LSAFNET_RELIABILITY"
+RELIABILITY, INPUTS = "LSAFNET_RELIABILITY", "LSAFNET_INPUTS"
 INSIDE, OUTSIDE = "inside", "outside: "  # how the text of DOMAIN is, or begins
 BEFORE_DATE, AFTER_DATE = "LSAFNET_BEFORE_DATE", "LSAFNET_AFTER_DATE"
 
@@ -19,7 +19,8 @@ BEFORE_DATE, AFTER_DATE = "LSAFNET_BEFORE_DATE", "LSAFNET_AFTER_DATE"
 class Provenance:
     """Origin of a map: program version, checkpoint, inputs, and the options that determined its pixels.
 
-    outside: why the images are outside the domain of the checkpoint; () if they are inside.
+    outside: why the images are outside the domain of the checkpoint; () if they are inside. inputs: for each input a
+    short hash of its size and time, by names for users.
     """
 
     legend: Legend
@@ -33,6 +34,7 @@ class Provenance:
     options: Mapping[str, Any]
     outside: tuple[str, ...] | None = ()
     reliability: tuple[Mapping[str, Any], ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     def tags(self) -> dict[str, str]:
         """Return the tags of a map, without dates that are unknown."""
@@ -50,6 +52,8 @@ class Provenance:
             tags[DOMAIN] = f"{OUTSIDE}{printable('; '.join(self.outside))}" if self.outside else INSIDE
         if self.reliability:
             tags[RELIABILITY] = json.dumps(self.reliability, ensure_ascii=False)
+        if self.inputs:
+            tags[INPUTS] = json.dumps(self.inputs)
         dates = {BEFORE_DATE: self.before_date, AFTER_DATE: self.after_date}
         return tags | {key: value.isoformat() for key, value in dates.items() if value is not None}
 

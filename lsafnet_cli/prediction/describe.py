@@ -1,5 +1,6 @@
 """What a map says of its making: its provenance, from the plan of the run."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -8,6 +9,7 @@ from lsafnet_cli.checkpoints.choose import NamedCheckpoint
 from lsafnet_cli.files.provenance import Provenance
 from lsafnet_cli.options import PredictOptions
 from lsafnet_cli.prediction.decide import Decision
+from lsafnet_cli.prediction.inputs import input_hashes
 from lsafnet_cli.prediction.placing import ShiftPx
 from lsafnet_cli.prediction.tile import overlap_of
 from lsafnet_cli.scenes.align import AlignedPair
@@ -24,6 +26,7 @@ def describe_run(
     stretches: tuple[Stretch | None, Stretch | None],
     shift_px: ShiftPx,
     outside: tuple[str, ...],
+    stamps: Mapping[str, Any],
 ) -> Provenance:
     """Return the provenance of the map; the options are those that determine its pixels."""
     before, after = pair.before.scene, pair.after.scene
@@ -48,6 +51,7 @@ def describe_run(
         },
         outside=outside,
         reliability=checkpoint.reliability,
+        inputs=input_hashes(pair, options.grid, stamps),
     )
 
 

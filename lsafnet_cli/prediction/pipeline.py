@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import rasterio
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint, default_notice, load_ensemble
 from lsafnet_cli.files.outputs import OutputPaths
 from lsafnet_cli.files.publishing import publish
-from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.files.sources import patience
 from lsafnet_cli.maps.table import uniform_notices
 from lsafnet_cli.observer import Observer, watched
@@ -19,6 +18,7 @@ from lsafnet_cli.options import PredictOptions, check_polygon_files
 from lsafnet_cli.polygons.vectorization import sieve_notices
 from lsafnet_cli.prediction.compute import compute_parts
 from lsafnet_cli.prediction.deliver import make_report, write_outputs
+from lsafnet_cli.prediction.finished import FinishedMap, added_notice, missing_outputs
 from lsafnet_cli.prediction.plan import RunPlan, prepare_run
 from lsafnet_cli.prediction.report import RunReport
 from lsafnet_cli.prediction.resuming import asked_of, cut_as_before, finished_run, work_folder
@@ -38,17 +38,22 @@ def predict_change(
 ) -> RunReport:
     """Write the change map of two images, and all other outputs of the options.
 
-    Every file appears under its name only when complete. Raises a subclass of LsafnetError for errors that
-    users can correct. Finished rows are then kept beside the output, and the same call resumes from them; if
-    there are none, no files are left.
+    Every file appears under its name only when complete. If the map is there already, of the same images, checkpoint
+    and options, only the missing outputs are made, and nothing else is touched. Raises a subclass of LsafnetError for
+    errors that users can correct. Finished rows are then kept beside the output, and the same call resumes from
+    them; if there are none, no files are left.
     """
     options, observer = options or PredictOptions(), observer or Observer()
     check_polygon_files(options.polygons, map(Path, options.output.polygons))
-    finished = finished_run((before, after), OutputPaths.of(Path(output), options.output), options)
+    paths = OutputPaths.of(Path(output), options.output)
+    finished = finished_run((before, after), paths, options)
     if finished is not None:
         observer.notice("an earlier run was killed while publishing its files: this is completed now")
         return finished
-    prediction = open_prediction((before, after), Path(output), options, observer)
+    added = () if options.output.overwrite else missing_outputs(paths)
+    prediction = open_prediction((before, after), Path(output), options, observer, added=added)
+    if added:
+        observer.notice(added_notice(paths, added))
     with prediction.work_folder() as store:
         prediction.compute(store)
         return prediction.write(store)
@@ -58,7 +63,7 @@ def predict_change(
 class Prediction:
     """A run in steps: opened, then computed, then written.
 
-    `only` some of its files are written if a map of the same run exists already; else all.
+    If outputs are added to a map that was `found`, only these are written; else all.
     """
 
     run: RunPlan
@@ -66,7 +71,7 @@ class Prediction:
     notes: Observer
     asked: Mapping[str, Any]
     stamps: Stamps
-    only: Collection[Path] = ()
+    found: FinishedMap | None = None
     last_words: tuple[str, ...] = ()
 
     def work_folder(self) -> AbstractContextManager[PartStore]:
@@ -79,7 +84,12 @@ class Prediction:
             yield
 
     def compute(self, store: PartStore, rows: tuple[int, int] | None = None) -> None:
-        """Compute the parts missing in the store, of all rows or of [first, end), borders of parts."""
+        """Compute the parts missing in the store, of all rows or of [first, end), borders of parts.
+
+        Nothing is computed for outputs that can be made of a map that was found.
+        """
+        if self.found is not None and not self.run.decision.layers:
+            return
         with self._surroundings():
             for text in registration_notices(compute_parts(self.run, store, self.notes, rows)):
                 self.notes.notice(text)
@@ -88,22 +98,28 @@ class Prediction:
         """Write the files from the parts and publish them. Raises InputError if an input has changed."""
         pixel_count = self.run.mapped.grid.pixel_count
         with self._surroundings(), watched(self.notes, "write", pixel_count):
-            made = write_outputs(self.run, store, self.paths)
+            made = write_outputs(self._written_run(), store, self.paths, self.found)
             self.notes.advance(pixel_count)
         answers = answer_notices(made.table.valid_pixels, made.unanswered)
-        for text in (*answers, *uniform_notices(made.table), *self._polygon_notices(), *self.last_words):
+        new = self.paths if self.found is None else self.found.new
+        for text in (*answers, *uniform_notices(made.table), *self._polygon_notices(new), *self.last_words):
             self.notes.notice(text)
-        report = make_report(self.run, self.paths, self.notes.notices, made.table, made.polygon_count)
+        report = make_report(
+            self._written_run(), self.paths, self.notes.notices, made.table, made.polygon_count
+        )
         self.stamps.check()
-        finals = [*self.paths.polygons, *made.finished]
-        if self.only:
-            wanted = {*self.only, *(side for path in self.only for side in side_files(path))}
-            finals = [path for path in finals if path in wanted]
+        finals = [*new.polygons, *made.finished]
         publish(store, finals, self.run.options.output.overwrite, self.asked, report.as_dict())
         return report
 
-    def _polygon_notices(self) -> Iterator[str]:
-        if self.paths.polygons:
+    def _written_run(self) -> RunPlan:
+        """Return the run as its files tell of it."""
+        if self.found is None:
+            return self.run
+        return replace(self.run, provenance=self.found.provenance(self.run.provenance))
+
+    def _polygon_notices(self, paths: OutputPaths) -> Iterator[str]:
+        if paths.polygons:
             yield from sieve_notices(self.run.options.polygons)
 
 
@@ -113,11 +129,12 @@ def open_prediction(
     options: PredictOptions,
     observer: Observer,
     checkpoint: NamedCheckpoint | None = None,
-    only: Collection[Path] = (),
+    added: Collection[Path] = (),
 ) -> Prediction:
     """Open two images and plan the run; a loaded checkpoint overrides that of the options.
 
-    `only` is as in `Prediction`.
+    If `added` names some of its outputs, only these are made, of the map that is there. Raises OutputError if that
+    is the map of another run.
     """
     notes = Observer(observer)
     paths = OutputPaths.of(output, options.output)
@@ -128,7 +145,10 @@ def open_prediction(
     ]
     stamps = Stamps.of(given)
     networks = [str(name) for name in (options.checkpoint, *options.ensemble) if name]
-    paths.check((*given, *networks), options.output.overwrite, only)
+    paths.check((*given, *networks), options.output.overwrite, added)
+    found = FinishedMap.open(paths, added) if added else None
+    if found is not None:
+        stamps = stamps.with_files(map(str, (paths.map, *found.stored.values())))
     last_words = [] if checkpoint else filter(None, [default_notice(options.checkpoint)])
     if checkpoint is None:
         notes.wait("loading the checkpoint")
@@ -140,5 +160,10 @@ def open_prediction(
         scenes = scenes.with_reference(options.grid.image, options.read)
         files = scenes.before.files + scenes.after.files
         paths.keep_off(files)
-        run = cut_as_before(prepare_run(scenes, checkpoint, options, notes), paths.map)
-        return Prediction(run, paths, notes, asked, stamps.with_files(files), only, tuple(last_words))
+        run = cut_as_before(prepare_run(scenes, checkpoint, options, notes, found), paths.map)
+        if found is not None:
+            found.check(run.mapped.grid, run.provenance, bool(run.decision.layers))
+            if run.decision.layers:
+                layers = ", ".join(run.decision.layers)
+                notes.notice(f"the network runs again for {layers}, stored in no file beside the map")
+        return Prediction(run, paths, notes, asked, stamps.with_files(files), found, tuple(last_words))

@@ -1,7 +1,7 @@
 """Plan of a run: all that is determined before the first pixel is computed."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,15 +10,17 @@ from typing import Any
 
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint
 from lsafnet_cli.errors import OptionError
-from lsafnet_cli.files.provenance import Provenance
+from lsafnet_cli.files.provenance import Provenance, outside_of
 from lsafnet_cli.files.sources import is_remote
 from lsafnet_cli.observer import LOG, Observer
-from lsafnet_cli.options import LAYERS, PredictOptions, TileOptions
+from lsafnet_cli.options import PredictOptions, TileOptions
 from lsafnet_cli.polygons.files import refuse_without_place
 from lsafnet_cli.polygons.wishes import check_classes
 from lsafnet_cli.prediction.decide import Decision
 from lsafnet_cli.prediction.describe import describe_run
+from lsafnet_cli.prediction.finished import FinishedMap, layers_behind
 from lsafnet_cli.prediction.home import pair_reasons
+from lsafnet_cli.prediction.inputs import input_stamps
 from lsafnet_cli.prediction.memory import MemoryPlan, plan_memory
 from lsafnet_cli.prediction.placing import find_area, masked_pair, place_pair
 from lsafnet_cli.prediction.region import Region
@@ -39,7 +41,6 @@ from lsafnet_cli.scenes.notices import (
     stretch_notices,
 )
 from lsafnet_cli.scenes.read import ScenePair
-from lsafnet_cli.scenes.stamps import file_stamp, scene_stamp
 from lsafnet_cli.scenes.stretch import Stretch, sample_scene, scene_stretch
 from lsafnet_cli.system.devices import Device, choose_device, free_device_bytes
 
@@ -58,6 +59,7 @@ class RunPlan:
     stretches: tuple[Stretch | None, Stretch | None]
     options: PredictOptions
     provenance: Provenance
+    stamps: Mapping[str, Any]  # of its inputs
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -110,19 +112,11 @@ class RunPlan:
         self.seconds[stage] = round(time.perf_counter() - start, 3)
         LOG.debug("%s took %.3f s", stage, self.seconds[stage])
 
-    def _mask_files(self) -> list[str]:
-        return [mask.mask.path for image in (self.pair.before, self.pair.after) for mask in image.masks]
-
     def fingerprint(self) -> dict[str, Any]:
         """Return all that determines the parts of this run, by names for users."""
-        area = self.region.area
         return {
             "the version of lsafnet": self.provenance.version,
-            "the before image": scene_stamp(self.pair.before.scene),
-            "the after image": scene_stamp(self.pair.after.scene),
-            "the area of interest": area and area.sha256,
-            "a mask": [file_stamp(name) for name in self._mask_files()],
-            "the image of the grid": self.options.grid.image and file_stamp(self.options.grid.image),
+            **self.stamps,
             "the checkpoint": self.provenance.checkpoint_sha256,
             "an option": self.provenance.options,
             "the choice of outputs": self.decision.layers,
@@ -131,9 +125,13 @@ class RunPlan:
 
 
 def prepare_run(
-    pair: ScenePair, checkpoint: NamedCheckpoint, options: PredictOptions, observer: Observer
-) -> RunPlan:
-    """Align the pair, plan its tiles, determine its stretch; report notices."""
+    pair: ScenePair, checkpoint: NamedCheckpoint, options: PredictOptions, observer: Observer,
+    found: FinishedMap | None = None,
+) -> RunPlan:  # fmt: skip
+    """Align the pair, plan its tiles, determine its stretch; report notices.
+
+    If outputs are added to a map that was `found`, its tags say whether the pair is within the checkpoint's domain.
+    """
     check_classes(checkpoint.legend, options.polygons)  # a wrong class name is reported before the work
     check_layers(checkpoint, options.output.also)
     pair, aligned, shift_px = place_pair(pair, options.grid, options.read.aoi, observer)
@@ -149,16 +147,22 @@ def prepare_run(
     check_overlap(options.tile.size_px or checkpoint.tile_px, options.tile)
     region = Region.of(aligned, plan_tiles(aligned.grid, checkpoint.tile_px, options.tile), area)
     threshold = checkpoint.threshold if options.threshold is None else options.threshold
-    decision = Decision(checkpoint.legend, threshold, layers_to_compute(options), options.same_class)
+    layers = layers_to_compute(options) if found is None else found.layers_to_compute()
+    decision = Decision(checkpoint.legend, threshold, layers, options.same_class)
     device = choose_device(options.device)
-    outside = pair_reasons(
-        region.pair, region.plan, checkpoint, (before, after), device, options.read.bands is not None
+    outside = (
+        pair_reasons(
+            region.pair, region.plan, checkpoint, (before, after), device, options.read.bands is not None
+        )
+        if found is None
+        else outside_of(found.tags) or ()
     )
     if outside:
         observer.notice(outside_words(outside))
     LOG.debug(
         "%s; %d tiles of %d pixels on %s", device, len(region.plan), region.plan.size, aligned.grid.shape
     )
+    stamps = input_stamps(region.pair, area, options.grid)
     return RunPlan(
         region=region,
         checkpoint=checkpoint,
@@ -170,8 +174,9 @@ def prepare_run(
         stretches=(before, after),
         options=options,
         provenance=describe_run(
-            aligned, checkpoint, options, decision, device, (before, after), shift_px, outside
+            aligned, checkpoint, options, decision, device, (before, after), shift_px, outside, stamps
         ),
+        stamps=stamps,
     )
 
 
@@ -215,5 +220,4 @@ def check_layers(checkpoint: NamedCheckpoint, also: tuple[str, ...]) -> None:
 
 def layers_to_compute(options: PredictOptions) -> tuple[str, ...]:
     """Return the layers to compute besides codes: polygons need the probability for their confidence."""
-    wanted = set(options.output.layers) | ({"probability"} if options.output.polygons else set())
-    return tuple(layer for layer in LAYERS if layer in wanted)
+    return layers_behind(options.output.layers, bool(options.output.polygons))

@@ -4,21 +4,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-from rasterio.windows import Window
-
 from lsafnet_cli.checkpoints.choose import chosen_checkpoint
 from lsafnet_cli.files.fingerprints import differences, plain, read_fingerprint, write_fingerprint
-from lsafnet_cli.files.layers import CODES
 from lsafnet_cli.files.outputs import OutputPaths
 from lsafnet_cli.files.publishing import finish_naming, output_errors
-from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import PredictOptions
-from lsafnet_cli.prediction.parts import write_part
 from lsafnet_cli.prediction.plan import CUT, RunPlan
 from lsafnet_cli.prediction.report import RunReport
 from lsafnet_cli.prediction.write import PartStore
@@ -106,16 +100,3 @@ def keep_what_fits(store: PartStore, output: Path, run: RunPlan, observer: Obser
     with output_errors(output):
         store.empty()
         write_fingerprint(store.folder, fingerprint)
-
-
-def parts_of_map(run: RunPlan, store: PartStore, map_path: Path) -> None:
-    """Use the codes of a finished map of the same run as parts, to produce further outputs."""
-    layout = run.layout
-    with open_raster(map_path) as dataset:
-        if grid_of(dataset) != layout.grid or run.decision.layers:
-            return  # more than the codes is needed, so the network has to run again
-        for rows, cols in product(layout.row_spans, layout.swath_cols):
-            part = store.part(CODES, rows, cols)
-            place = layout.on_map(part)
-            window = Window(place.left, place.first, place.right - place.left, place.end - place.first)
-            write_part(part, dataset.read(1, window=window), run.decision.nodata(CODES))

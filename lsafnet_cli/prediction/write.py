@@ -181,13 +181,20 @@ class MapWriter:
         self._store, self._layout, self._provenance = store, layout, provenance
         self._creation_options = creation_options or {}
         self._whole: dict[str, Path] = {}
+        self._finished: dict[str, Path] = {}
 
     def take_whole(self, layer: str, path: Path) -> None:
         """Take a layer from one raster of the store with the whole map instead of its parts."""
         self._whole[layer] = path
 
+    def take_finished(self, layer: str, path: Path) -> None:
+        """Take a layer from a finished file with the whole map, which is only read."""
+        self._finished[layer] = path
+
     def mosaic(self, layer: str) -> Path:
-        """Return a virtual raster over the layer's parts."""
+        """Return a virtual raster over the layer's parts, or the finished file taken instead."""
+        if layer in self._finished:
+            return self._finished[layer]
         path = self._store.path(f"{layer}.vrt")
         grid, whole = self._layout.grid, self._whole.get(layer)
         parts = [Part(whole, 0, grid.height, 0, grid.width)] if whole is not None else self._parts(layer)
