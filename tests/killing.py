@@ -27,8 +27,10 @@ from .kills import VARIABLE
 from .training_sets import write_pairs
 
 SIX_OUTPUTS = ("--also", "probability,quicklook,report", "--polygons", "c.gpkg", "--polygons", "c.shp")
+PREDICT = ("predict", "{in}/a.tif", "{in}/b.tif", "-o", "c.tif")
 COMMANDS = {
-    "predict": ("predict", "{in}/a.tif", "{in}/b.tif", "-o", "c.tif", *SIX_OUTPUTS),
+    "predict": (*PREDICT, *SIX_OUTPUTS),
+    "add to a map": (*PREDICT, *SIX_OUTPUTS),
     "vectorize": ("vectorize", "{in}/map.tif", "-o", "v.gpkg", "-o", "v.shp", "-o", "v.geojson"),
     "vectorize a shapefile that is there": ("vectorize", "{in}/map.tif", "-o", "v.shp", "--overwrite"),
     "batch": ("batch", "{in}/b", "{in}/a", "-o", "out", "--devices", "2xcpu", "--mosaic"),
@@ -45,6 +47,14 @@ COMMANDS = {
         "train", "{in}/set", "-o", "run", "--network", "lsafnet-tiny", "--epochs", "1", "--batch-size", "2",
         "--crop", "32", "--workers", "0", "--device", "cpu", "--overwrite",
     ),
+}  # fmt: skip
+
+EARLIER = {  # what is run before a command, in the same folder
+    "add to a map": (*PREDICT, "--also", "quicklook"),
+    "vectorize a shapefile that is there": (
+        "vectorize", "{in}/map.tif", "-o", "v.shp", "--classes", "*:building",
+    ),
+    "train --overwrite": COMMANDS["train"],
 }  # fmt: skip
 
 
@@ -81,10 +91,8 @@ def run(inputs, folder, words, kill_at=None):
 def fresh(folder: Path, kind: str, inputs: Path) -> Path:
     """Make a folder as it is before the command is run."""
     folder.mkdir()
-    if "there" in kind or "overwrite" in kind:
-        words = ("vectorize", "{in}/map.tif", "-o", "v.shp", "--classes", "*:building")
-        before = words if "there" in kind else COMMANDS["train"]
-        assert run(inputs, folder, before).returncode == 0
+    if kind in EARLIER:
+        assert run(inputs, folder, EARLIER[kind]).returncode == 0
     return folder
 
 

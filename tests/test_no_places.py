@@ -1,6 +1,7 @@
 """Coordinates that are no numbers, or no place in any CRS: every reader of vector files says so in one line."""
 
 import math
+import struct
 
 import numpy as np
 import pyogrio.raw
@@ -29,6 +30,34 @@ READERS = {
     "verdicts": lambda path: verdicts_of_layer(path, LAND, GRID),
     "points": lambda path: read_points(path, None, GRID),
 }
+
+
+def polygon_of_nan(points: int = 4) -> bytes:
+    """Return a polygon at no place at all, as WKB; shapely makes none."""
+    return struct.pack("<BIII", 1, 3, 1, points) + struct.pack("<dd", math.nan, math.nan) * points
+
+
+@pytest.mark.parametrize(("ending", "driver"), [(".gpkg", "GPKG"), (".fgb", "FlatGeobuf")])
+@pytest.mark.parametrize("reader", ["aoi", "zones", "zone file"])
+def test_a_polygon_that_a_spatial_index_leaves_out_is_one_line_too(tmp_path, reader, ending, driver):
+    west, north = PLACE @ (10, 10)
+    good = shapely.to_wkb(shapely.box(west, north - 9, west + 9, north))
+    path, names = tmp_path / f"odd{ending}", [np.array(["a", "b", "c"], object)]
+    shapes = np.array([good, polygon_of_nan(), good], object)
+    pyogrio.raw.write(path, shapes, names, ["name"], crs=UTM, driver=driver, geometry_type="Polygon")
+    with pytest.raises(InputError, match=r"odd\.\w+: .*invalid in any CRS"):
+        READERS[reader](str(path))
+
+
+@pytest.mark.parametrize("ending", [".gpkg", ".shp"])
+def test_a_zone_without_an_outline_is_none(tmp_path, ending):
+    west, north = PLACE @ (10, 10)
+    good = shapely.to_wkb(shapely.box(west, north - 9, west + 9, north))
+    path, names = tmp_path / f"odd{ending}", [np.array(["a", "b", "c"], object)]
+    driver = "GPKG" if ending == ".gpkg" else "ESRI Shapefile"
+    shapes = np.array([good, None, good], object)
+    pyogrio.raw.write(path, shapes, names, ["name"], crs=UTM, driver=driver, geometry_type="Polygon")
+    assert [zone.name for zone in READERS["zones"](str(path)).zones] == ["a", "c"]
 
 
 def write(path, odd, reader):

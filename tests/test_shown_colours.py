@@ -45,7 +45,7 @@ def is_true_colour(picture) -> bool:
 )
 def test_the_page_of_a_finished_map_shows_true_colours(tmp_path, before, after, kind):
     paths = [str(image(tmp_path / f"{n}.tif", names, kind)) for n, names in enumerate((before, after))]
-    map_path = str(write_map(tmp_path / "map.tif", blobs(1, 50, 60), legend_of()))
+    map_path = str(write_map(tmp_path / "map.tif", blobs(1, 50, 60, 4), legend_of()))
     with (
         rasterio.open(paths[0]) as dataset,
         rasterio.open(map_path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as target,

@@ -68,6 +68,14 @@ def _look_first(path: str) -> None:
             raise
 
 
+def ids_without_place(path: str, layer: str) -> list[int]:
+    """Return the ids of features of a local file whose bounds are not finite, those without a geometry included."""
+    if local_path(path) is None:
+        return []
+    numbers, bounds = pyogrio.read_bounds(path, layer=layer)
+    return [int(number) for number in numbers[~np.isfinite(bounds).all(axis=0)]]
+
+
 def shape_of(feature: Any) -> BaseGeometry:
     """Return the geometry of a feature in 2-D without empty parts, which shapely rejects; empty for none.
 

@@ -15,7 +15,7 @@ from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from lsafnet_cli.errors import InputError, NoOverlapError, OptionError
-from lsafnet_cli.files.vectors import reading_vectors
+from lsafnet_cli.files.vectors import ids_without_place, reading_vectors
 from lsafnet_cli.geometry.footprints import Extent
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.scenes.polygon_files import PolygonPlacing, crs_of_layer, polygons_of
@@ -109,6 +109,8 @@ def _features_about(source: Any, extent: Extent | None) -> Iterator[Any]:
         yield from source
         return
     whole = shapely.box(*bounds)
+    for number in ids_without_place(source.path, source.name):  # a spatial index leaves them out
+        yield source[number]
     boxes = [box for shift in extent.shifts if whole.intersects(box := extent.box(shift))]
     if boxes:  # with several, each feature once
         yield from source.filter(bbox=tuple(shapely.total_bounds(boxes)))
