@@ -39,6 +39,7 @@ def polygon_of_nan(points: int = 4) -> bytes:
 
 @pytest.mark.parametrize(("ending", "driver"), [(".gpkg", "GPKG"), (".fgb", "FlatGeobuf")])
 @pytest.mark.parametrize("reader", ["aoi", "zones", "zone file"])
+@pytest.mark.filterwarnings("ignore:Non closed ring:RuntimeWarning")  # silenced outside of tests
 def test_a_polygon_that_a_spatial_index_leaves_out_is_one_line_too(tmp_path, reader, ending, driver):
     west, north = PLACE @ (10, 10)
     good = shapely.to_wkb(shapely.box(west, north - 9, west + 9, north))

@@ -85,11 +85,24 @@ def shape_of(feature: Any) -> BaseGeometry:
     found = _without_empty_parts(dict(geometry.__geo_interface__)) if geometry is not None else None
     if found is None:
         return shapely.GeometryCollection()
-    with np.errstate(invalid="ignore"):  # NaN, of which numpy would warn
-        flat = shapely.force_2d(shape(found))
+    nowhere = ValueError(f"feature {feature.id} has coordinates that are invalid in any CRS")
+    try:
+        with np.errstate(invalid="ignore"):  # NaN, of which numpy would warn
+            flat = shapely.force_2d(shape(found))
+    except ShapelyError:  # a ring that begins with NaN does not end where it began
+        if not _all_finite(found.get("coordinates", ())):
+            raise nowhere from None
+        raise
     if not (np.abs(shapely.get_coordinates(flat)) < FARTHEST).all():
-        raise ValueError(f"feature {feature.id} has coordinates that are invalid in any CRS")
+        raise nowhere
     return flat
+
+
+def _all_finite(coordinates: Any) -> bool:
+    """Return whether all numbers in nested sequences are finite."""
+    if isinstance(coordinates, int | float):
+        return bool(np.isfinite(coordinates))
+    return all(map(_all_finite, coordinates))
 
 
 def _without_empty_parts(geometry: dict[str, Any]) -> dict[str, Any] | None:
