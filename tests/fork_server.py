@@ -167,6 +167,7 @@ def _run(arguments: list[str]) -> int:
         elif kind == "-c":
             exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})
         else:
+            sys.path.insert(0, str(Path(what).resolve().parent))
             runpy.run_path(what, run_name="__main__")
     except SystemExit as left:
         if left.code is None or isinstance(left.code, int):

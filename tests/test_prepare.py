@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from affine import Affine
+from rasterio.windows import Window
 from torch import Tensor, nn
 
 from lsafnet import (
@@ -24,17 +26,21 @@ from lsafnet.prepare import fold_batch_norms, prepare_network
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.options import DeviceOptions, OutputOptions
 
+from .conftest import write_raster
+from .test_networks import small_network
+
 SAMPLE = Path(__file__).parents[1] / "sample_data"
+CUT_PX = 448  # four tiles of the shipped checkpoint
 
 
 def settled(name):
-    """Return a network whose batch norms have seen something."""
+    """Return a network, of little width where it has one, whose batch norms have seen something."""
     torch.manual_seed(0)
-    network = build_network(name, num_classes=5)
+    network = small_network(name, num_classes=5)
     network.train()
     with torch.no_grad():
         for _ in range(3):
-            network(*torch.randn(2, 2, 3, 64, 64))
+            network(*torch.randn(2, 2, 3, 32, 32))
     return network.eval()
 
 
@@ -120,14 +126,25 @@ def test_an_unknown_precision_is_refused():
 SHIPPED = None
 
 
+def cut(source, target):
+    """Write a square out of the middle of an image."""
+    with rasterio.open(source) as image:
+        window = Window((image.width - CUT_PX) // 2, (image.height - CUT_PX) // 2, CUT_PX, CUT_PX)
+        place = image.transform @ Affine.translation(window.col_off, window.row_off)
+        return write_raster(target, image.read(window=window), crs=image.crs, transform=place)
+
+
 def maps_of(folder, checkpoint, **device):
-    """Predict the whole sample pair; return the codes and both dates' land cover."""
+    """Predict the sample pair, or without CUDA a part of it; return the codes and both dates' land cover."""
     options = PredictOptions(
         checkpoint=checkpoint,
         device=DeviceOptions(**device),
         output=OutputOptions(also=("before", "after"), overwrite=True),
     )
-    predict_change(SAMPLE / "before.tif", SAMPLE / "after.tif", folder / "map.tif", options)
+    pair = [SAMPLE / "before.tif", SAMPLE / "after.tif"]
+    if not torch.cuda.is_available():
+        pair = [cut(path, folder / path.name) for path in pair]
+    predict_change(*pair, folder / "map.tif", options)
     found = []
     for name in ("map.tif", "map.before.tif", "map.after.tif"):
         with rasterio.open(folder / name) as dataset:
@@ -174,7 +191,7 @@ class TwoLayers(nn.Module):
 def test_a_compiled_network_makes_the_same_map(tmp_path, tiny_checkpoint, monkeypatch):
     spec = NetworkSpec("two-layers", "a test", TwoLayers, {"bands": 3})
     monkeypatch.setitem(registry._REGISTERED.specs, spec.name, spec)
-    torch.manual_seed(5)
+    torch.manual_seed(4)
     info = replace(read_checkpoint_info(tiny_checkpoint), network="two-layers", options={})
     save_checkpoint(tmp_path / "two.safetensors", TwoLayers(info.num_classes, 3).eval(), info)
     plain, compiled = (

@@ -4,7 +4,7 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -12,7 +12,7 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 
-from gpu.work import Row, Rows, Work, codes_of, share_equal
+from gpu.work import Rows, Work, codes_of, share_equal
 from lsafnet import NETWORKS, ChangeLogits, build_network, change_maps
 from lsafnet.prepare import prepare_network
 from lsafnet_cli.checkpoints.choose import shipped_checkpoint
@@ -30,8 +30,7 @@ EQUAL_CODES_OF_A_TRY = 0.998  # of a small cut in tiles of 64 px, where one tile
 def logits(work: Work) -> Rows:
     """Every network, untrained, on the device in each number type, against float32 on the processor."""
     for name in NETWORKS:
-        for precision in work.precisions:
-            yield compare_logits(work, name, precision, compiled=False)
+        yield from compare_logits(work, name, work.precisions)
 
 
 def compiled_logits(work: Work) -> Rows:
@@ -40,30 +39,32 @@ def compiled_logits(work: Work) -> Rows:
         yield {"network": "-", "form": "compiled: on CUDA only", "ok": None}
         return
     for name in NETWORKS:
-        yield compare_logits(work, name, "bf16", compiled=True)
+        yield from compare_logits(work, name, ("bf16",), compiled=True)
 
 
-def compare_logits(work: Work, name: str, precision: str, compiled: bool) -> Row:
-    """Return how far a network's logits on the device lie from those of its plain form on the processor."""
+def compare_logits(work: Work, name: str, precisions: Sequence[str], compiled: bool = False) -> Rows:
+    """Yield how far a network's logits on the device lie from those of its plain form on the processor."""
     torch.manual_seed(0)
     network = build_network(name, num_classes=7).eval()
     settle(network)
     size = 32 if work.small else 256
     images = torch.randn(2, 2, 3, size, size, generator=torch.Generator().manual_seed(1))
-    prepared = prepare_network(network, work.device, precision, compile=compiled)
     with torch.inference_mode():
         expected = network(*images)
-        found = prepared(*images.to(work.device))
-    found = ChangeLogits(*(None if x is None else x.cpu() for x in found))
-    worst = max(apart(x, y) for x, y in zip(found, expected, strict=True) if y is not None)
-    alike = [x == y for x, y in zip(change_maps(found), change_maps(expected), strict=True)]
-    return {
-        "network": name,
-        "form": f"{precision}{', compiled' if compiled else ''}",
-        "difference": round(worst, 6),
-        "equal pixels": round(float((alike[0] & alike[1]).float().mean()), 5),
-        "ok": worst <= LIMITS[precision],
-    }
+    for precision in precisions:
+        prepared = prepare_network(network, work.device, precision, compile=compiled)
+        with torch.inference_mode():
+            found = prepared(*images.to(work.device))
+        found = ChangeLogits(*(None if x is None else x.cpu() for x in found))
+        worst = max(apart(x, y) for x, y in zip(found, expected, strict=True) if y is not None)
+        alike = [x == y for x, y in zip(change_maps(found), change_maps(expected), strict=True)]
+        yield {
+            "network": name,
+            "form": f"{precision}{', compiled' if compiled else ''}",
+            "difference": round(worst, 6),
+            "equal pixels": round(float((alike[0] & alike[1]).float().mean()), 5),
+            "ok": worst <= LIMITS[precision],
+        }
 
 
 def settle(network: nn.Module) -> None:
@@ -86,7 +87,7 @@ def apart(found: Tensor, expected: Tensor) -> float:
 
 def codes(work: Work) -> Rows:
     """The shipped checkpoint over the sample pair in every form and several batch sizes, against the processor."""
-    size = 256 if work.small else 1024
+    size = work.side_px(1024)
     expected, _ = work.predict(size, "reference", DeviceOptions("cpu", "fp32"))
     forms = [(precision, None, False) for precision in work.precisions]
     forms += [("fp32", batch, False) for batch in ((2, 5) if work.small else (1, 3, 16, 64))]
@@ -106,7 +107,7 @@ def codes(work: Work) -> Rows:
 
 def memory(work: Work) -> Rows:
     """Memory that runs out halves the batch, and the map stays the same."""
-    size, batch = (256, 8) if work.small else (4096, 64)
+    size, batch = work.side_px(4096), 8 if work.small else 64
     options = DeviceOptions(work.device, "fp32", batch)
     expected, _ = work.predict(size, "roomy", options)
     with tight_memory(work, batch) as cap, noted_batches() as notes:
@@ -168,7 +169,7 @@ def noted_batches() -> Iterator[list[int]]:
 
 def two_processes(work: Work) -> Rows:
     """Two commands at once on one device write what one alone writes."""
-    size = 256 if work.small else 1024
+    size = work.side_px(1024)
     expected, _ = work.predict(size, "alone", DeviceOptions(work.device, "fp32"))
     outputs = [work.folder / f"beside{number}.tif" for number in (1, 2)]
     options = f"--device {work.device} --precision fp32 --overwrite -q".split()

@@ -34,7 +34,7 @@ ON_CUDA = ("upload",)  # stages that there are only there
 
 def host_time(work: Work) -> Rows:
     """Milliseconds of each stage per tile, and what torch.profiler counts over two hundred tiles."""
-    size, tile = (400, 64) if work.small else (5504, 512)
+    size, tile = work.side_px(5504), 64 if work.small else 512
     tiles = len(tile_starts(size, tile, tile // 4)) ** 2
     options = DeviceOptions(work.device, "fp32" if work.small else "bf16", 1 if work.small else 16)
 

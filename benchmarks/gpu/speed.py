@@ -15,7 +15,7 @@ from lsafnet.registry import build_network
 from lsafnet_cli.checkpoints.choose import shipped_checkpoint
 from lsafnet_cli.geometry.windows import tile_starts
 
-SCENE_PX, TRY_PX = 16384, 192
+SCENE_PX = 16384
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 RATES = "matrix-rates.pt"
 
@@ -45,7 +45,7 @@ def matrix_rate(work: Work, dtype: torch.dtype) -> float:
 
 def scene(work: Work) -> Rows:
     """Write the scene that throughput is measured on, so that its own time is not that of the measurement."""
-    size = TRY_PX if work.small else SCENE_PX
+    size = work.side_px(SCENE_PX)
     start = time.perf_counter()
     files = work.pair(size)
     megabytes = sum(path.stat().st_size for path in files) / 1e6
@@ -58,7 +58,7 @@ def throughput(work: Work) -> Rows:
     rates = work.folder / RATES
     precision = "fp32" if work.small else "bf16"
     peak = torch.load(rates, weights_only=True)[precision] if rates.exists() else None
-    side = TRY_PX if work.small else SCENE_PX
+    side = work.side_px(SCENE_PX)
     for form, tile, name in product(forms_of(work), tiles_of(work), ("lsafnet", "shipped")):
         checkpoint = checkpoint_of(work, name, tile)
         flop = flop_per_pair(read_checkpoint_info(checkpoint), tile)

@@ -24,6 +24,7 @@ Rows = Iterator[Row]
 """What a part yields. `ok` is True or False for an answer, None for a figure; rows that are yielded are kept."""
 
 HERE = Path(__file__).parents[1]
+TRY_PX = 208  # four tiles of 64 px in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ class Work:
     def tile_px(self) -> int | None:
         """The side of the shipped checkpoint's tiles; None for its own."""
         return 64 if self.small else None
+
+    def side_px(self, on_cuda: int) -> int:
+        """Return the side of the images to map: on a processor that of a few tiles."""
+        return TRY_PX if self.small else on_cuda
 
     def pair(self, size_px: int) -> tuple[Path, Path]:
         """Return a pair of squares of real texture."""

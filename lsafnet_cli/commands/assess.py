@@ -12,8 +12,7 @@ PointsArg = Annotated[
     str,
     typer.Argument(
         metavar="POINTS",
-        help="Points with reference_from and reference_to, the classes that were really there: those "
-        "of lsafnet "
+        help="Points with reference_from and reference_to, the true classes of both dates: those of lsafnet "
         "sample, or any vector file, in any CRS.",
     ),
 ]
@@ -39,7 +38,7 @@ def assess(
     verbose: VerboseOpt = 0,
     progress: ProgressOpt = ProgressFormat.AUTO,
 ) -> None:
-    """Say how accurate a map is and what areas follow, with 95 % intervals, from labelled points."""
+    """Estimate accuracy and adjusted areas of a map, with 95 % confidence intervals, from labelled points."""
     from lsafnet_cli.accuracy.assess import assess_map
     from lsafnet_cli.accuracy.tables import plot_assessment
     from lsafnet_cli.maps.plots import check_plot

@@ -144,7 +144,7 @@ def batch(
     review_form: ReviewFormOpt = False,
     options_file: OptionsFileOpt = None,  # noqa: ARG001 - it has set what the others are
 ) -> None:
-    """Write the change maps of many pairs; one that fails stops no other. Run again, it does what is missing."""
+    """Write the change maps of many pairs; a failed pair does not stop the others. Run again to resume."""
     from lsafnet_cli.batch.options import BatchOptions
     from lsafnet_cli.batch.shards import Shard
     from lsafnet_cli.terminal.batch import show_batch
@@ -211,10 +211,10 @@ def find_pairs(
     from lsafnet_cli.errors import OptionError
 
     if series and (after is not None or table is not None):
-        raise OptionError("--series speaks of one folder of all dates: leave out the other one and --pairs")
+        raise OptionError("--series takes one folder with all dates: leave out the second folder and --pairs")
     if table is not None:
         if before is not None or match is not None:
-            raise OptionError("--pairs says what pairs: leave out the folders and --match")
+            raise OptionError("--pairs lists the pairs: leave out the folders and --match")
         return read_pairs(table)
     if before is None:
         raise OptionError("name one or two folders, or --pairs PAIRS.csv, or --collect OUT_DIR")

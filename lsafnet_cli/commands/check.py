@@ -31,7 +31,7 @@ def check(
     resolution: ResolutionOpt = None,
     dst_crs: DstCrsOpt = None,
 ) -> None:
-    """Say whether two images fit, where they lie, and what predict would make of them; exit code 0 or 4."""
+    """Report whether two images form a pair, their extents, and how predict would use them; exit code 0 or 4."""
     from lsafnet_cli.terminal.waiting import waiting
 
     read = make_read_options(bands, stretch, nodata=nodata)

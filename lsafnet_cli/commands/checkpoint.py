@@ -72,7 +72,7 @@ PixelSizesOpt = Annotated[
     typer.Option(
         "--gsd",
         metavar="LOW,HIGH",
-        help="Least and greatest pixel size in m. Default: as the data sets' images or JSON files say.",
+        help="Smallest and largest pixel size in m. Default: that of the data sets' images or JSON files.",
     ),
 ]
 PlotOpt = Annotated[
@@ -113,7 +113,7 @@ def import_(
 
 @app.command()
 def show(checkpoint: CheckpointArg = None, as_json: JsonOpt = False) -> None:
-    """Say what a checkpoint holds: network, classes, bands, numbers, tile, metrics, licence, sha256."""
+    """Show what a checkpoint contains: network, classes, bands, value range, tile, metrics, licence, sha256."""
     from lsafnet_cli.checkpoints.choose import chosen_checkpoint
     from lsafnet_cli.checkpoints.facts import read_checkpoint_facts
     from lsafnet_cli.terminal.checkpoints import show_checkpoint
@@ -123,7 +123,7 @@ def show(checkpoint: CheckpointArg = None, as_json: JsonOpt = False) -> None:
 
 @app.command()
 def networks(as_json: JsonOpt = False) -> None:
-    """List the networks: parameters, work per pair, published accuracy, papers."""
+    """List the networks: parameters, operations per pair, published accuracy, papers."""
     from lsafnet_cli.checkpoints.facts import network_facts
     from lsafnet_cli.terminal.checkpoints import show_networks
 
@@ -170,7 +170,7 @@ def domain(
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
 ) -> None:
-    """Measure what the training images look like, and write the checkpoint with it; predict warns of other pairs."""
+    """Measure the domain of the training images and store it in the checkpoint; predict warns of other pairs."""
     from lsafnet_cli.terminal.checkpoints import show_domain
     from lsafnet_cli.terminal.progress import make_observer
     from lsafnet_cli.training.domain import add_domain

@@ -25,7 +25,7 @@ def check(
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
 ) -> None:
-    """Count images, classes and disagreeing labels, measure means, and list what cannot be read (exit code 3)."""
+    """Count images, classes and contradicting labels, measure means, and list unreadable files (exit code 3)."""
     from lsafnet_cli.data_sets.check import check_data_set
     from lsafnet_cli.data_sets.opening import open_data_set
     from lsafnet_cli.errors import InputError

@@ -91,7 +91,7 @@ def decide(
     verbose: VerboseOpt = 0,
     progress: ProgressOpt = ProgressFormat.AUTO,
 ) -> None:
-    """Make another map of the layers beside one: threshold, sieve, merged and ignored classes; no network."""
+    """Derive a map from another one's stored layers, without a network: threshold, sieve, merged, ignored classes."""
     from lsafnet_cli.terminal.progress import make_observer
 
     observer = make_observer(quiet, progress, verbose)

@@ -13,7 +13,7 @@ FolderArg = Annotated[Path, typer.Argument(metavar="FOLDER", help="Output folder
 def demo(
     folder: FolderArg = Path("lsafnet-demo"), overwrite: OverwriteOpt = False, quiet: QuietOpt = False
 ) -> None:
-    """Write the made sample pair into a folder and map its changes: map, polygons, a picture and a page."""
+    """Write the synthetic sample pair into a folder and map its changes: map, polygons, quicklook and report page."""
     from lsafnet_cli.terminal.progress import make_observer
 
     observer = make_observer(quiet)

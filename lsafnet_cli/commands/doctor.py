@@ -15,7 +15,7 @@ SecondsOpt = Annotated[
 
 
 def doctor(checkpoint: CheckpointOpt = None, seconds: SecondsOpt = 10.0, as_json: JsonOpt = False) -> None:
-    """Say what this machine can do, and what is wrong: versions, drivers, devices, speed, disk, checkpoint."""
+    """Report what this machine can do, and problems: versions, drivers, devices, speed, disk, checkpoint."""
     from lsafnet_cli.terminal.waiting import waiting
 
     with waiting("examining this machine"):

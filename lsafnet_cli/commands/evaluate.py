@@ -63,7 +63,7 @@ MappingOpt = Annotated[
     str | None,
     typer.Option(
         metavar="FILE.json|NAME", rich_help_panel=FILES,
-        help="Which of the map's classes the references' numbers or colours mean: a JSON file, or second, "
+        help="Translation of the references' values or colours to the map's classes: a JSON file, or second, "
         "landsat-scd, worldcover, nlcd, corine.",
     ),
 ]  # fmt: skip
@@ -154,10 +154,7 @@ def evaluate(
         device=make_device_options(device, precision, batch_size, compiled, memory),
     )
     _check_arguments(changes, references, dataset, checkpoint, labels, mapping, predict_options)
-    if labels in KINDS_OF_DATE and (len(references or ()) != 1 or plot is not None):
-        raise OptionError(
-            f"--labels {labels}: takes one reference, the land cover of that date, and no --plot"
-        )
+    _check_one_date(labels, references, plot)
     from lsafnet_cli.evaluation.confusion_plot import plot_confusion
     from lsafnet_cli.evaluation.options import EvaluateOptions
     from lsafnet_cli.maps.plots import check_plot
@@ -192,6 +189,14 @@ def evaluate(
     show_evaluation(report, as_json)
 
 
+def _check_one_date(labels: str | None, references: list[str] | None, plot: Path | None) -> None:
+    """Raise OptionError where the land cover of one date is compared with something else, or to be plotted."""
+    if labels in KINDS_OF_DATE and (len(references or ()) != 1 or plot is not None):
+        raise OptionError(
+            f"--labels {labels}: takes one reference, the land cover of that date, and no --plot"
+        )
+
+
 def _check_arguments(
     changes: str | None,
     references: list[str] | None,
@@ -206,11 +211,13 @@ def _check_arguments(
         raise OptionError("give a change map with its references, or --dataset with checkpoints")
     if dataset is not None:
         if labels is not None or mapping is not None:
-            raise OptionError("--labels and --mapping: a data set says itself what its labels hold")
+            raise OptionError("--labels and --mapping are for maps; a data set describes its own labels")
         return
     if checkpoints:
-        raise OptionError(f"--checkpoint {checkpoints[0]}: a map is finished already; it goes with --dataset")
+        raise OptionError(
+            f"--checkpoint {checkpoints[0]}: applies to --dataset only; a map is finished already"
+        )
     if not references:
         raise OptionError(f"{changes}: name a reference for each date, or one with transition codes")
     if replace(predict_options, device=PredictOptions().device) != PredictOptions():
-        raise OptionError("options of tiles and images say how maps are made: they go with --dataset")
+        raise OptionError("options of tiles and images apply to --dataset only; a map is finished already")

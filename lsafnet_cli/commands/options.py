@@ -44,9 +44,8 @@ VerboseOpt = Annotated[
     int,
     typer.Option(
         "--verbose", "-v", count=True, rich_help_panel=OUTPUT,
-        help="Say more: how long each stage took, and in a batch what concerns single scenes. -vv: "
-        "debug lines too, "
-        "and the traceback of an error.",
+        help="More messages: the time of each stage, and in a batch the messages of single scenes. -vv: also debug"
+        " messages, and the traceback of an error.",
     ),
 ]  # fmt: skip
 ProgressOpt = Annotated[
@@ -59,9 +58,8 @@ ProgressOpt = Annotated[
 BandsOpt = Annotated[
     str | None,
     typer.Option(
-        help="Bands to read, by number or name: 4,3,2 or nir,red,green. Default: red, green, blue "
-        "where the file "
-        "says which they are, else the first ones.",
+        help="Bands to read, by number or name: 4,3,2 or nir,red,green. Default: red, green, blue if the file says"
+        " which bands these are, else the first ones.",
         rich_help_panel=FILES,
     ),
 ]
@@ -69,8 +67,7 @@ NodataOpt = Annotated[
     str | None,
     typer.Option(
         metavar="VALUE[,VALUE]",
-        help="Number that means no data, in both images or in before and after each, in place of what "
-        "the files say.",
+        help="No-data value of both images, or of before and after, instead of those of the files.",
         rich_help_panel=FILES,
     ),
 ]
@@ -211,9 +208,8 @@ SameClassOpt = Annotated[
     str,
     typer.Option(
         metavar="differ|keep",
-        help="Where something has changed: the most probable pair of different classes, or the most "
-        "probable class "
-        "of each date by itself, be they the same.",
+        help="Classes of changed pixels: the most probable pair of different classes (differ), or the most "
+        "probable class of each date, even if both are the same (keep).",
         rich_help_panel=DECISION,
     ),
 ]

@@ -109,6 +109,6 @@ OptionsFileOpt = Annotated[
         "--options",
         metavar="FILE", readable=False, is_eager=True, callback=read_options_file, rich_help_panel=OUTPUT,
         help="Use the options of another run, from its map or from JSON: what --json printed, or options by "
-        "name. Options on the command line win.",
+        "name. Options on the command line take precedence.",
     ),
 ]  # fmt: skip

@@ -20,7 +20,7 @@ VerdictsArg = Annotated[
     typer.Argument(
         metavar="VERDICTS",
         help="Polygons with a status (accepted, rejected, corrected, open) and corrected_to, or the JSON that a "
-        "report page saves. Without them the polygons to look at are written.",
+        "report page saves. Without it, the polygons to review are written.",
     ),
 ]
 OutputOpt = Annotated[
@@ -65,7 +65,7 @@ def review(
     verbose: VerboseOpt = 0,
     progress: ProgressOpt = ProgressFormat.AUTO,
 ) -> None:
-    """Correct a map by polygons that were accepted, rejected or corrected in QGIS; first, write these polygons."""
+    """Correct a map by polygons accepted, rejected or corrected in QGIS; also writes the polygons to review."""
     from lsafnet_cli.errors import OptionError
     from lsafnet_cli.terminal.progress import make_observer
 
@@ -79,7 +79,7 @@ def review(
 
         if output.suffix.lower() != ".gpkg":
             raise OptionError(
-                f"--output {output}: polygons to look at are a GeoPackage; its name must end in .gpkg"
+                f"--output {output}: polygons to review are a GeoPackage; the name must end in .gpkg"
             )
         area, by_class = parse_min_area(min_area)
         options = PolygonOptions(area or 0.0, review_form=True, min_area_by_class=by_class)

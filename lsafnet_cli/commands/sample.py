@@ -60,7 +60,7 @@ AllocationOpt = Annotated[
     Allocation,
     typer.Option(
         rich_help_panel=SIZE,
-        help="How a total is shared out: equal, proportional to the ground, neyman (for the overall "
+        help="How the total is allocated: equal, proportional (to the area), neyman (for the overall "
         "accuracy) or "
         "optimal (for it and the user's accuracies).",
     ),
@@ -122,7 +122,7 @@ def sample(
     verbose: VerboseOpt = 0,
     progress: ProgressOpt = ProgressFormat.AUTO,
 ) -> None:
-    """Draw points of a change map at random within strata, to be labelled in QGIS, for lsafnet assess."""
+    """Draw a stratified random sample of points of a change map, to be labelled in QGIS for lsafnet assess."""
     from lsafnet_cli.accuracy.allocation import SampleSize, parse_expected
     from lsafnet_cli.accuracy.sample import SampleOptions, sample_map
     from lsafnet_cli.accuracy.strata import StrataOptions, parse_groups

@@ -68,8 +68,8 @@ DatesOpt = Annotated[
     str,
     typer.Option(
         metavar="DATE,DATE,...", rich_help_panel=FILES,
-        help="Date of each image, in the order of the images: 2024-05-31, 2024-05 or 2024. Default: what "
-        "their tags or names tell.",
+        help="Date of each image, in the order of the images: 2024-05-31, 2024-05 or 2024. Default: the dates in "
+        "their tags or names.",
     ),
 ]  # fmt: skip
 GridOpt = Annotated[
@@ -84,7 +84,7 @@ NodataOpt = Annotated[
     str | None,
     typer.Option(
         metavar="VALUE", rich_help_panel=FILES,
-        help="Number that means no data in all images, in place of what the files say.",
+        help="No-data value of all images, instead of those of the files.",
     ),
 ]  # fmt: skip
 CloudMaskOpt = Annotated[
@@ -106,7 +106,7 @@ AlsoOpt = Annotated[
 LandCoverOpt = Annotated[
     bool,
     typer.Option(
-        help="Keep the land cover of each map, from which unchanged pixels have their classes.",
+        help="Keep the land cover of each map, which gives the classes of unchanged pixels.",
         rich_help_panel=OUTPUT,
     ),
 ]

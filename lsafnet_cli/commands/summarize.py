@@ -57,7 +57,7 @@ def summarize(
     plot: PlotOpt = None,
     overwrite: OverwriteOpt = False,
 ) -> None:
-    """Say how much ground changed from what into what: hectares and percent, gains and losses, by zone."""
+    """Report the area of each transition in hectares and percent, gains and losses of classes, also by zone."""
     from lsafnet_cli.errors import OptionError
 
     if zones is None and (zone_field or zone_layer):

@@ -24,9 +24,8 @@ DataArg = Annotated[
     list[Path],
     typer.Argument(
         metavar="DATASET...",
-        help="Folders of SECOND, Landsat-SCD, GeoTIFF pairs or images of one date, or JSON files that "
-        "describe such "
-        "(docs/training.md).",
+        help="Folders of SECOND, Landsat-SCD, GeoTIFF pairs or images of one date, or JSON files that describe "
+        "data sets (docs/training.md).",
     ),
 ]
 RunOpt = Annotated[Path, typer.Option("--output", "-o", metavar="RUN_DIR", help="Run folder.")]
@@ -155,9 +154,8 @@ SharesOpt = Annotated[
 VarietyOpt = Annotated[
     str,
     typer.Option(
-        help="usual, or wide: light, sharpness, zoom and register vary far more. Default: wide where "
-        "labels are sets "
-        "of classes, for unchanged pairs, and for several data sets.",
+        help="usual, or wide: stronger augmentation of brightness, sharpness, scale and registration. Default: "
+        "wide if labels are sets of classes, for unchanged pairs, and for several data sets.",
         rich_help_panel=EXAMPLES,
     ),
 ]

@@ -169,12 +169,7 @@ def evaluate_land_cover(
             )
         truth = _reference(reference, mapping, legend)
         part = scored_part(path, grid, (reference,), options.unit_px, notes)
-        tally = CoverCounts(legend.class_count)
-        with watched(notes, STAGE, int(part.window.width) * int(part.window.height)):
-            for block, found, known in _blocks(part, classes, truth):
-                top, left = block.row_off - part.window.row_off, block.col_off - part.window.col_off
-                tally.add(found, known, int(top), int(left), part.unit_px or options.unit_px)
-                notes.advance(found.size)
+        tally = _counted(part, classes, truth, CoverCounts(legend.class_count), options.unit_px, notes)
     if not tally.units:
         raise NoOverlapError(
             f"{path}: no pixel with a known class at this date has a known label in {reference} "
@@ -194,6 +189,23 @@ def evaluate_land_cover(
         nodata_pixels=tally.nodata_pixels, unlabelled_pixels=tally.unlabelled_pixels, outside_pixels=outside,
         units=len(units), unit_px=part.unit_px or options.unit_px,
     )  # fmt: skip
+
+
+def _counted(
+    part: MapPart,
+    classes: LayerClasses,
+    truth: DateRaster,
+    tally: CoverCounts,
+    unit_px: int,
+    notes: Observer,
+) -> CoverCounts:
+    """Return the counts of the classes found and known, by units."""
+    with watched(notes, STAGE, int(part.window.width) * int(part.window.height)):
+        for block, found, known in _blocks(part, classes, truth):
+            top, left = block.row_off - part.window.row_off, block.col_off - part.window.col_off
+            tally.add(found, known, int(top), int(left), part.unit_px or unit_px)
+            notes.advance(found.size)
+    return tally
 
 
 def _reference(path: str, mapping: str | None, legend: Legend) -> DateRaster:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.files.rasters import bounded_cache, grid_of, open_raster
+from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.ground import pixel_areas
 from lsafnet_cli.geometry.row_bands import row_windows
 from lsafnet_cli.legend.classes import Legend, hex_color
@@ -123,18 +124,9 @@ def summarize_map(path: str | Path, zones: ZoneRequest | None = None) -> MapSumm
         refuse_layer(str(path), dataset.descriptions[0], legend)
         zone_set = read_zones(zones, grid) if zones is not None else ZoneSet(None, ())
         areas = pixel_areas(grid)
-        whole, outside, *of_zones = (
-            CodeCounts.start(str(path), legend, areas) for _ in range(2 + len(zone_set.zones))
-        )
-        for window in row_windows(grid):
-            codes = dataset.read(1, window=window)
-            whole.add(codes, window.row_off, window.col_off)
-            inside = np.zeros(codes.shape, bool)
-            for zone, counts in zip(zone_set.zones, of_zones, strict=True):
-                if (part := zone.pixels_in(window)) is not None:
-                    _add_part(counts, codes, window.row_off, part, inside)
-            if zone_set.zones:
-                outside.add(codes, window.row_off, window.col_off, ~inside)
+        counts = [CodeCounts.start(str(path), legend, areas) for _ in range(2 + len(zone_set.zones))]
+        _count(dataset, grid, zone_set, counts)
+    whole, outside, *of_zones = counts
     found = {
         zone.name: _summary(ZONE, zone.name, c) for zone, c in zip(zone_set.zones, of_zones, strict=True)
     }
@@ -152,6 +144,20 @@ def summarize_map(path: str | Path, zones: ZoneRequest | None = None) -> MapSumm
         zones=tuple(found.get(name) or _summary(ZONE, name, nothing) for name in every),
         outside=_summary(OUTSIDE, None, outside) if zone_set.zones else None,
     )
+
+
+def _count(dataset: Any, grid: Grid, zones: ZoneSet, counts: list[CodeCounts]) -> None:
+    """Add a map to the counts of the whole, of what is outside all zones, and of each zone."""
+    whole, outside, *of_zones = counts
+    for window in row_windows(grid):
+        codes = dataset.read(1, window=window)
+        whole.add(codes, window.row_off, window.col_off)
+        inside = np.zeros(codes.shape, bool)
+        for zone, found in zip(zones.zones, of_zones, strict=True):
+            if (part := zone.pixels_in(window)) is not None:
+                _add_part(found, codes, window.row_off, part, inside)
+        if zones.zones:
+            outside.add(codes, window.row_off, window.col_off, ~inside)
 
 
 def _add_part(

@@ -43,8 +43,8 @@ MEANINGS = (
     Meaning(
         "gpu gpus gpu-id gpu-ids cuda use-gpu use-cuda no-gpu no-cuda cpu accelerator devices device",
         (
-            ("--device", "says where the network runs: cuda, cuda:1 or cpu"),
-            ("--devices", "says where networks run: cuda:0,cuda:1 or 4xcpu"),
+            ("--device", "chooses the device: cuda, cuda:1 or cpu"),
+            ("--devices", "chooses the devices: cuda:0,cuda:1 or 4xcpu"),
         ),
     ),
     Meaning("batch bs batchsize", (("--batch-size", "sets the number of tiles that are computed at once"),)),
@@ -87,8 +87,8 @@ MEANINGS = (
     ),
     Meaning(
         "nodata srcnodata dstnodata src-nodata dst-nodata a-nodata nodata-value no-data nodatavalue bv ignore-value",
-        (("--nodata", "sets the number that means no data in the images"),),
-        "a map holds its own number for no data; --nodata of predict, batch and check is for images",
+        (("--nodata", "sets the no-data value of the images"),),
+        "a map has its own no-data value; --nodata of predict, batch and check is for images",
     ),
     Meaning(
         "tr res resolution gsd pixel-size pixelsize cell-size target-resolution spatial-resolution",
@@ -142,7 +142,7 @@ MEANINGS = (
         "silent no-progress noprogress no-progress-bar",
         (("--quiet", "shows neither notices nor progress"),),
     ),
-    Meaning("debug log-level loglevel", (("--verbose", "says more: -vv shows debug lines"),)),
+    Meaning("debug log-level loglevel", (("--verbose", "shows more messages; -vv also debug messages"),)),
     Meaning(
         "probability probabilities proba prob confidence scores score score-map logits uncertainty heatmap",
         (("--also", "writes further layers: --also probability"),),
@@ -173,7 +173,7 @@ MEANINGS = (
     Meaning("tolerance simplify-tolerance generalize", (("--simplify", "simplifies borders, in metres"),)),
     Meaning(
         "cloudmask clouds cloud mask-clouds qa qa-band scl qa-pixel",
-        (("--cloud-mask", "leaves out clouds, shadows and snow: scl, qa_pixel or a file"),),
+        (("--cloud-mask", "masks clouds, shadows and snow: scl, qa_pixel or a file"),),
     ),
     Meaning("augment augmentation flip flips", (("--tta", "averages over each tile and its three flips"),)),
     Meaning(
