@@ -25,8 +25,8 @@ def said(capsys, words):
     ("words", "option", "hint", "command"),
     [
         ("predict a b -o c.tif --threads 4", "--threads", "--readers sets", "predict"),
-        ("predict a b -o c.tif --gpu", "--gpu", "--device says", "predict"),
-        ("batch a b -o c --gpu 1", "--gpu", "--devices says", "batch"),
+        ("predict a b -o c.tif --gpu", "--gpu", "--device chooses", "predict"),
+        ("batch a b -o c --gpu 1", "--gpu", "--devices chooses", "batch"),
         ("batch a b -o c --num_workers=4", "--num_workers", "--devices starts one worker", "batch"),
         ("train data -o run --num-workers 4", "--num-workers", "--workers sets", "train"),
         ("predict a b -o c.tif --batch 4", "--batch", "--batch-size sets", "predict"),
