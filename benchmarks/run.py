@@ -1,6 +1,7 @@
 """Measure what the README claims, side by side in one run, and print tables for benchmarks/README.md.
 
-    python benchmarks/run.py [efficiency] [pipeline] [growth] [forms] [batch] [cuda] [--work FOLDER] [--largest PX]
+    python benchmarks/run.py [efficiency] [stages] [pipeline] [growth] [forms] [batch] [cuda]
+                             [--work FOLDER] [--largest PX]
 
 Without names all that this machine can do is run. Each measurement is a process of its own; seconds count
 from after the imports. `pipeline` needs MONAI (benchmarks/requirements.txt).
@@ -8,6 +9,7 @@ from after the imports. `pipeline` needs MONAI (benchmarks/requirements.txt).
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -23,6 +25,7 @@ from typing import Any
 import torch
 
 import one_conv
+from lsafnet_cli.checkpoints.choose import shipped_checkpoint
 from on_cuda import cuda
 from scenes import make_pair
 
@@ -47,14 +50,26 @@ class Bench:
         self, what: str, checkpoint: Path, size_px: int, *options: str, flat: bool = False
     ) -> dict[str, Any]:
         """Run one measurement; return its seconds, those of its stages, and its peak memory in MB."""
-        before, after = make_pair(self.folder, size_px, flat=flat)
-        files = [str(path) for path in (checkpoint, before, after, self.folder / "map.tif")]
-        command = [sys.executable, str(HERE / "one_run.py"), what, *files, *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        files = [checkpoint, *make_pair(self.folder, size_px, flat=flat), self.folder / "map.tif"]
+        found: dict[str, Any] = self._run("one_run.py", what, *files, *options)
+        return found
+
+    def stages(self, checkpoint: Path, size_px: int) -> dict[str, list[float]]:
+        """Return processor seconds and seconds of each stage of one run on one thread."""
+        files = [checkpoint, *make_pair(self.folder, size_px), self.folder / "map.tif"]
+        found: dict[str, list[float]] = self._run("stages.py", *files, threads="1")
+        return found
+
+    @staticmethod
+    def _run(program: str, *words: object, threads: str | None = None) -> Any:
+        command = [sys.executable, str(HERE / program), *map(str, words)]
+        more = {} if threads is None else {"OMP_NUM_THREADS": threads}
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, **more}
+        )
         if done.returncode:
             raise RuntimeError(done.stderr)
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return found
+        return json.loads(done.stdout.splitlines()[-1])
 
 
 def efficiency(bench: Bench) -> Iterator[Row]:
@@ -68,6 +83,23 @@ def efficiency(bench: Bench) -> Iterator[Row]:
             ratios.append(alone / whole)
             last = (alone, whole)
         yield network, f"{size} px", 1, f"{last[0]:.2f}", f"{last[1]:.2f}", f"{median(ratios):.3f}"
+
+
+def stages(bench: Bench) -> Iterator[Row]:
+    """Processor seconds and seconds of each stage of a run on one thread: the least of three runs."""
+    kinds = (("lsafnet", 512, 1024), ("lsafnet-tiny", 256, 2048), ("shipped", None, 2048))
+    found = []
+    for network, tile, size in kinds:
+        checkpoint = shipped_checkpoint() if tile is None else bench.checkpoint(network, tile)
+        found.append([bench.stages(checkpoint, size) for _ in range(3)])
+    yield "cpu s, s", *(f"{network}, {size} px" for network, _, size in kinds)
+    for stage in found[0][0]:
+        yield stage, *(least(runs, stage) for runs in found)
+
+
+def least(runs: list[dict[str, list[float]]], stage: str) -> str:
+    """Return the least processor seconds and the least seconds of a stage, as text."""
+    return ", ".join(f"{min(run[stage][kind] for run in runs):.2f}" for kind in (0, 1))
 
 
 def pipeline(bench: Bench) -> Iterator[Row]:
@@ -156,8 +188,8 @@ def _command(folder: Path, *words: str) -> None:
 
 
 SECTIONS: dict[str, Callable[[Bench], Iterator[Row]]] = {
-    "efficiency": efficiency, "pipeline": pipeline, "growth": growth, "forms": forms, "batch": batch,
-    "cuda": cuda,
+    "efficiency": efficiency, "stages": stages, "pipeline": pipeline, "growth": growth, "forms": forms,
+    "batch": batch, "cuda": cuda,
 }  # fmt: skip
 
 

@@ -306,3 +306,17 @@ def test_long_errors_are_cut_between_words():
     assert cut.endswith(" ...")
     assert len(cut) < 250
     assert set(cut.removesuffix(" ...").split()) <= set(words)
+
+
+def test_shapes_of_all_networks_are_known_without_waiting_for_torchs_compiler():
+    code = (
+        "import sys\n"
+        "from lsafnet import NETWORKS, build_network\n"
+        "from lsafnet.checkpoint.shapes import shapes_alone\n"
+        "with shapes_alone():\n"
+        "    networks = [build_network(name, num_classes=2) for name in NETWORKS]\n"
+        "tensors = [tensor for network in networks for tensor in network.state_dict().values()]\n"
+        "print(all(tensor.is_meta for tensor in tensors), {'torch._dynamo', 'sympy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True set()\n"

@@ -39,7 +39,7 @@ def drawn_scores(seed: int, classes: int, rows: int, cols: int) -> torch.Tensor:
 def test_from_and_to_are_the_most_probable_pair_of_different_classes(classes, seed, table_px):
     scores = drawn_scores(seed, classes, 11, 13)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decide, "TABLE_BYTES", table_px * 4 * classes**2)
+        patch.setattr(decide, "HOST_TABLE_BYTES", table_px * 4 * classes**2)
         made = Decision(legend_of(classes), 0.5, ("transition", "from", "to")).decide(scores)
     joint = (scores[1 : classes + 1, None] * scores[None, classes + 1 :]).numpy()
     joint[range(classes), range(classes)] = 0
@@ -52,6 +52,43 @@ def test_from_and_to_are_the_most_probable_pair_of_different_classes(classes, se
     np.testing.assert_array_equal(made["codes"].numpy(), np.where(changed, chosen + 1, 0))
     np.testing.assert_array_equal(made["from"].numpy(), np.where(changed, chosen // classes + 1, 0))
     np.testing.assert_array_equal(made["to"].numpy(), np.where(changed, chosen % classes + 1, 0))
+
+
+@given(
+    classes=st.integers(1, 17), seed=st.integers(0, 99), threshold=st.floats(-0.1, 1.1), few=st.floats(0, 1),
+    same_class=st.sampled_from(["differ", "keep"]),
+)  # fmt: skip
+@settings(max_examples=40, deadline=None)
+def test_a_processor_that_pairs_classes_of_changed_pixels_alone_gives_the_same_codes(
+    classes, seed, threshold, few, same_class
+):
+    scores = torch.cat([drawn_scores(seed, classes, 11, 26)] * 2, 2)[:, 1:, 3:-2]  # a part of a canvas
+    scores[:, 4, :9] = torch.nan
+    layers = ("from", "to")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decide, "FEW_CHANGES", few)
+        patch.setattr(decide, "HOST_TABLE_BYTES", 50 * 4 * classes**2)
+        found = Decision(legend_of(classes), threshold, layers, same_class).decide(scores)
+        patch.setattr(decide, "on_host", lambda _: False)
+        expected = Decision(legend_of(classes), threshold, layers, same_class).decide(scores)
+    for name in ("codes", *layers):
+        assert torch.equal(found[name], expected[name])
+        assert found[name].dtype == expected[name].dtype
+
+
+def test_classes_of_unchanged_pixels_are_not_compared(monkeypatch):
+    compared = []
+    best_pair = decide._best_pair
+    monkeypatch.setattr(
+        decide,
+        "_best_pair",
+        lambda before, *more: compared.append(before[0].numel()) or best_pair(before, *more),
+    )
+    scores = drawn_scores(0, 6, 100, 100)
+    scores[0] = 0.2
+    scores[0, 40:50, 10:90] = 0.8
+    assert (Decision(legend_of(6)).decide(scores)["codes"] > 0).sum() == 800
+    assert sum(compared) == 800
 
 
 def test_the_second_best_class_is_taken_where_that_costs_least():
@@ -111,6 +148,7 @@ def test_a_tile_costs_fifteen_device_operations_at_most_outside_the_network(
     options = PredictOptions(device=DeviceOptions(batch_size=batch_size, precision="fp32"))
     run = open_prediction(images, tmp_path / "map.tif", options, Observer(), seven_classes).run
     monkeypatch.setattr(Device, "lanes", 1)  # a mode sees the operations of its own thread alone
+    monkeypatch.setattr(decide, "on_host", lambda _: False)
     scorer = Scorer([seven_classes.checkpoint], run.stretches, run.device)
     size = BatchSize(batch_size, run.device, run.plan.size)
     with Operations() as counted:

@@ -1,15 +1,22 @@
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from lsafnet.prepare import prepare_network
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.errors import DeviceError
 from lsafnet_cli.options import DeviceOptions
-from lsafnet_cli.prediction import infer
+from lsafnet_cli.prediction import infer, stitch
+from lsafnet_cli.prediction.blend import Finished
 from lsafnet_cli.prediction.tile import Tile
 from lsafnet_cli.prediction.tile_rows import TilePixels
-from lsafnet_cli.system.devices import BatchSize, Device, choose_device, is_out_of_memory
+from lsafnet_cli.system.devices import BatchSize, Device, _precision, choose_device, is_out_of_memory
+from lsafnet_cli.system.heap import memory_errors
 
+from .conftest import noise, write_raster
 from .test_predict import codes_of
 
 CPU = Device(torch.device("cpu"), "fp32")
@@ -132,3 +139,91 @@ def test_batches_for_cuda_are_stacked_in_pinned_memory_at_once(monkeypatch):
         assert (second.images[date, 0].numpy() == getattr(tiles[2], name)).all()
     assert (first.host_valid == np.stack([tiles[0].valid, tiles[1].valid])).all()
     assert (first.valid[:, 0].numpy() == first.host_valid).all()
+
+
+def test_shortage_of_memory_is_known_by_the_words_of_cudas_libraries():
+    words = (
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "GET was unable to find an engine to execute this computation",
+        "Unable to find a valid cuDNN algorithm to run convolution",
+    )
+    assert all(is_out_of_memory(RuntimeError(text)) for text in words)
+
+
+def test_a_device_without_memory_outside_the_network_is_one_line_too():
+    with pytest.raises(DeviceError, match="give a smaller `batch_size`"), memory_errors():
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    with pytest.raises(RuntimeError, match="shapes do not fit"), memory_errors():
+        raise RuntimeError("shapes do not fit")
+
+
+def test_a_compiled_network_sees_one_shape_alone(pair, tiny_checkpoint, tmp_path, monkeypatch):
+    usual, shapes = codes_of(pair, tiny_checkpoint, tmp_path), set()
+
+    def prepared(network, device, precision, **asked):
+        assert asked == {"compile": True}
+        found = prepare_network(network, device, precision)
+        found.register_forward_pre_hook(lambda _, images: shapes.update(image.shape for image in images))
+        return found
+
+    monkeypatch.setattr(infer, "prepare_network", prepared)
+    found = codes_of(pair, tiny_checkpoint, tmp_path, device=DeviceOptions(batch_size=7, compiled=True))
+    assert shapes == {(7, 3, 64, 64)}
+    assert (found == usual).mean() >= 0.9999
+
+
+def test_a_filled_batch_out_of_memory_is_halved_down_to_its_own_tile(tmp_path, tiny_checkpoint, monkeypatch):
+    pair = [write_raster(tmp_path / f"{date}.tif", noise(date, 64, 64)) for date in (1, 2)]
+    asked = []
+
+    def forward(self, batch):
+        asked.append(batch.images.shape[1])
+        if asked[-1] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return torch.zeros(asked[-1], 9, 64, 64)
+
+    monkeypatch.setattr(infer, "prepare_network", lambda *given, **_: prepare_network(*given))
+    monkeypatch.setattr(infer.Scorer, "forward", forward)
+    codes_of(pair, tiny_checkpoint, tmp_path, device=DeviceOptions(batch_size=16, compiled=True))
+    assert asked == [16, 8, 4, 2]
+
+
+def test_the_batch_of_a_compiled_network_is_not_searched():
+    for device, size in ((CUDA, 16), (CPU, 1)):
+        batch = BatchSize(None, Device(device.torch_device, "fp32", compiled=True), 512)
+        assert (batch.size, batch.tuning) == (size, False)
+
+
+def test_copies_from_a_second_gpu_are_waited_for_on_its_own_stream(monkeypatch):
+    """No processor has streams, so tensors that call themselves those of a second GPU are copied at once."""
+    recorded = []
+
+    class Second(torch.Tensor):
+        is_cuda, device = True, torch.device("cuda:1")
+
+    class Event:
+        def record(self, stream=None):
+            recorded.append(stream)
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: f"the stream of {device}")
+    monkeypatch.setattr(stitch, "_start_copy", torch.clone)
+    scores = torch.rand(1, 5, 5).as_subclass(Second)
+    decision = SimpleNamespace(decide=lambda scores: {"codes": scores[0] > 0.5})
+    stitch.send_patch(Finished(0, 0, scores, None), decision)
+    assert recorded == ["the stream of cuda:1"]
+
+
+def test_the_number_type_is_that_of_the_chosen_gpu_and_not_of_the_current_one(monkeypatch):
+    current = [0]
+
+    @contextmanager
+    def made_current(device):
+        current.append(device.index)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(torch.cuda, "device", made_current)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: current[-1] == 1)
+    assert [_precision(torch.device("cuda", n), "auto") for n in (0, 1)] == ["fp16", "bf16"]

@@ -158,3 +158,12 @@ def test_an_error_is_said_without_waiting_for_what_could_be_shown_instead():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_a_run_without_polygons_does_not_wait_for_their_libraries():
+    code = (
+        "import sys, lsafnet_cli.prediction.pipeline\n"
+        "print({'scipy', 'pyogrio', 'pandas', 'torch._dynamo', 'sympy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

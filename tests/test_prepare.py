@@ -12,12 +12,14 @@ import torch
 from affine import Affine
 from rasterio.windows import Window
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lsafnet import (
     NETWORKS,
     ChangeLogits,
     NetworkSpec,
     build_network,
+    prepare,
     read_checkpoint_info,
     registry,
     save_checkpoint,
@@ -116,6 +118,39 @@ def test_bf16_begins_in_float32(backbone):
     assert logits.change.dtype == torch.float32
     assert {step for dtype, step in made.values() if dtype == torch.float32} == {2, 4}
     assert all(dtype == torch.bfloat16 for dtype, step in made.values() if step > 4)
+
+
+@pytest.mark.parametrize("name", ["lsafnet-tiny", "scannet", "fc-siam-diff"])
+def test_weights_stored_in_bf16_are_not_converted_in_each_pass(name, monkeypatch):
+    network, images = build_network(name, num_classes=2).eval(), torch.randn(2, 1, 3, 64, 64)
+    stored = prepare_network(network, "cpu", "bf16")
+    monkeypatch.setattr(prepare, "store_as", lambda *_: None)
+    converting = prepare_network(network, "cpu", "bf16")
+    answers, conversions = [], []
+    for prepared in (stored, converting):
+        weights = {weight.data_ptr() for weight in prepared.parameters() if weight.ndim == 4}
+        with Conversions(weights) as counted, torch.inference_mode():
+            answers.append(prepared(*images))
+        conversions.append(counted.count)
+    assert all(x is y is None or torch.equal(x, y) for x, y in zip(*answers, strict=True))
+    assert conversions[0] == 0 < conversions[1]
+
+
+class Conversions(TorchDispatchMode):
+    """Counts how often one of some tensors, by their addresses, becomes one of another number type."""
+
+    def __init__(self, addresses):
+        super().__init__()
+        self._addresses, self.count = addresses, 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        if (
+            func.overloadpacket in (torch.ops.aten.to, torch.ops.aten._to_copy)
+            and found.dtype != args[0].dtype
+        ):
+            self.count += args[0].data_ptr() in self._addresses
+        return found
 
 
 def test_an_unknown_precision_is_refused():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lsafnet import build_network
 from lsafnet.training.trainer import (
@@ -75,3 +76,21 @@ def test_evaluation_scores_change_maps_against_change_labels() -> None:
 def test_nonsense_options_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one step"):
         TrainingOptions(steps=0)
+
+
+class Waits(TorchDispatchMode):
+    """Counts the numbers that the host asks a device for, one at a time."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_step_asks_the_device_for_all_numbers_at_once() -> None:
+    trainer = Trainer(build_network("lsafnet-tiny", num_classes=4), TrainingOptions(steps=2))
+    with Waits() as waits:
+        terms = trainer.train_step(made_batch(), made_batch())
+    assert len(terms) > 3
+    assert waits.count == 0

@@ -7,7 +7,6 @@ from typing import Any
 
 import fiona
 import numpy as np
-import pyogrio
 import shapely
 from fiona._err import CPLE_BaseError
 from fiona.errors import FionaError
@@ -59,6 +58,8 @@ def _look_first(path: str) -> None:
     """Raise pyogrio's error for a local file whose bytes GDAL quotes when it opens it: there fiona would crash."""
     if local_path(path) is None:
         return
+    import pyogrio  # here, since it imports pandas where that is installed, and few runs read vector files
+
     try:
         pyogrio.list_layers(path)
     except UnicodeDecodeError:
@@ -72,6 +73,8 @@ def ids_without_place(path: str, layer: str) -> list[int]:
     """Return the ids of features of a local file whose bounds are not finite, those without a geometry included."""
     if local_path(path) is None:
         return []
+    import pyogrio  # as slow to import as above
+
     numbers, bounds = pyogrio.read_bounds(path, layer=layer)
     return [int(number) for number in numbers[~np.isfinite(bounds).all(axis=0)]]
 

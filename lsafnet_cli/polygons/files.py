@@ -19,8 +19,6 @@ from pyogrio.raw import open_arrow
 from lsafnet_cli.errors import OutputError, reason_of
 from lsafnet_cli.files.layer_style import add_layer_style, transition_style
 from lsafnet_cli.files.side_files import side_files
-from lsafnet_cli.geometry.crs import name_of, way_to_wgs84
-from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.options import PARQUET, POLYGON_FORMATS
 from lsafnet_cli.polygons.geoparquet import count_rows, write_geoparquet
 from lsafnet_cli.polygons.review_form import add_verdict_fields, review_style
@@ -33,17 +31,6 @@ SHORT_NAMES = {"before_date": "before_dat"}  # a shapefile's names have up to 10
 GEOJSON_OPTIONS = {"RFC7946": "YES"}
 GPKG_VERSION = "1.3"  # what QGIS 3.22 and GDAL 3.6 still read without a warning
 ROWS_AT_ONCE = 20_000
-
-
-def refuse_without_place(paths: Iterable[Path], grid: Grid) -> None:
-    """Raise OutputError for formats in longitude and latitude if a grid cannot be transformed to WGS 84."""
-    for path in paths:
-        is_geojson = POLYGON_FORMATS.get(path.suffix.lower()) == "GeoJSON"
-        if is_geojson and grid.crs is not None and way_to_wgs84(grid.crs) is None:
-            raise OutputError(
-                f"{path}: GeoJSON needs WGS 84, to which {name_of(grid.crs)} cannot be transformed; "
-                "choose another format, such as .gpkg"
-            )
 
 
 def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[PolygonBatch]) -> int:

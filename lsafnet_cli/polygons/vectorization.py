@@ -18,9 +18,8 @@ from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.maps.table import read_legend
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import PolygonOptions, check_polygon_files, check_polygon_name
-from lsafnet_cli.polygons.files import refuse_without_place
 from lsafnet_cli.polygons.vectorize import ChangeMap, vectorize_map
-from lsafnet_cli.polygons.wishes import check_classes
+from lsafnet_cli.polygons.wishes import check_classes, refuse_without_place
 from lsafnet_cli.scenes.stamps import Stamps, file_stamp
 from lsafnet_cli.system.apart import apart
 from lsafnet_cli.system.beside import beside

@@ -1,10 +1,13 @@
-"""Selections of transitions such as "water:building", and minimum areas by class."""
+"""What can be wished of polygons: transitions such as "water:building", minimum areas by class, formats."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
-from lsafnet_cli.errors import OptionError
+from lsafnet_cli.errors import OptionError, OutputError
+from lsafnet_cli.geometry.crs import name_of, way_to_wgs84
+from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend
-from lsafnet_cli.options import PolygonOptions
+from lsafnet_cli.options import POLYGON_FORMATS, PolygonOptions
 
 ANY = "*"
 
@@ -49,6 +52,17 @@ def check_classes(legend: Legend, options: PolygonOptions) -> None:
     """Raise OptionError for a class that options of polygons name and the legend lacks."""
     wanted_codes(legend, options.classes)
     least_areas(legend, options.min_area_by_class)
+
+
+def refuse_without_place(paths: Iterable[Path], grid: Grid) -> None:
+    """Raise OutputError for formats in longitude and latitude if a grid cannot be transformed to WGS 84."""
+    for path in paths:
+        is_geojson = POLYGON_FORMATS.get(path.suffix.lower()) == "GeoJSON"
+        if is_geojson and grid.crs is not None and way_to_wgs84(grid.crs) is None:
+            raise OutputError(
+                f"{path}: GeoJSON needs WGS 84, to which {name_of(grid.crs)} cannot be transformed; "
+                "choose another format, such as .gpkg"
+            )
 
 
 def _pairs(legend: Legend, wish: str, option: str) -> Iterator[tuple[int, int]]:

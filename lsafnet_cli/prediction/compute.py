@@ -77,6 +77,7 @@ class Computation:
         left = int(swath.window.col_off)
         writer = PartWriter(self._store, run.layout, swath.owned, left, run.decision, done)
         with ExitStack() as stack:
+            stack.enter_context(run.device.made_current())
             tile_rows = read_tile_rows(pair, plan, run.options.read.threads, first_row, self._limits)
             rows_ahead = stack.enter_context(closing(run_ahead(tile_rows, run.memory.rows_ahead)))
             batches = make_batches(self.shifts.watch(cut_tiles(rows_ahead, plan)), self._size, run.device)

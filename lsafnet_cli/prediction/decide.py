@@ -1,6 +1,7 @@
 """Decide: blended probabilities become transition codes and the other layers of a map, on the device.
 
-Few device operations for many pixels: on a GPU the launch of each costs as much as a layer of a small network.
+A GPU gets few operations for many pixels: the launch of each costs as much as a layer of a small network. A processor
+gets many for as few pixels as its caches hold, and pairs of classes only where something has changed.
 """
 
 from collections.abc import Iterator
@@ -9,11 +10,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lsafnet_cli.files.layers import CODES, PERCENT_NODATA, is_of_codes
+from lsafnet_cli.files.layers import CODES, PERCENT_NODATA, TRANSITION, is_of_codes
 from lsafnet_cli.legend.classes import Legend, transition_codes
 from lsafnet_cli.options import DIFFER, KEEP
 
 TABLE_BYTES = 64 << 20  # of the products of all pairs of classes; larger ones are processed by rows
+HOST_TABLE_BYTES = 2 << 20  # what its caches hold
+FEW_CHANGES = 0.15  # share of changed pixels up to which picking them out costs less than it saves
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,14 @@ class Decision:
 
     def decide(self, scores: Tensor) -> dict[str, Tensor]:
         """Return the layers of (scores, rows, cols) blended probabilities, without nodata."""
-        made: dict[str, Tensor] = {}
-        transition = self._transition(scores)
-        made[CODES] = transition * (scores[0] > self.threshold)
+        changed = scores[0] > self.threshold
+        if TRANSITION not in self.layers and self.legend.semantic and on_host(scores) and are_few(changed):
+            transition = torch.zeros(scores.shape[1:], dtype=self._number)
+            transition[changed] = self._transition(scores[:, changed][..., None])[:, 0]
+            made = {CODES: transition}
+        else:
+            transition = self._transition(scores)
+            made = {CODES: transition * changed}
         for layer in self.layers:
             made[layer] = self._layer(layer, scores, transition, made[CODES])
         return made
@@ -60,8 +68,7 @@ class Decision:
 
     def _transition(self, scores: Tensor) -> Tensor:
         """Return the code of the most probable transition of each pixel, uint8 or int32."""
-        count = self.legend.class_count
-        number = torch.uint8 if self.legend.dtype == "uint8" else torch.int32
+        count, number = self.legend.class_count, self._number
         if not self.legend.semantic:
             return torch.ones(scores.shape[1:], dtype=number, device=scores.device)
         before, after = scores[1 : count + 1], scores[count + 1 :]
@@ -70,6 +77,10 @@ class Decision:
             return code
         codes = [_best_pair(*part, number) for part in _in_parts(before, after)]
         return codes[0] if len(codes) == 1 else torch.cat(codes)
+
+    @property
+    def _number(self) -> torch.dtype:
+        return torch.uint8 if self.legend.dtype == "uint8" else torch.int32
 
     def nodata(self, layer: str) -> int:
         """Return the no-data value of a layer."""
@@ -80,11 +91,22 @@ class Decision:
         return self.legend.dtype if is_of_codes(layer) else "uint8"
 
 
+def on_host(scores: Tensor) -> bool:
+    """Return whether probabilities are in the processor's memory."""
+    return scores.device.type == "cpu"
+
+
+def are_few(changed: Tensor) -> bool:
+    """Return whether few pixels of (rows, cols) have changed; waits for the device."""
+    return int(changed.count_nonzero()) <= FEW_CHANGES * changed.numel()
+
+
 def _in_parts(before: Tensor, after: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield rows of both dates in parts for which the products of pairs are not too large."""
     classes, rows, cols = before.shape
-    step = max(1, TABLE_BYTES // (4 * classes**2 * cols))
-    for first in range(0, rows, step):
+    table = HOST_TABLE_BYTES if on_host(before) else TABLE_BYTES
+    step = max(1, table // (4 * classes**2 * cols))
+    for first in range(0, max(rows, 1), step):
         yield before[:, first : first + step], after[:, first : first + step]
 
 

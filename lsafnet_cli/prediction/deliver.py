@@ -13,8 +13,6 @@ from lsafnet_cli.geometry.ground import pixel_size_m
 from lsafnet_cli.maps.finding import headline
 from lsafnet_cli.maps.quicklook import draw_quicklook
 from lsafnet_cli.maps.table import ChangeTable, change_table
-from lsafnet_cli.polygons.vectorization import vectorizing
-from lsafnet_cli.polygons.vectorize import ChangeMap
 from lsafnet_cli.prediction.finished import LEAST_AGREEMENT, FinishedMap, agreement
 from lsafnet_cli.prediction.plan import RunPlan
 from lsafnet_cli.prediction.report import DomainVerdict, RunReport
@@ -135,6 +133,9 @@ def drawing_polygons(
     """
     if not paths.polygons:
         return nullcontext()
+    from lsafnet_cli.polygons.vectorization import vectorizing  # here, since its libraries are slow to import
+    from lsafnet_cli.polygons.vectorize import ChangeMap
+
     provenance = run.provenance
     change_map = ChangeMap(
         codes=writer.mosaic(CODES),

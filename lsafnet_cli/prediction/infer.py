@@ -6,7 +6,7 @@ pinned memory on a stream of its own, while the current one is computed.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from weakref import WeakKeyDictionary
 
@@ -61,6 +61,17 @@ class TileBatch:
         some = slice(first, end)
         valid, host = (None if array is None else array[some] for array in (self.valid, self.host_valid))
         return TileBatch(self.tiles[some], self.images[:, some], valid, host)  # type: ignore[arg-type]
+
+    def filled(self, count: int) -> "TileBatch":
+        """Return the batch with pixels for `count` tiles, those of its last one repeated; it has no more tiles."""
+        missing = count - len(self.tiles)
+        if missing <= 0:
+            return self
+        more = self.images[:, -1:].expand(-1, missing, -1, -1, -1)
+        valid = self.valid
+        if valid is not None:
+            valid = torch.cat([valid, valid[-1:].expand(missing, -1, -1, -1)])
+        return replace(self, images=torch.cat([self.images, more], 1), valid=valid)
 
 
 class Member(nn.Module):
@@ -208,11 +219,15 @@ def _send(batch: TileBatch, device: Device, stream: torch.cuda.Stream) -> TileBa
 
 @dataclass(frozen=True, slots=True)
 class BatchScores:
-    """Result of a batch: (batch, scores, size, size), or None if it ran out of memory, and the seconds it took."""
+    """Result of a batch: (tiles, scores, size, size), or None if it ran out of memory, and the seconds it took.
+
+    `computed` tiles went through the network, some of them only to fill the batch.
+    """
 
     batch: TileBatch
     scores: Tensor | None
     seconds: float
+    computed: int
 
 
 def infer_tiles(scorer: Scorer, batches: Iterator[TileBatch], size: BatchSize) -> Iterator[TileScores]:
@@ -245,25 +260,30 @@ def _tiles_of(
         for number, (tile, scores) in enumerate(zip(batch.tiles, outcome.scores, strict=True)):
             yield TileScores(tile, scores, None if batch.host_valid is None else batch.host_valid[number])
         return
-    size.ran_out_of_memory(len(batch.tiles))
+    size.ran_out_of_memory(outcome.computed)
     smaller = size.size
     for first in range(0, len(batch.tiles), smaller):
         yield from _tiles_of(score(batch.part(first, first + smaller)), score, size)
 
 
 def score_batch(scorer: Scorer, batch: TileBatch, size: BatchSize) -> BatchScores:
-    """Return the scores of a batch, None if it ran out of memory."""
+    """Return the scores of a batch, None if it ran out of memory.
+
+    For a compiled network the last batch of a scene is filled up: for another shape it would be compiled anew.
+    """
+    tiles = len(batch.tiles)
+    computed = max(tiles, size.size) if scorer.device.compiled else tiles
     try:
         start = _clock(scorer.device, size.tuning)
         with torch.inference_mode():
-            scores: Tensor = scorer(batch)
-        return BatchScores(batch, scores, _clock(scorer.device, size.tuning) - start)
+            scores: Tensor = scorer(batch.filled(computed))[:tiles]
+        return BatchScores(batch, scores, _clock(scorer.device, size.tuning) - start, computed)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
     if scorer.device.is_cuda:
         torch.cuda.empty_cache()
-    return BatchScores(batch, None, 0.0)
+    return BatchScores(batch, None, 0.0, computed)
 
 
 def _clock(device: Device, exact: bool) -> float:

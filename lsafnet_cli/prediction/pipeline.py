@@ -15,7 +15,6 @@ from lsafnet_cli.files.sources import patience
 from lsafnet_cli.maps.table import uniform_notices
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import PredictOptions, check_polygon_files
-from lsafnet_cli.polygons.vectorization import sieve_notices
 from lsafnet_cli.prediction.compute import compute_parts
 from lsafnet_cli.prediction.deliver import make_report, write_outputs
 from lsafnet_cli.prediction.finished import FinishedMap, added_notice, missing_outputs
@@ -120,6 +119,8 @@ class Prediction:
 
     def _polygon_notices(self, paths: OutputPaths) -> Iterator[str]:
         if paths.polygons:
+            from lsafnet_cli.polygons.vectorization import sieve_notices  # as slow to import as in `deliver`
+
             yield from sieve_notices(self.run.options.polygons)
 
 

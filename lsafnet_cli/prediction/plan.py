@@ -14,8 +14,7 @@ from lsafnet_cli.files.provenance import Provenance, outside_of
 from lsafnet_cli.files.sources import is_remote
 from lsafnet_cli.observer import LOG, Observer
 from lsafnet_cli.options import PredictOptions, TileOptions
-from lsafnet_cli.polygons.files import refuse_without_place
-from lsafnet_cli.polygons.wishes import check_classes
+from lsafnet_cli.polygons.wishes import check_classes, refuse_without_place
 from lsafnet_cli.prediction.decide import Decision
 from lsafnet_cli.prediction.describe import describe_run
 from lsafnet_cli.prediction.finished import FinishedMap, layers_behind

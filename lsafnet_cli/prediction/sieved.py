@@ -10,7 +10,6 @@ from lsafnet_cli.files.layers import CODES, PERCENT_NODATA
 from lsafnet_cli.files.rasters import grid_of, rasterio_open
 from lsafnet_cli.geometry.row_bands import row_windows
 from lsafnet_cli.legend.classes import Legend
-from lsafnet_cli.polygons.sieve import sieve_map
 from lsafnet_cli.prediction.write import MapWriter, PartStore
 
 
@@ -18,6 +17,8 @@ def sieve_layers(
     store: PartStore, writer: MapWriter, legend: Legend, sieve_px: int, layers: Collection[str]
 ) -> None:
     """Remove connected components of fewer than `sieve_px` pixels from a map; its parts stay unchanged."""
+    from lsafnet_cli.polygons.sieve import sieve_map  # here, since scipy is slow to import and rarely needed
+
     codes = store.path(f"{CODES}.whole.tif")
     sieve_map(writer.mosaic(CODES), codes, legend.nodata, sieve_px, in_pixels=True)
     writer.take_whole(CODES, codes)

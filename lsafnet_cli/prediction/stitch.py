@@ -86,7 +86,8 @@ def send_patch(finished: Finished, decision: Decision) -> ComingPatch:
         layers = {name: _start_copy(layer) for name, layer in layers.items()}
         finite = _start_copy(finite)
         arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        arrived.record()
+        # of this device: the current one may be another, whose stream would tell nothing of these copies
+        arrived.record(torch.cuda.current_stream(finished.scores.device))
     return ComingPatch(finished.top, finished.left, layers, finite, finished.valid, arrived)
 
 

@@ -6,12 +6,13 @@ matrix Fourier transform around the peak (Guizar-Sicairos, Thurman and Fienup, O
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
+from numpy import fft
 from numpy.typing import NDArray
 from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
-from scipy import fft
 
 from lsafnet_cli.geometry.arrays import FloatArray
 from lsafnet_cli.geometry.grid import Grid
@@ -139,10 +140,10 @@ def measure_shift(before: NumberArray, after: NumberArray, valid: BoolArray) -> 
     pictures = [_prepare(numbers, valid) for numbers in (before, after)]
     if not all(picture.any() for picture in pictures):
         return None
-    spectra = [fft.fft2(picture) for picture in pictures]
+    spectra = [fft.rfft2(picture) for picture in pictures]
     cross = spectra[1] * spectra[0].conj()
-    cross = cross / np.maximum(np.abs(cross), 1e-12) * _low_pass(valid.shape)
-    correlation = fft.ifft2(cross).real
+    cross *= _low_pass(valid.shape) / np.maximum(np.abs(cross), 1e-12)
+    correlation = fft.irfft2(cross, valid.shape)
     top = np.unravel_index(int(correlation.argmax()), correlation.shape)
     peak = float((correlation[top] - correlation.mean()) / max(correlation.std(), 1e-12))
     if peak < LEAST_PEAK:
@@ -150,7 +151,7 @@ def measure_shift(before: NumberArray, after: NumberArray, valid: BoolArray) -> 
     coarse = [
         place - side if place > side // 2 else place for place, side in zip(top, valid.shape, strict=True)
     ]
-    return Shift(*_refine(cross, int(coarse[0]), int(coarse[1])), peak)
+    return Shift(*_refine(cross, valid.shape, int(coarse[0]), int(coarse[1])), peak)
 
 
 def looks_alike(pair: AlignedPair, rows: int, cols: int, area: AreaOfInterest | None = None) -> float:
@@ -175,29 +176,55 @@ def looks_alike(pair: AlignedPair, rows: int, cols: int, area: AreaOfInterest | 
 
 def _prepare(numbers: NumberArray, valid: BoolArray) -> Picture:
     """Return the mean of the bands with mean 0 and tapered edges, 0 where invalid."""
-    grey = numbers.astype(np.float64).clip(-LARGEST_NUMBER, LARGEST_NUMBER).mean(axis=0)
-    low, high = np.percentile(grey[valid], (1, 99))
-    grey = np.where(
-        valid, grey.clip(2 * low - high, 2 * high - low), 0.0
-    )  # a spike would dominate the correlation
-    grey[valid] -= grey[valid].mean()
-    fade = np.outer(*(np.hanning(side) for side in valid.shape))
-    return np.asarray(grey * fade)
+    if numbers.dtype.kind == "f":
+        numbers = numbers.astype(np.float64).clip(-LARGEST_NUMBER, LARGEST_NUMBER)
+    grey = numbers.mean(axis=0, dtype=np.float64)
+    known = grey[valid]
+    low, high = np.percentile(known, (1, 99))
+    known.clip(2 * low - high, 2 * high - low, out=known)  # a spike would dominate the correlation
+    picture = np.zeros(valid.shape)
+    picture[valid] = known - known.mean()
+    picture *= _fade(valid.shape)
+    return picture
 
 
+@lru_cache(maxsize=4)
+def _fade(shape: tuple[int, ...]) -> FloatArray:
+    return np.asarray(np.outer(*(np.hanning(side) for side in shape)))
+
+
+@lru_cache(maxsize=4)
 def _low_pass(shape: tuple[int, ...]) -> FloatArray:
-    frequency = np.hypot(fft.fftfreq(shape[0])[:, None], fft.fftfreq(shape[1])[None])
+    """Return the weights of the frequencies of `rfft2`, (rows, cols // 2 + 1)."""
+    frequency = np.hypot(fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])[None])
     return np.asarray(np.exp(-0.5 * (frequency / (CUTOFF / 2)) ** 2))
 
 
-def _refine(cross: NDArray[np.complex128], row: int, col: int) -> tuple[float, float]:
-    """Return the peak of a cross spectrum's correlation within a pixel of (row, col), to 1 / FINENESS."""
+def _refine(cross: NDArray[np.complex128], shape: tuple[int, ...], row: int, col: int) -> tuple[float, float]:
+    """Return the peak of a cross spectrum's correlation within a pixel of (row, col), to 1 / FINENESS.
+
+    `cross` is as of `rfft2` for pictures of `shape`: the frequencies that it leaves out count by those it has.
+    """
     steps = np.arange(-FINENESS, FINENESS + 1) / FINENESS
-    rows = np.exp(2j * np.pi * np.outer(row + steps, fft.fftfreq(cross.shape[0])))
-    cols = np.exp(2j * np.pi * np.outer(fft.fftfreq(cross.shape[1]), col + steps))
+    by_row, by_col = _waves(shape)
+    rows = by_row * np.exp(2j * np.pi * row * fft.fftfreq(shape[0]))
+    if shape[0] % 2 == 0:  # the highest frequency is its own opposite
+        middle = shape[0] // 2
+        rows[:, middle] = rows[:, middle].real
+    cols = by_col * np.exp(2j * np.pi * col * fft.rfftfreq(shape[1]))[:, None]
     found = (rows @ cross @ cols).real
     best = np.unravel_index(int(found.argmax()), found.shape)
     return float(row + steps[best[0]]), float(col + steps[best[1]])
+
+
+@lru_cache(maxsize=4)
+def _waves(shape: tuple[int, ...]) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    """Return the waves of `rfft2` within a pixel, (steps, rows) and (cols // 2 + 1, steps), the latter weighted."""
+    steps = np.arange(-FINENESS, FINENESS + 1) / FINENESS
+    frequency = fft.rfftfreq(shape[1])
+    counted = np.where((frequency > 0) & (frequency < 0.5), 2, 1)[:, None]
+    rows = np.exp(2j * np.pi * np.outer(steps, fft.fftfreq(shape[0])))
+    return rows, counted * np.exp(2j * np.pi * np.outer(frequency, steps))
 
 
 def coregistered(pair: ScenePair, aligned: AlignedPair, found: Registration, owner: str) -> ScenePair:

@@ -1,20 +1,24 @@
 """Device, precision and batch size of the network."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from lsafnet_cli.errors import DeviceError
 from lsafnet_cli.observer import LOG
 from lsafnet_cli.options import DeviceOptions
+from lsafnet_cli.system.heap import says_out_of_memory
 
 LARGEST_CPU_BATCH_PX = 512 * 512  # larger batches gain nothing on a CPU and exceed its caches
 LARGEST_CUDA_BATCH = 256
 WORTHWHILE_GAIN = 1.05  # a larger batch must be this much faster per tile to be kept
-OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+COMPILED_CUDA_BATCH_PX = (
+    16 * LARGEST_CPU_BATCH_PX
+)  # a size that fills a device: each other one is compiled anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,10 @@ class Device:
         core leave the others to the second batch.
         """
         return 1 if self.is_cuda else min(2, torch.get_num_threads())
+
+    def made_current(self) -> AbstractContextManager[Any]:
+        """Make a CUDA device this thread's current one within a block, which kernels of torch.compile run on."""
+        return torch.cuda.device(self.torch_device) if self.is_cuda else nullcontext()
 
     @property
     def is_cuda(self) -> bool:
@@ -57,7 +65,8 @@ def _precision(device: torch.device, wanted: str) -> str:
     if wanted != "auto":
         return wanted
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+        with torch.cuda.device(device):  # of this one, and not of the current one
+            return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     return "bf16" if processor_has_bf16() else "fp32"
 
 
@@ -79,7 +88,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error is an out-of-memory error of the host or of a device."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in OUT_OF_MEMORY_WORDS)
+    return isinstance(error, RuntimeError) and says_out_of_memory(error)
 
 
 @contextmanager
@@ -97,12 +106,14 @@ class BatchSize:
     """Batch size: a fixed number of tiles, or the fastest one, found on the first tiles of the run.
 
     The search costs nothing, for its batches are part of the work: each size runs twice, once to warm up
-    and once on the clock, and doubles while a tile gets cheaper. Out of memory halves any size.
+    and once on the clock, and doubles while a tile gets cheaper. Out of memory halves any size. A compiled
+    network is compiled anew for each size, and a few times at most: its size is not searched.
     """
 
     def __init__(self, fixed: int | None, device: Device, tile_px: int) -> None:
-        self.size = fixed or 1
-        self.tuning = fixed is None
+        whole_px = COMPILED_CUDA_BATCH_PX if device.is_cuda else LARGEST_CPU_BATCH_PX
+        self.size = fixed or (max(1, whole_px // tile_px**2) if device.compiled else 1)
+        self.tuning = fixed is None and not device.compiled
         self._tile_px = tile_px
         self._largest = LARGEST_CUDA_BATCH if device.is_cuda else max(1, LARGEST_CPU_BATCH_PX // tile_px**2)
         self._best_size, self._best_rate = self.size, 0.0

@@ -16,6 +16,11 @@ KEEPING = {
     M_ARENA_MAX: 1,
 }  # threads share the freed memory
 USUAL = {M_MMAP_THRESHOLD: 128 << 10, M_TRIM_THRESHOLD: 128 << 10, M_ARENA_MAX: 0}
+OUT_OF_MEMORY_WORDS = (
+    "out of memory", "can't allocate memory", "not enough memory",
+    "_STATUS_ALLOC_FAILED", "HOST_ALLOCATION_FAILED",  # cuBLAS and cuDNN
+    "unable to find an engine", "valid cuDNN algorithm",  # cuDNN, where no algorithm's workspace fits
+)  # fmt: skip
 TILES_BETWEEN = 64  # rare enough to cost nothing, frequent enough to bound unused memory
 
 
@@ -62,11 +67,22 @@ def _glibc() -> ctypes.CDLL | None:
     return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
 
 
+def says_out_of_memory(error: BaseException) -> bool:
+    """Return whether the text of an error of torch is that of an out-of-memory error."""
+    return any(word in str(error) for word in OUT_OF_MEMORY_WORDS)
+
+
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Turn the host's out-of-memory errors into a DeviceError that says what to do."""
+    """Turn out-of-memory errors of the host, and of a device outside the network, into a DeviceError with advice."""
     try:
         yield
+    except RuntimeError as error:
+        if not says_out_of_memory(error):
+            raise
+        raise DeviceError(
+            f"out of memory ({reason_of(error)}); give a smaller `batch_size`, or another `device`"
+        ) from error
     except MemoryError as error:
         raise DeviceError(
             f"out of memory ({reason_of(error)}); give a smaller `memory_bytes`, or map a part with `aoi`"

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -55,7 +55,12 @@ def train_network(
     paths = [data_sets] if isinstance(data_sets, str | Path) else data_sets
     setup = prepare_training([Path(path) for path in paths], options, observer)
     device, precision = _device(options)
-    with joined_processes(device, options.batch_size, options.accumulate) as processes, ExitStack() as stack:
+    current = torch.cuda.device(device) if device.type == "cuda" else nullcontext()  # pinned copies go by it
+    with (
+        current,
+        joined_processes(device, options.batch_size, options.accumulate) as processes,
+        ExitStack() as stack,
+    ):
         run = RunFolder(Path(run_folder), device)
         if processes.leads:
             stack.enter_context(run.held(observer.notice))

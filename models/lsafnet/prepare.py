@@ -10,7 +10,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lsafnet.logits import ChangeLogits
 from lsafnet.parts.features import Backbone
+from lsafnet.parts.layers import Float32TrainingConv2d
 
+CONVERTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, Float32TrainingConv2d)
 AUTOCAST_DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -30,6 +32,8 @@ class PreparedNetwork(nn.Module):
         for name in fine:
             if name in modules:
                 folded.set_submodule(name, _InFloat32(modules[name], device.type))
+        if self._dtype is not None:
+            store_as(folded, self._dtype)
         self.memory_format = best_memory_format(folded)
         folded.to(device, memory_format=self.memory_format)  # type: ignore[call-overload]
         self.network = torch.compile(folded, dynamic=False) if compiled else folded
@@ -86,6 +90,18 @@ class _InFloat32(nn.Module):
     def forward(self, x: Tensor) -> Any:
         with torch.autocast(self._device_type, enabled=False):
             return self.module(x.float())
+
+
+def store_as(network: nn.Module, dtype: torch.dtype) -> None:
+    """Store the weights of layers that autocast computes in `dtype` as such: it would convert them in each pass.
+
+    Layers within modules that compute in float32 stay as they are.
+    """
+    for module in network.children():
+        if type(module) in CONVERTED:
+            module.to(dtype)
+        elif not isinstance(module, _InFloat32):
+            store_as(module, dtype)
 
 
 def best_memory_format(network: nn.Module) -> torch.memory_format:

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from lsafnet.checkpoint.info import METADATA_KEY, CheckpointError, CheckpointInfo, read_checkpoint_info
+from lsafnet.checkpoint.shapes import shapes_alone
 from lsafnet.registry import build_network, network_spec
 from lsafnet.texts import one_line
 
@@ -108,7 +109,7 @@ def _build_without_memory(path: Path, info: CheckpointInfo) -> nn.Module:
     try:
         if not network_spec(info.network).semantic and info.num_classes != 2:
             raise ValueError(f"{info.network} has 2 classes (binary), not {info.num_classes}")
-        with torch.device("meta"):
+        with shapes_alone():
             return build_network(info.network, num_classes=info.num_classes, bands=info.bands, **info.options)
     except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
         raise CheckpointError(

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lsafnet.checkpoint.files import Checkpoint, fit_state_dict, load_state_dict_file
 from lsafnet.checkpoint.info import CheckpointError, CheckpointInfo
 from lsafnet.checkpoint.published import describe_checkpoint
+from lsafnet.checkpoint.shapes import shapes_alone
 from lsafnet.registry import NETWORKS, NetworkSpec, build_network, network_spec
 
 
@@ -104,7 +104,7 @@ def resemblance(
 
 
 def _expected(info: CheckpointInfo) -> dict[str, Tensor]:
-    with torch.device("meta"):
+    with shapes_alone():
         return _build(info).state_dict()
 
 

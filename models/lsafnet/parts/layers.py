@@ -62,5 +62,7 @@ def unused(module: nn.Module) -> nn.Module:
     for part in module.modules():
         for name, parameter in list(part.named_parameters(recurse=False)):
             delattr(part, name)
-            part.register_buffer(name, torch.zeros_like(parameter, requires_grad=False))
+            part.register_buffer(
+                name, torch.zeros(parameter.shape, dtype=parameter.dtype, device=parameter.device)
+            )
     return module

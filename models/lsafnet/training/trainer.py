@@ -156,17 +156,19 @@ class Trainer:
     def _gradients(self, batches: Sequence[LabelledBatch], bf16: bool) -> tuple[dict[str, float], float]:
         """Compute the mean gradient of the batches; return their mean loss terms and the sum of gradient norms."""
         self.optimizer.zero_grad(set_to_none=True)
-        means: dict[str, float] = {}
+        found: list[dict[str, Tensor]] = []
         for number, batch in enumerate(batches, 1):
             with self._without_sync(last=number == len(batches)):
-                terms = self._backward(batch, len(batches), bf16)
-            for name, value in terms.items():
-                means[name] = means.get(name, 0.0) + value / len(batches)
+                found.append(self._backward(batch, len(batches), bf16))
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
         norm = torch.stack(torch._foreach_norm(gradients)).sum() if gradients else torch.zeros(())
-        return means, float(norm)
+        values = torch.stack([norm, *(value for terms in found for value in terms.values())]).tolist()
+        means: dict[str, float] = {}  # all numbers come in one copy: each would wait for the device
+        for name, value in zip([name for terms in found for name in terms], values[1:], strict=True):
+            means[name] = means.get(name, 0.0) + value / len(batches)
+        return means, float(values[0])
 
-    def _backward(self, batch: LabelledBatch, parts: int, bf16: bool) -> dict[str, float]:
+    def _backward(self, batch: LabelledBatch, parts: int, bf16: bool) -> dict[str, Tensor]:
         batch = batch.to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             logits: ChangeLogits | SupervisedLogits = self._forward(batch.before, batch.after)
@@ -179,7 +181,7 @@ class Trainer:
             change_known=batch.change_known,
         )
         (terms["total"] / parts).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        return {name: float(value.detach()) for name, value in terms.items()}
+        return {name: value.detach() for name, value in terms.items()}
 
     def _without_sync(self, last: bool) -> AbstractContextManager[None]:
         """Let processes exchange gradients once a step, with its last batch."""
