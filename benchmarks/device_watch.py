@@ -1,11 +1,19 @@
 """How busy a CUDA device is while something runs, as nvidia-smi tells it."""
 
+import os
 import shutil
 import subprocess
 from statistics import mean
 from typing import Self
 
 EVERY_MS = 100
+
+
+def shown_number(device: str) -> str:
+    """Return what nvidia-smi calls a device of torch: torch counts those that CUDA_VISIBLE_DEVICES names."""
+    number = device.partition(":")[2] or "0"
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return visible[int(number)] if int(number) < len(visible) else number
 
 
 class DeviceWatch:
@@ -22,7 +30,7 @@ class DeviceWatch:
     def __enter__(self) -> Self:
         program = shutil.which("nvidia-smi")
         if program is not None and self._device.startswith("cuda"):
-            number = self._device.partition(":")[2] or "0"
+            number = shown_number(self._device)
             query = ["--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
             self._process = subprocess.Popen(
                 [program, *query, f"--id={number}", f"--loop-ms={EVERY_MS}"],

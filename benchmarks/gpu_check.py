@@ -51,7 +51,7 @@ PARTS = {
     "training": Part(training.training, 90),
     "memory": Part(answers.memory, 60),
     "two processes": Part(answers.two_processes, 60),
-    "compiled logits": Part(answers.compiled_logits, 120),
+    "compiled logits": Part(answers.compiled_logits, 150),
 }
 """In the order of what is missed most where time runs out."""
 

@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +25,7 @@ LIMITS = {"fp32": 0.01, "bf16": 0.5, "fp16": 0.1}
 """How far logits may lie from float32 on the processor, root mean square, in standard deviations of theirs. Those of
 other pixels or weights lie 1.4 apart; untrained networks magnify rounding, and convolutions on CUDA may take TF32."""
 EQUAL_CODES = 0.999
+COMPILE_SECONDS = 90  # after which no further network is compiled: one may take as long as half of that
 EQUAL_CODES_OF_A_TRY = 0.998  # of a small cut in tiles of 64 px, where one tile rounded otherwise weighs more
 
 
@@ -38,8 +40,12 @@ def compiled_logits(work: Work) -> Rows:
     if work.small:
         yield {"network": "-", "form": "compiled: on CUDA only", "ok": None}
         return
+    end = time.monotonic() + COMPILE_SECONDS
     for name in NETWORKS:
-        yield from compare_logits(work, name, ("bf16",), compiled=True)
+        if time.monotonic() > end:
+            yield {"network": name, "form": "compiled: no time left", "ok": None}
+        else:
+            yield from compare_logits(work, name, ("bf16",), compiled=True)
 
 
 def compare_logits(work: Work, name: str, precisions: Sequence[str], compiled: bool = False) -> Rows:
@@ -137,14 +143,14 @@ def tight_memory(work: Work, batch: int) -> Iterator[str]:
         with mock.patch.object(Scorer, "forward", fail):
             yield "pretended"
         return
-    peak = torch.cuda.max_memory_reserved()
+    peak = torch.cuda.max_memory_reserved(work.device)
     whole = torch.cuda.get_device_properties(work.device).total_memory
     torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(0.5 * peak / whole)
+    torch.cuda.set_per_process_memory_fraction(0.5 * peak / whole, work.device)
     try:
         yield f"{0.5 * peak / 2**20:.0f} MiB"
     finally:
-        torch.cuda.set_per_process_memory_fraction(1.0)
+        torch.cuda.set_per_process_memory_fraction(1.0, work.device)
 
 
 @contextmanager
