@@ -1,5 +1,7 @@
 """One contract for all networks, and what the paper's networks computed when they were recorded."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -36,16 +38,21 @@ def maps_of(*several: ChangeLogits) -> list[tuple[Tensor, ...]]:
     return [maps for maps in zip(*several, strict=True) if maps[0] is not None]
 
 
+@pytest.fixture(scope="module", params=NETWORKS)
+def built(request: pytest.FixtureRequest) -> tuple[str, nn.Module]:
+    """Return a network's name and the network, which no test changes; tests of one network come one after another."""
+    return request.param, small_network(request.param).eval()
+
+
 every_network = pytest.mark.parametrize("name", NETWORKS)
 FLAGGED = ("lsafnet-base", "lsafnet-lgaa", "lsafnet-lgce")  # flags of the file that "lsafnet" is of
-every_architecture = pytest.mark.parametrize("name", [name for name in NETWORKS if name not in FLAGGED])
 
 
-@every_network
 @pytest.mark.parametrize(("rows", "cols"), [(32, 32), (96, 32), (40, 24), (33, 47), (1, 9)])
-def test_logits_have_the_size_of_the_images(name: str, rows: int, cols: int) -> None:
+def test_logits_have_the_size_of_the_images(built: tuple[str, nn.Module], rows: int, cols: int) -> None:
+    name, network = built
     with torch.inference_mode():
-        logits = small_network(name).eval()(*draw_pair(1, rows, cols))
+        logits = network(*draw_pair(1, rows, cols))
     assert isinstance(logits, ChangeLogits)
     assert logits.change.shape == (1, 1, rows, cols)
     if NETWORKS[name].semantic:
@@ -70,11 +77,8 @@ def test_images_may_have_any_number_of_bands(name: str) -> None:
     assert logits.change.isfinite().all()
 
 
-@every_network
-def test_a_pair_gets_the_same_logits_alone_and_in_a_batch(name: str) -> None:
-    network = (
-        small_network(name).eval().double()
-    )  # so that rounding, which grows in deep networks, hides nothing
+def test_a_pair_gets_the_same_logits_alone_and_in_a_batch(built: tuple[str, nn.Module]) -> None:
+    network = deepcopy(built[1]).double()  # so that rounding, which grows in deep networks, hides nothing
     before, after = (image.double() for image in draw_pair(2, 32, 32))
     with torch.inference_mode():
         together, alone = network(before, after), network(before[1:], after[1:])
@@ -82,18 +86,15 @@ def test_a_pair_gets_the_same_logits_alone_and_in_a_batch(name: str) -> None:
         torch.testing.assert_close(batch[1:], single, rtol=1e-9, atol=1e-9)
 
 
-@every_network
-def test_evaluation_is_deterministic(name: str) -> None:
-    network = small_network(name).eval()
+def test_evaluation_is_deterministic(built: tuple[str, nn.Module]) -> None:
     pair = draw_pair(2, 32, 32)
     with torch.inference_mode():
-        first, second = network(*pair), network(*pair)
+        first, second = built[1](*pair), built[1](*pair)
     assert all(torch.equal(x, y) for x, y in maps_of(first, second))
 
 
-@every_network
-def test_gradients_reach_every_parameter(name: str) -> None:
-    network = small_network(name).train()
+def test_gradients_reach_every_parameter(built: tuple[str, nn.Module]) -> None:
+    network = deepcopy(built[1]).train()
     wake_gates(network)
     logits = network(*draw_pair(2, 64, 64))
     sum(x.square().mean() for x in tensors_of(logits)).backward()
@@ -115,9 +116,9 @@ def wake_gates(network: nn.Module) -> None:
             nn.init.ones_(parameter)
 
 
-@every_architecture
-def test_an_exported_network_gives_the_same_logits(name: str) -> None:
-    network = small_network(name).eval()
+@pytest.mark.parametrize("built", [name for name in NETWORKS if name not in FLAGGED], indirect=True)
+def test_an_exported_network_gives_the_same_logits(built: tuple[str, nn.Module]) -> None:
+    network = built[1]
     pair = draw_pair(1, 64, 32)
     with torch.inference_mode():
         expected, found = network(*pair), torch.export.export(network, pair).module()(*pair)
