@@ -29,6 +29,7 @@ from gpu import answers, host, speed, training
 from gpu.work import Row, Rows, Work
 from lsafnet_cli.doctor.device_facts import processor_name
 
+ENDED, NOT_BEGUN = "ended after", "not begun"  # how the problem of a part begins that had no more time
 GRACE_SECONDS = 10.0  # below which no part is begun any more
 
 
@@ -117,7 +118,7 @@ def run_part(name: str, options: argparse.Namespace, end: float) -> dict[str, An
     """Run a part in a process of its own; return its rows, and its problem if it has one."""
     left = end - time.monotonic()
     if left < GRACE_SECONDS:
-        return {"ok": False, "problem": f"not begun: {options.minutes:g} minutes are over", "rows": []}
+        return {"ok": False, "problem": f"{NOT_BEGUN}: {options.minutes:g} minutes are over", "rows": []}
     rows, start = options.out / f"{name.replace(' ', '-')}.jsonl", time.monotonic()
     rows.unlink(missing_ok=True)
     command = [
@@ -150,7 +151,7 @@ def run_for(command: list[str], seconds: float) -> str:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        return f"ended after {seconds:.0f} s; the rows until then are kept"
+        return f"{ENDED} {seconds:.0f} s; the rows until then are kept"
     if process.returncode:
         return (talk.strip().splitlines() or [f"exit code {process.returncode}"])[-1][:300]
     return ""
@@ -190,19 +191,36 @@ def machine(device: str) -> dict[str, Any]:
 
 
 def markdown(found: dict[str, Any]) -> str:
-    """Return everything as Markdown: the machine, then a table for each part."""
-    facts = found["machine"]
-    lines = [
-        f"## {facts['date']}: {facts['name']}",
-        "",
-        ", ".join(f"{name} {x}" for name, x in facts.items()),
-        "",
-    ]
-    for name, part in found["parts"].items():
-        lines += [f"### {name}: {'ok' if part['ok'] else 'NOT OK'}", ""]
+    """Return everything as Markdown: the machine, the verdict, then a table for each part."""
+    facts, parts = found["machine"], found["parts"]
+    told = (f"{name} {x}" for name, x in facts.items() if name not in ("date", "name"))
+    lines = [f"## {facts['date']}: {facts['name']}", "", ", ".join(told), "", verdict(parts), ""]
+    for name, part in parts.items():
+        seconds = f", {part['seconds']:g} s" if "seconds" in part else ""
+        lines += [f"### {name}: {state(part)}{seconds}", "", about(name), ""]
         lines += [part["problem"], ""] if part["problem"] else []
         lines += table(part["rows"])
     return "\n".join(lines) + "\n"
+
+
+def verdict(parts: dict[str, Any]) -> str:
+    """Return in a sentence how many parts are ok, and which are not."""
+    others = [f"{name} ({state(part)})" for name, part in parts.items() if not part["ok"]]
+    fine = f"{len(parts) - len(others)} of {len(parts)} parts are ok"
+    return f"{fine}; not {', '.join(others)}." if others else f"{fine}."
+
+
+def state(part: dict[str, Any]) -> str:
+    """Return how a part ended; one whose time was over before a wrong answer is incomplete."""
+    if part["ok"]:
+        return "ok"
+    cut_off = part["problem"].startswith((ENDED, NOT_BEGUN))
+    return "incomplete" if cut_off and all(row["ok"] is not False for row in part["rows"]) else "NOT OK"
+
+
+def about(name: str) -> str:
+    """Return what a part shows."""
+    return (PARTS[name].rows.__doc__ or "").splitlines()[0]
 
 
 def table(rows: list[Row]) -> list[str]:

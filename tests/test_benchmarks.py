@@ -34,3 +34,24 @@ def test_a_gpu_is_watched_under_the_number_that_nvidia_smi_knows(monkeypatch):
     assert [shown_number(name) for name in ("cuda", "cuda:1")] == ["0", "1"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-8c5a")
     assert [shown_number(name) for name in ("cuda", "cuda:0", "cuda:1")] == ["3", "3", "GPU-8c5a"]
+
+
+def test_a_check_of_a_gpu_begins_with_a_verdict_that_tells_wrong_from_incomplete(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    markdown = import_module("gpu_check").markdown
+    right, wrong = {"form": "fp32", "ok": True}, {"form": "bf16", "ok": False}
+    parts = {
+        "logits": {"ok": True, "problem": "", "seconds": 1.5, "rows": [right]},
+        "codes": {"ok": False, "problem": "ended after 9 s", "seconds": 9.0, "rows": [right]},
+        "memory": {"ok": False, "problem": "ended after 9 s", "seconds": 9.0, "rows": [right, wrong]},
+        "training": {"ok": False, "problem": "not begun: 8 minutes are over", "rows": []},
+    }
+    lines = markdown(
+        {"machine": {"date": "2026-01-01", "name": "GPU", "torch": "2"}, "parts": parts}
+    ).splitlines()
+    assert lines[:3] == ["## 2026-01-01: GPU", "", "torch 2"]
+    assert lines[4] == (
+        "1 of 4 parts are ok; not codes (incomplete), memory (NOT OK), training (incomplete)."
+    )
+    assert "### logits: ok, 1.5 s" in lines
+    assert any(line.startswith("Every network, untrained") for line in lines)
