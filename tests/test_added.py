@@ -240,7 +240,7 @@ def test_the_command_line_adds_too_and_takes_no_file_of_others(
     without_network(monkeypatch)
     assert exit_code(*words, "--polygons", "c.gpkg", "--also", "from,report") == 0
     said = capsys.readouterr().err
-    assert "c.tif is finished and stays, only c.from.tif, c.report.html is added; c.gpkg stays too" in said
+    assert "c.tif is finished and stays, only c.from.tif, c.report.html are added; c.gpkg stays too" in said
     new = states(tmp_path)
     assert {name: new[name] for name in old} == old
 

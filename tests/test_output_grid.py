@@ -304,3 +304,10 @@ def test_a_batch_takes_them_too(pair, tiny_checkpoint, tmp_path):
     with rasterio.open(found) as dataset:
         assert tuple(dataset.bounds) == (left, top - 40, left + 60, top)
         assert dataset.tags(ns="IMAGE_STRUCTURE")["COMPRESSION"] == "ZSTD"
+
+
+def test_a_local_crs_that_cannot_be_transformed_is_one_line_with_its_name(tmp_path):
+    local = CRS.from_wkt('LOCAL_CS["site grid",UNIT["metre",1]]')
+    paths = [write_raster(tmp_path / f"{n}.tif", noise(n, 40, 40), crs=local) for n in (1, 2)]
+    with pytest.raises(PairError, match=r"1\.tif: site grid cannot be transformed to EPSG:32632$"):
+        common_grid(read_pair(*paths, ReadOptions(), 3), GridOptions(dst_crs="EPSG:32632"))

@@ -1,5 +1,6 @@
 """Another map of the layers beside one: the same as predict would have made."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,22 @@ def test_the_layers_of_land_cover_and_probability_bring_the_transition_along(fir
     np.testing.assert_array_equal(codes[changed], transition[changed])
     same = {1 + 4 * n + n for n in range(4)}
     assert not same & set(np.unique(transition).tolist())
+
+
+@pytest.mark.parametrize("options", [RedecideOptions(sieve_px=4), RedecideOptions(0.4), RedecideOptions(0.6)])
+def test_a_code_that_the_legend_lacks_is_an_error(tmp_path, first, options):
+    for path in first.parent.glob("map*.tif"):
+        shutil.copy(path, tmp_path / path.name)
+    for name in ("map.tif", "map.transition.tif"):
+        with rasterio.open(tmp_path / name, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+            codes = dataset.read(1)
+            codes[60:70, 60:70] = 61
+            dataset.write(codes, 1)
+    with rasterio.open(tmp_path / "map.probability.tif", "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+        dataset.write(np.full_like(dataset.read(1), 90), 1)
+    with pytest.raises(InputError, match="contains the value 61"):
+        redecide_map(tmp_path / "map.tif", tmp_path / "new.tif", options)
+    assert not (tmp_path / "new.tif").exists()
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])

@@ -13,6 +13,7 @@ from affine import Affine
 from fiona.transform import transform_geom
 from rasterio.crs import CRS
 
+from lsafnet_cli.accuracy import sample
 from lsafnet_cli.accuracy.allocation import SampleSize
 from lsafnet_cli.accuracy.assess import assess_map
 from lsafnet_cli.accuracy.points import read_points
@@ -21,6 +22,7 @@ from lsafnet_cli.accuracy.strata import StrataOptions, parse_groups
 from lsafnet_cli.app import main
 from lsafnet_cli.errors import InputError, OptionError, OutputError
 from lsafnet_cli.files.provenance import LEGEND
+from lsafnet_cli.files.publishing import MARK
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.observer import Observer
@@ -264,6 +266,30 @@ def test_pictures_of_the_points_show_both_dates_around_them(made, tmp_path):
     with pytest.raises(OutputError, match=r"points\.chips: exists already"):
         (tmp_path / "points.gpkg").unlink()
         sample_map(path, tmp_path / "points.gpkg", options)
+
+
+def test_pictures_of_a_run_that_was_killed_or_failed_are_no_obstacle(made, tmp_path, monkeypatch):
+    path, _ = made
+    images = [write_raster(tmp_path / f"{n}.tif", noise(n, 90, 120)) for n in (1, 2)]
+    options = SampleOptions(SampleSize(per_stratum=2), images=(str(images[0]), str(images[1])))
+    chips, target = tmp_path / "points.chips", tmp_path / "points.gpkg"
+
+    def full(*_):
+        raise OSError("a full disk")
+
+    with monkeypatch.context() as patch, pytest.raises(OutputError, match="a full disk"):
+        patch.setattr(sample, "write_points", full)
+        sample_map(path, target, options)
+    assert not chips.exists()
+    chips.mkdir()
+    (chips / MARK).touch()  # as a killed run leaves it
+    (chips / "1.png").write_bytes(b"half")
+    report = sample_map(path, target, options)
+    assert len(list(chips.iterdir())) == report.points
+    (chips / MARK).touch()  # killed when all was written
+    with pytest.raises(OutputError, match=r"points\.gpkg: exists already"):
+        sample_map(path, target, options)
+    assert not (chips / MARK).exists()
 
 
 def test_the_commands_print_tables_csv_json_and_markdown(made, tmp_path, capsys):

@@ -1,22 +1,23 @@
 """Sample: points of a change map to label, drawn at random within strata."""
 
+import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-from fiona.errors import FionaError
 
 from lsafnet_cli.accuracy.allocation import SampleSize, allocate
 from lsafnet_cli.accuracy.chips import write_chips
 from lsafnet_cli.accuracy.drawing import draw_points
 from lsafnet_cli.accuracy.points import SQUARE_METRES_PER_HECTARE, write_points
 from lsafnet_cli.accuracy.strata import StrataOptions, Stratum, make_strata
-from lsafnet_cli.errors import OptionError, OutputError, reason_of
+from lsafnet_cli.errors import OptionError, OutputError
 from lsafnet_cli.files.outputs import check_path
-from lsafnet_cli.files.publishing import WorkFolder, finish_naming, output_errors, publish
+from lsafnet_cli.files.publishing import MARK, WorkFolder, finish_naming, output_errors, publish
 from lsafnet_cli.files.rasters import bounded_cache
+from lsafnet_cli.files.vectors import writing_vectors
 from lsafnet_cli.maps.table import count_changes, open_legend
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.scenes.on_grid import images_on_grid
@@ -76,6 +77,8 @@ def sample_map(
     if target.suffix.lower() != ".gpkg":
         raise OptionError(f"`outputs` {target}: a sample is a GeoPackage; its name must end in .gpkg")
     finish_naming(target)
+    if target.is_file() and _is_unfinished(folder := _chips_of(target)):
+        (folder / MARK).unlink()  # a run was killed when all was written
     check_path(target, (path, *(options.images or ())), overwrite)
     legend, grid = open_legend(path)
     images = images_on_grid(grid, *options.images, path) if options.images else None
@@ -83,35 +86,56 @@ def sample_map(
     strata = make_strata(count_changes(path, legend, observer), options.strata)
     wanted = allocate(strata, options.size)
     draw = draw_points(path, legend, strata, wanted, options.seed, observer)
-    with _writing(target, overwrite) as store:
+    store = WorkFolder(target)
+    with store.used(), ExitStack() as opened:
         pictures = None
         if images is not None and folder is not None:
             pictures = {number: f"{folder.name}/{number}.png" for number in range(1, len(draw.row) + 1)}
+            opened.enter_context(chips_folder(folder))
             with output_errors(folder):
-                folder.mkdir(exist_ok=True)
                 write_chips(folder, draw, grid, images)
-        write_points(store.path(target.name), draw, strata, grid, legend, pictures)
+        with writing_vectors(target):
+            write_points(store.path(target.name), draw, strata, grid, legend, pictures)
+        publish(store, [target], overwrite)
     rows = (_row(one, int(points)) for one, points in zip(strata, wanted, strict=True))
     return SampleReport(path, str(target), options.seed, len(draw.row), tuple(rows))
 
 
 def _chip_folder(target: Path, overwrite: bool) -> Path:
-    folder = target.with_name(f"{target.stem}.chips")
-    if folder.exists() and not (overwrite and folder.is_dir()):
+    folder = _chips_of(target)
+    if os.path.lexists(folder) and not (overwrite and folder.is_dir()) and not _is_unfinished(folder):
         raise OutputError(f"{folder}: exists already; add `overwrite` to write into it")
     return folder
 
 
+def _chips_of(target: Path) -> Path:
+    return target.with_name(f"{target.stem}.chips")
+
+
+def _is_unfinished(folder: Path) -> bool:
+    """Return whether a killed run has left a folder."""
+    return folder.is_dir() and not folder.is_symlink() and (folder / MARK).is_file()
+
+
 @contextmanager
-def _writing(target: Path, overwrite: bool) -> Iterator[WorkFolder]:
-    """Give a folder for a file, and the file its name where all goes well. Raises OutputError."""
-    store = WorkFolder(target)
-    with store.used():
-        try:
-            yield store
-        except (FionaError, OSError, RuntimeError) as error:
-            raise OutputError(f"{target}: cannot be written ({reason_of(error)})") from error
-        publish(store, [target], overwrite)
+def chips_folder(folder: Path) -> Iterator[None]:
+    """Create a folder of pictures, with a marker until the block succeeds; a new one is removed if it fails.
+
+    Raises OutputError.
+    """
+    new = not os.path.lexists(folder) or _is_unfinished(folder)
+    with output_errors(folder):
+        folder.mkdir(exist_ok=True)
+        if new:
+            (folder / MARK).touch()
+    try:
+        yield
+    except BaseException:
+        if new:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    with output_errors(folder):
+        (folder / MARK).unlink(missing_ok=True)
 
 
 def _row(stratum: Stratum, points: int) -> SampledStratum:

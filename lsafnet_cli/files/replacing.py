@@ -100,8 +100,12 @@ def output_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except RASTER_ERRORS as error:
-        reason = os.strerror(errno.ENOSPC) if _is_full(path.parent) else reason_of(error)
-        raise OutputError(f"{path}: cannot be written ({reason})") from error
+        raise OutputError(f"{path}: cannot be written ({why_not_written(error, path.parent)})") from error
+
+
+def why_not_written(error: BaseException, folder: Path) -> str:
+    """Return the reason of a write error: a full disk, or what the error says."""
+    return os.strerror(errno.ENOSPC) if _is_full(folder) else reason_of(error)
 
 
 def _is_full(folder: Path) -> bool:

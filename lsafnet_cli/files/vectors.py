@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import fiona
@@ -15,8 +16,9 @@ from shapely.errors import ShapelyError
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from lsafnet_cli.errors import InputError
+from lsafnet_cli.errors import InputError, OutputError
 from lsafnet_cli.files import gdal_errors  # noqa: F401 - so that nothing is printed of bytes
+from lsafnet_cli.files.replacing import why_not_written
 from lsafnet_cli.files.sources import local_path, patience, refuse_what_is_no_file, unreadable
 
 # Raised for columns without a name, which nobody asks for. Never reset, since catch_warnings is not thread-safe.
@@ -52,6 +54,15 @@ def reading_vectors(path: str, kind: str) -> Iterator[None]:
             yield
     except VECTOR_ERRORS as error:
         raise InputError(unreadable(path, error, kind)) from error
+
+
+@contextmanager
+def writing_vectors(path: Path) -> Iterator[None]:
+    """Turn failures of writing a GeoPackage and its style into an OutputError naming the file."""
+    try:
+        yield
+    except (FionaError, CPLE_BaseError, OSError, RuntimeError) as error:
+        raise OutputError(f"{path}: cannot be written ({why_not_written(error, path.parent)})") from error
 
 
 def _look_first(path: str) -> None:

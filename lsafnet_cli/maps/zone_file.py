@@ -9,12 +9,12 @@ from xml.etree import ElementTree as ET
 
 import fiona
 import numpy as np
-from fiona.errors import FionaError
 
-from lsafnet_cli.errors import InputError, OptionError, OutputError, reason_of
+from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.files.layer_style import LayerStyle, add_layer_style, add_symbol, qml_text, rgba, style_root
 from lsafnet_cli.files.outputs import check_path
 from lsafnet_cli.files.publishing import WorkFolder, finish_naming, publish
+from lsafnet_cli.files.vectors import writing_vectors
 from lsafnet_cli.maps.summarize import AreaSummary, MapSummary
 from lsafnet_cli.maps.zone_features import features_by_zone
 from lsafnet_cli.maps.zones import ZoneRequest
@@ -45,14 +45,12 @@ def write_zone_file(summary: MapSummary, request: ZoneRequest, target: Path, ove
     columns = list(next(iter(table.values())))
     store = WorkFolder(target)
     with store.used():
-        try:
-            crs, features = features_by_zone(request)
+        crs, features = features_by_zone(request)
+        with writing_vectors(target):
             _write(store.path(target.name), crs, features, table, columns)
             shares = [row["changed_percent"] for row in table.values() if row["changed_percent"] is not None]
             style = LayerStyle(_qml(shares), "zones", "share of area changed")
             add_layer_style(store.path(target.name), LAYER, GEOMETRY, style)
-        except (FionaError, OSError) as error:
-            raise OutputError(f"{target}: cannot be written ({reason_of(error)})") from error
         publish(store, [target], overwrite)
 
 

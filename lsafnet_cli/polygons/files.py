@@ -18,6 +18,7 @@ from pyogrio.raw import open_arrow
 
 from lsafnet_cli.errors import OutputError, reason_of
 from lsafnet_cli.files.layer_style import add_layer_style, transition_style
+from lsafnet_cli.files.replacing import why_not_written
 from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.options import PARQUET, POLYGON_FORMATS
 from lsafnet_cli.polygons.geoparquet import count_rows, write_geoparquet
@@ -40,10 +41,10 @@ def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[Pol
     gathered = targets[0].with_name("changes.gathered.gpkg")
     for path in (gathered, *targets):
         _remove_leftovers(path)
-    with polygon_errors(targets[0].name):
+    with polygon_errors(targets[0].name, folder=gathered.parent):
         count = _gather(gathered, layer, batches)
     for target in targets:
-        with polygon_errors(target.name):
+        with polygon_errors(target.name, folder=target.parent):
             _translate(gathered, target, layer)
             _check_count(target, count)
     gathered.unlink()
@@ -125,9 +126,10 @@ def _check_count(target: Path, count: int) -> None:
 
 
 @contextmanager
-def polygon_errors(name: str, doing: str = "written") -> Iterator[None]:
-    """Turn errors of a polygon file into an OutputError that names it."""
+def polygon_errors(name: str, doing: str = "written", folder: Path | None = None) -> Iterator[None]:
+    """Turn errors of a polygon file into an OutputError that names it; `folder` may be on a full disk."""
     try:
         yield
     except POLYGON_ERRORS as error:
-        raise OutputError(f"{name}: polygons cannot be {doing} ({reason_of(error)})") from error
+        reason = reason_of(error) if folder is None else why_not_written(error, folder)
+        raise OutputError(f"{name}: polygons cannot be {doing} ({reason})") from error

@@ -20,6 +20,7 @@ from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.row_bands import row_windows
 from lsafnet_cli.legend.classes import Legend
+from lsafnet_cli.maps.count import refuse_strange_codes
 from lsafnet_cli.maps.table import read_legend, refuse_layer
 from lsafnet_cli.options import KEEP
 
@@ -91,6 +92,7 @@ def decided_codes(found: DecidedMap, threshold: float | None) -> Iterator[tuple[
                 changed = read["probability"] > 100 * threshold
                 missing = (codes == legend.nodata) | (read["probability"] == PERCENT_NODATA)
                 codes = np.where(missing, legend.nodata, _transition(read, legend) * changed)
+            refuse_strange_codes(codes, legend, str(found.path))
             yield window, codes
 
 

@@ -142,7 +142,8 @@ def added_notice(paths: OutputPaths, added: Collection[Path]) -> str:
     new = [path.name for path in paths.all() if path in added]
     old = [path.name for path in paths.all() if path not in added and path != paths.map]
     as_well = f"; {', '.join(old)} {'stay' if len(old) > 1 else 'stays'} too" if old else ""
-    return f"{paths.map} is finished and stays, only {', '.join(new)} is added{as_well}"
+    verb = "are" if len(new) > 1 else "is"
+    return f"{paths.map} is finished and stays, only {', '.join(new)} {verb} added{as_well}"
 
 
 def layers_behind(layers: Collection[str], with_polygons: bool) -> tuple[str, ...]:

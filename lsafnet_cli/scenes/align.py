@@ -15,7 +15,7 @@ from lsafnet_cli.errors import NoOverlapError, OptionError, PairError, reason_of
 from lsafnet_cli.files.rasters import RASTER_ERRORS
 from lsafnet_cli.files.vrt import RasterMeta, vrt_xml
 from lsafnet_cli.geometry.arrays import FloatArray
-from lsafnet_cli.geometry.crs import NoWayError, horizontal
+from lsafnet_cli.geometry.crs import NoWayError, horizontal, name_of
 from lsafnet_cli.geometry.footprints import spread_points, to_pixels
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.ground import pixel_sides_m
@@ -119,7 +119,7 @@ def grid_in(scene: Scene, crs_text: str) -> Grid:
         with rasterio.open(without_pixels) as source, WarpedVRT(source, crs=crs) as warped:
             made = Grid(crs, warped.transform, warped.width, warped.height)
     except RASTER_ERRORS as error:
-        raise PairError(f"{scene.path}: cannot be transformed to {crs_text} ({reason_of(error)})") from error
+        raise PairError(f"{scene.path}: {name_of(grid.crs)} cannot be transformed to {crs_text}") from error
     return _of_possible_size(made, f"`dst_crs` {crs_text}")
 
 
