@@ -13,6 +13,7 @@ from lsafnet_cli.errors import InputError, OptionError, OutputError
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.legend.regroup import regroup
 from lsafnet_cli.options import DeviceOptions, OutputOptions, PolygonOptions, PredictOptions
+from lsafnet_cli.polygons import files
 from lsafnet_cli.polygons.components import label_runs
 from lsafnet_cli.polygons.wishes import wanted_codes
 from lsafnet_cli.prediction.redecide import RedecideOptions, redecide_map
@@ -69,6 +70,24 @@ def test_a_code_that_the_legend_lacks_is_an_error(tmp_path, first, options):
     with pytest.raises(InputError, match="contains the value 61"):
         redecide_map(tmp_path / "map.tif", tmp_path / "new.tif", options)
     assert not (tmp_path / "new.tif").exists()
+
+
+@pytest.mark.parametrize("why", ["no place", "no room"])
+def test_a_map_and_its_polygons_are_written_both_or_neither(tmp_path, first, monkeypatch, why):
+    source, target = tmp_path / "map.tif", tmp_path / "new.tif"
+    shutil.copy(first, source)
+    if why == "no place":
+        with rasterio.open(source, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+            dataset.crs = rasterio.crs.CRS.from_wkt('LOCAL_CS["site grid",UNIT["metre",1]]')
+    else:
+        monkeypatch.setattr(files, "_gather", full_disk)
+    with pytest.raises(OutputError, match=r"new\.geojson: .*(needs WGS 84|a full disk)"):
+        redecide_map(source, target, RedecideOptions(sieve_px=4), (target.with_suffix(".geojson"),))
+    assert list(tmp_path.glob("*new*")) == []
+
+
+def full_disk(*_):
+    raise OSError("a full disk")
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])

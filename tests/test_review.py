@@ -118,6 +118,28 @@ def test_what_was_reviewed_becomes_labels_that_a_training_reads(made, tmp_path, 
         write_labels(report, tmp_path / "labels", images)
 
 
+def test_a_corrected_map_and_its_labels_are_written_both_or_neither(made, tmp_path, capsys):
+    path, _, layer = made
+    judge(layer, *VERDICTS)
+    first, second = (write_raster(tmp_path / f"{n}.tif", noise(n, ROWS, COLS)) for n in (1, 2))
+    target, labels = tmp_path / "new.tif", tmp_path / "labels"
+    words = f"lsafnet review {path} {layer} -o {target} --before {first} --after {second} --labels {labels}"
+    labels.mkdir()
+    (labels / "mine").touch()
+    assert run(words) == 6
+    assert "labels: is not empty" in capsys.readouterr().err
+    assert not target.exists()
+    (labels / "mine").unlink()
+    target.write_text("mine")
+    assert run(words) == 6
+    assert list(labels.iterdir()) == []
+    assert run(f"{words} --overwrite") == 0
+    assert (labels / "classes.json").exists()
+    with rasterio.open(target) as dataset:
+        assert dataset.shape == (ROWS, COLS)
+    assert list(tmp_path.glob(".*")) == []
+
+
 @pytest.mark.parametrize(
     ("status", "corrected_to", "words"),
     [

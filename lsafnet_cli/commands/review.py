@@ -87,11 +87,13 @@ def review(
         show_polygon_report(made, as_json)
         return
     from lsafnet_cli.review.correct import review_map
-    from lsafnet_cli.review.labels import write_labels
+    from lsafnet_cli.review.labels import labels_beside, with_labels
     from lsafnet_cli.terminal.numbers import show_review
 
-    report = review_map(change_map, verdicts, output, overwrite, observer)
-    if labels is not None:
+    if labels is None:
+        report = review_map(change_map, verdicts, output, overwrite, observer)
+    else:
         images = (before, after) if before is not None and after is not None else None
-        report = write_labels(report, labels, images)
+        with labels_beside(change_map, verdicts, labels, images) as count:
+            report = with_labels(review_map(change_map, verdicts, output, overwrite, observer), labels, count)
     show_review(report, as_json)

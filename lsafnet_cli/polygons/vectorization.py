@@ -77,11 +77,7 @@ def vectorize_changes(
     stamps = Stamps.of(inputs)
     change_map, grid = open_change_map(changes, probability, options)
     refuse_without_place(paths, grid)
-    if change_map.probability is None:
-        observer.notice(
-            f"{layer_path(Path(changes), 'probability')} does not exist: the polygons have no confidence"
-        )
-    for text in sieve_notices(options):
+    for text in polygon_notices(Path(changes), change_map.probability, options):
         observer.notice(text)
     store = WorkFolder(paths[0])
     with store.used(paths[1:], observer.notice):
@@ -103,6 +99,15 @@ def _asked_of(inputs: Sequence[str], outputs: Sequence[Path], options: PolygonOp
         "outputs": [str(path.absolute()) for path in outputs],
         "options": plain(asdict(options)),
     }
+
+
+def polygon_notices(
+    change_map: Path, probability: str | Path | None, options: PolygonOptions
+) -> Iterator[str]:
+    """Yield what users should know of the polygons of a map before they are drawn."""
+    if probability is None:
+        yield f"{layer_path(change_map, 'probability')} does not exist: the polygons have no confidence"
+    yield from sieve_notices(options)
 
 
 def sieve_notices(options: PolygonOptions) -> Iterator[str]:

@@ -29,7 +29,8 @@ from lsafnet_cli.maps.finding import headline
 from lsafnet_cli.maps.table import ChangeTable, change_table, uniform_notices
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import OutputOptions, PolygonOptions, check_polygon_files
-from lsafnet_cli.polygons.vectorization import vectorize_changes
+from lsafnet_cli.polygons.files import refuse_without_place
+from lsafnet_cli.polygons.vectorization import open_change_map, polygon_notices, vectorizing
 from lsafnet_cli.polygons.wishes import check_classes, wanted_codes
 from lsafnet_cli.prediction.decided_map import DecidedMap, decided_codes
 from lsafnet_cli.prediction.sieved import sieve_layers, write_class_layers
@@ -109,17 +110,16 @@ def redecide_map(
     regrouping = regroup(found.legend, options.merged, ignored)
     polygon_options = polygon_options or PolygonOptions()
     check_classes(regrouping.legend, polygon_options)  # a wrong class is told before the work
+    refuse_without_place(polygons, found.grid)
     provenance = _provenance(found, regrouping.legend, options)
     store = PartStore(output)
     with store.used(others, notes.notice):
         with watched(notes, "decide", found.grid.pixel_count), output_errors(output):
             table, finished = _write(found, store, paths, options, regrouping, provenance)
-        publish(store, finished, overwrite)
+        count = _draw(found, store, paths, polygon_options, notes) if polygons else None
+        publish(store, [*polygons, *finished], overwrite)
     for text in uniform_notices(table):
         notes.notice(text)
-    count = None
-    if polygons:
-        count = _draw(found, output, polygons, polygon_options, overwrite, notes)
     return RedecideReport(
         str(change_map), {name: str(path) for name, path in paths.named()}, dict(provenance.options),
         polygon_options.told() if polygons else {},
@@ -198,16 +198,19 @@ def _date(text: str | None) -> date | None:
 
 
 def _draw(
-    found: DecidedMap,
-    output: Path,
-    polygons: tuple[Path, ...],
-    options: PolygonOptions,
-    overwrite: bool,
-    notes: Observer,
+    found: DecidedMap, store: PartStore, paths: OutputPaths, options: PolygonOptions, notes: Observer
 ) -> int:
+    """Draw the polygons of the new map in the work folder, to be published with it; return their number."""
     probability = layer_path(found.path, "probability")
-    report = vectorize_changes(
-        output, list(polygons), options, probability if probability.exists() else None,
-        overwrite, notes,
-    )  # fmt: skip
-    return report.polygon_count
+    known = probability if probability.exists() else None
+    change_map, grid = open_change_map(store.path(paths.map.name), known, options)
+    for text in polygon_notices(found.path, known, options):
+        notes.notice(text)
+    targets = [store.path(path.name) for path in paths.polygons]
+    with (
+        watched(notes, "vectorize", grid.pixel_count),
+        vectorizing(change_map, targets, options, grid.pixel_count) as wait,
+    ):
+        count = wait()
+        notes.advance(grid.pixel_count)
+    return count

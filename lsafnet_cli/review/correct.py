@@ -22,7 +22,7 @@ from lsafnet_cli.files.provenance import (
     outside_of,
     reliability_of,
 )
-from lsafnet_cli.files.publishing import publish
+from lsafnet_cli.files.publishing import finish_naming, publish
 from lsafnet_cli.files.rasters import bounded_cache, open_raster
 from lsafnet_cli.geometry.arrays import IntArray
 from lsafnet_cli.legend.classes import Legend
@@ -32,7 +32,6 @@ from lsafnet_cli.polygons.review_form import ACCEPTED, STATES
 from lsafnet_cli.prediction.write import MapWriter, PartLayout, PartStore, write_part
 from lsafnet_cli.review.reading import read_verdicts
 from lsafnet_cli.review.verdicts import ANY_CODE, Verdicts
-from lsafnet_cli.system.locks import locked
 
 ROWS_AT_ONCE = 512
 Codes = NDArray[Any]
@@ -92,25 +91,21 @@ def review_map(
     path, target, observer = str(change_map), Path(output), observer or Observer()
     if target.suffix.lower() not in MAP_ENDINGS:
         raise OptionError(f"{target}: a change map is a GeoTIFF; its name must end in .tif")
+    finish_naming(target)
     check_path(target, (path, str(verdicts)), overwrite)
     legend, grid = open_legend(path)
     found = read_verdicts(str(verdicts), path, legend, grid)
     store, layout = PartStore(target), PartLayout(grid, ROWS_AT_ONCE, ((0, grid.width),))
     changed, pixels = 0, np.zeros(len(found.state), np.int64)
-    store.create()
-    with locked(store.folder):
-        try:
-            store.empty()
-            with watched(observer, "review", grid.pixel_count):
-                for rows in reviewed_rows(path, found, layout):
-                    write_part(store.part(CODES, rows.span, (0, grid.width)), rows.after, legend.nodata)
-                    changed += int((rows.before != rows.after).sum())
-                    pixels += np.bincount(rows.number[rows.number >= 0], minlength=len(pixels))
-                    observer.advance(rows.after.size)
-            writer = MapWriter(store, layout, _provenance(path, legend, str(verdicts)))
-            publish(store, writer.write_layer(CODES, target))
-        finally:
-            store.remove()
+    with store.used():
+        with watched(observer, "review", grid.pixel_count):
+            for rows in reviewed_rows(path, found, layout):
+                write_part(store.part(CODES, rows.span, (0, grid.width)), rows.after, legend.nodata)
+                changed += int((rows.before != rows.after).sum())
+                pixels += np.bincount(rows.number[rows.number >= 0], minlength=len(pixels))
+                observer.advance(rows.after.size)
+        writer = MapWriter(store, layout, _provenance(path, legend, str(verdicts)))
+        publish(store, writer.write_layer(CODES, target), overwrite)
     right = np.array(found.state) == ACCEPTED
     seen = int(pixels.sum())
     return ReviewReport(

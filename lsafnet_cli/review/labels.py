@@ -1,7 +1,9 @@
 """Labels from verdicts: pairs of small images with the transitions that somebody confirmed, for `lsafnet train`."""
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import rasterio
 from rasterio.windows import Window
 
 from lsafnet_cli.errors import InputError, OutputError
-from lsafnet_cli.files.publishing import output_errors
+from lsafnet_cli.files.publishing import WorkFolder, output_errors
 from lsafnet_cli.files.rasters import bounded_cache, open_raster
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend, hex_color
@@ -29,28 +31,52 @@ VALIDATION_EVERY = 5  # tiles
 Tile = tuple[Window, Any]
 
 
-@bounded_cache()
 def write_labels(
     report: ReviewReport, folder: str | Path, images: tuple[str, str] | None = None
 ) -> ReviewReport:
+    """Write a data set of what was reviewed; see `labels_beside`."""
+    with labels_beside(report.map, report.verdicts, folder, images) as count:
+        return with_labels(report, folder, count)
+
+
+def with_labels(report: ReviewReport, folder: str | Path, count: int) -> ReviewReport:
+    """Return a report that names the labels, of so many tiles."""
+    return replace(report, labels=str(folder), label_tiles=count)
+
+
+@contextmanager
+def labels_beside(
+    change_map: str | Path, verdicts: str | Path, folder: str | Path, images: tuple[str, str] | None = None
+) -> Iterator[int]:
     """Write a data set of what was reviewed: folders before, after and label, below train and val, and classes.json.
 
     Accepted and corrected polygons have their transitions, rejected ones are unchanged, all else is unknown. `images`
-    are both dates; None takes those that the map names. Raises InputError where they cannot be read, OutputError for
-    a folder that holds something.
+    are both dates; None takes those that the map names. Yields the number of tiles; the folder gets its name
+    when the block succeeds. Raises InputError where the images cannot be read, OutputError for a folder that holds
+    something.
     """
-    target = Path(folder)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    target, path = Path(folder), str(change_map)
+    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
         raise OutputError(f"{target}: is not empty; name a new folder for the labels")
-    legend, grid = open_legend(report.map)
-    pair = images_on_grid(grid, *(images or _named_images(report.map)), report.map)
-    verdicts = read_verdicts(report.verdicts, report.map, legend, grid)
+    with bounded_cache():
+        legend, grid = open_legend(path)
+        pair = images_on_grid(grid, *(images or _named_images(path)), path)
+        found = read_verdicts(str(verdicts), path, legend, grid)
     with output_errors(target):
-        target.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(_description(legend), ensure_ascii=False, indent=2)
-        (target / "classes.json").write_text(text, encoding="utf-8")
-        count = _write_tiles(target, report.map, verdicts, legend, grid, pair)
-    return replace(report, labels=str(target), label_tiles=count)
+        target.parent.mkdir(parents=True, exist_ok=True)
+    store = WorkFolder(target)
+    with store.used():
+        made = store.path("labels")
+        with output_errors(target), bounded_cache():
+            made.mkdir()
+            text = json.dumps(_description(legend), ensure_ascii=False, indent=2)
+            (made / "classes.json").write_text(text, encoding="utf-8")
+            count = _write_tiles(made, path, found, legend, grid, pair)
+        yield count
+        with output_errors(target):
+            if target.is_dir():
+                target.rmdir()  # it is empty
+            made.rename(target)
 
 
 def _named_images(path: str) -> tuple[str, str]:

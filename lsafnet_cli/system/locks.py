@@ -75,15 +75,6 @@ def remove_idle_lock(output: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Lock a folder for this process. Raises OutputError if another run has locked it."""
-    with lock_file(folder / LOCK) as held:
-        if not held:
-            raise OutputError(f"{folder}: another run is writing this output; wait for it")
-        yield
-
-
-@contextmanager
 def locked_outputs(outputs: Iterable[Path], tell: Tell | None = None) -> Iterator[None]:
     """Lock outputs for this process, each by a file beside it that is removed at the end, the first one's last.
 
