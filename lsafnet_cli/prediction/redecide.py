@@ -29,9 +29,8 @@ from lsafnet_cli.maps.finding import headline
 from lsafnet_cli.maps.table import ChangeTable, change_table, uniform_notices
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import OutputOptions, PolygonOptions, check_polygon_files
-from lsafnet_cli.polygons.files import refuse_without_place
 from lsafnet_cli.polygons.vectorization import open_change_map, polygon_notices, vectorizing
-from lsafnet_cli.polygons.wishes import check_classes, wanted_codes
+from lsafnet_cli.polygons.wishes import check_classes, refuse_without_place, wanted_codes
 from lsafnet_cli.prediction.decided_map import DecidedMap, decided_codes
 from lsafnet_cli.prediction.sieved import sieve_layers, write_class_layers
 from lsafnet_cli.prediction.write import MapWriter, PartLayout, PartStore
