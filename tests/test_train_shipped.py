@@ -46,7 +46,7 @@ def write_data(data: Path, work: Path) -> None:
 def test_the_recipes_data_sets_open_and_tile_5_is_never_trained_on(tmp_path):
     write_data(tmp_path / "data", tmp_path)
     files = train_shipped.describe(tmp_path / "data", tmp_path)
-    for stage in train_shipped.STAGES:
+    for stage in train_shipped.PARTIAL_STAGES + train_shipped.COMPLETED_STAGES:
         assert len(stage.shares) == len(files)
         options = TrainOptions(start=shipped_checkpoint(), shares=stage.shares, crop_px=256)
         setup = prepare_training(files, options, Observer())
@@ -62,7 +62,7 @@ def test_a_stages_words_are_options_of_train(tmp_path):
 
     options = argparse.Namespace(precision="fp32", device="cpu", workers=0)
     words = train_shipped.command_of(
-        train_shipped.STAGES[0], [tmp_path / "a.json"], tmp_path / "run", tmp_path / "start", options
+        train_shipped.PARTIAL_STAGES[0], [tmp_path / "a.json"], tmp_path / "run", tmp_path / "start", options
     )
     named = {word.lstrip("-").replace("-", "_") for word in words if word.startswith("--")}
     assert named <= set(train.__annotations__)
@@ -82,3 +82,13 @@ def test_the_mean_of_two_checkpoints_lies_between_them(tmp_path):
     )
     for name, value in before.items():
         torch.testing.assert_close(mean[name], value + 0.75, atol=2e-2, rtol=2e-3)
+
+
+def test_labels_that_leave_classes_open_are_completed_and_others_stay(tmp_path):
+    write_data(tmp_path / "data", tmp_path)
+    files = train_shipped.describe(tmp_path / "data", tmp_path)
+    done = train_shipped.complete_all(files, shipped_checkpoint(), tmp_path / "completed")
+    assert done[:2] == files[:2]
+    assert [file.parent for file in done[2:]] == [tmp_path / "completed"] * 5
+    options = TrainOptions(start=shipped_checkpoint(), shares=(1,) * 7, crop_px=64)
+    assert len(prepare_training(done, options, Observer()).train) == 7

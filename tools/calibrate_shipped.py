@@ -3,8 +3,9 @@
     python tools/calibrate_shipped.py CHECKPOINT -o OUTPUT [--data FOLDER] [--cache FOLDER]
 
 Nothing is trained: temperature and bias of the probability of change, and its threshold. Both halves are fitted, each
-is judged by the other; the first is what OUTPUT holds. The full SECOND tile is cut into its left and right half; of
-the small ones and the Dubai pairs every other one goes to either side. SECOND and Dubai count as much.
+is judged by the other; OUTPUT holds the first, and its calibration error on the second. The full SECOND tile is cut
+into its left and right half; of the small ones and the Dubai pairs every other one goes to either side. SECOND and
+Dubai count as much.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from lsafnet.checkpoint.decision import ChangeDecision
 from lsafnet.checkpoint.files import replace_info
 from lsafnet.scores.calibration import calibrated_curve, fit_decision, logit_counts
 from lsafnet.scores.change_curve import ChangeCounts
-from lsafnet_cli.checkpoints.choose import NamedCheckpoint, load_named_checkpoint
+from lsafnet_cli.checkpoints.choose import CALIBRATION_ERROR, NamedCheckpoint, load_named_checkpoint
 from lsafnet_cli.options import PredictOptions
 from score_checkpoints import DATA, cached_scores
 
@@ -95,8 +96,10 @@ def main() -> None:
         print(line)
     text = "half of five SECOND tiles and of 48 pairs made of Dubai tile 5; judged by the other half"
     fitted = fit_decision(together(found, 0), text)
-    replace_info(given.checkpoint, given.output, replace(checkpoint.info, decision=fitted))
-    print(f"{given.output}: changed above {fitted.threshold}")
+    error = calibrated_curve(together(found, 1), fitted).calibration_error()
+    metrics = {**checkpoint.info.metrics, CALIBRATION_ERROR: error}
+    replace_info(given.checkpoint, given.output, replace(checkpoint.info, decision=fitted, metrics=metrics))
+    print(f"{given.output}: changed above {fitted.threshold}, ECE {error:.3f} on the other half")
 
 
 if __name__ == "__main__":

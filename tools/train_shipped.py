@@ -4,12 +4,15 @@
 
 FOLDER of --data holds one folder for each data set, with images/ and labels/, as DATA_SETS below says; --work gets
 synthetic scenes, a JSON file that describes each data set, and a run for each stage. The training itself is `lsafnet
-train`, whose commands are printed; the same command resumes a run that was interrupted. Last the weights are averaged
-with those of the start, which keeps what it knew and the new places do not teach.
+train`, whose commands are printed; the same command resumes a run that was interrupted.
 
-The three stages of the shipped one took 480, 495 and 100 steps, 36, 40 and 8 minutes on one core of a busy AMD EPYC
-(bf16). They were planned for six, four and two epochs and ended early, before their rates had fallen to 0, and the
-first two had stronger looks; a rerun gives a checkpoint like it, not the same.
+Two rounds. The first has three stages with the labels as they are, most of them "building or not"; then the weights
+are averaged with those of the start, which keeps what it knew and the new places do not teach. The result completes
+the labels (complete_labels.py), and the second round goes on from it with these.
+
+The stages of the first round took 480, 495 and 100 steps, 36, 40 and 8 minutes on one core of a busy AMD EPYC (bf16).
+They were planned for six, four and two epochs and ended early, before their rates had fallen to 0, and the first two
+had stronger looks; a rerun gives a checkpoint like it, not the same.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -28,8 +32,10 @@ from typing import Any
 import torch
 from PIL import Image
 
+from complete_labels import Teacher, complete
 from lsafnet.checkpoint.files import load_checkpoint, save_checkpoint
-from lsafnet_cli.checkpoints.choose import shipped_checkpoint
+from lsafnet.prepare import prepare_network
+from lsafnet_cli.checkpoints.choose import load_named_checkpoint, shipped_checkpoint
 from make_sample import COMMITTED_SEED, make_scene
 
 CLASSES = [
@@ -43,6 +49,8 @@ DUBAI = {"0": None, "1": "building", "2": "ground", "3": "ground", "4": "vegetat
 BUILDING_OR_NOT = {"0": None, "1": "building", "2": ["water", "ground", "vegetation"]}
 VEGETATION_OR_NOT = {"0": None, "1": "vegetation", "2": ["water", "ground", "building"]}
 SYNTHETIC = "synthetic"
+FULLY_LABELLED = ("dubai", SYNTHETIC)
+CONFIDENCE = 0.6
 SCENES, SCENE_PX, FIRST_SEED, HELD_OUT_OF = 240, 512, 1_000_000, 60
 TRAINED_ON = (
     "aerial images of Dubai (Humans in the Loop and MBRSC, CC0 1.0; tile 5 kept for validation), NAIP pairs of "
@@ -82,20 +90,34 @@ DATA_SETS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One training: shares of the data sets, epochs of `steps`, the highest rate, and the decay of mean weights."""
+    """One training: shares of the data sets, epochs of `steps`, the highest rate, and the decay of mean weights.
+
+    power: of the rate's decay. crop: side of the windows in pixels.
+    """
 
     shares: tuple[int, ...]
     epochs: int
     steps: int
     rate: float
     ema: float = 0.99
+    power: float = 0.9
+    warmup: int = 30
+    crop: int = 256
 
 
-STAGES = (
+PARTIAL_STAGES = (
     Stage((6, 4, 5, 2, 1, 1, 1), 3, 160, 5e-4),
     Stage((7, 4, 4, 2, 1, 1, 1), 3, 165, 3.5e-4),
     Stage((7, 6, 3, 2, 1, 1, 1), 2, 100, 3e-4, 0.98),
 )
+"""The first round, on labels as they are."""
+COMPLETED_STAGES = (
+    Stage((6, 4, 7, 2, 1, 1, 2), 4, 125, 4e-4, power=0.5, warmup=20, crop=192),
+    Stage((6, 4, 7, 2, 1, 1, 2), 2, 80, 2e-4, 0.98, power=1.0, warmup=5),
+)
+"""The second round, on completed labels."""
+SIZES_SEEN = {"naip_california": (1.0,), "": (0.5,)}
+"""At which sizes of the images, by data set, their labels are completed; drone images at half their own."""
 
 
 def write_scene(folder: Path, seed: int) -> None:
@@ -133,26 +155,28 @@ def command_of(
     stage: Stage, files: list[Path], run: Path, start: Path, options: argparse.Namespace
 ) -> list[str]:
     """Return the words of a stage's `lsafnet train` command."""
-    return [
-        *("train", *map(str, files), "-o", str(run), "--start", str(start)),
-        *("--shares", ",".join(map(str, stage.shares)), "--batch-size", "8"),
-        *("--epochs", str(stage.epochs), "--crops-per-epoch", str(8 * stage.steps)),
-        *("--optimizer", "adamw", "--learning-rate", str(stage.rate), "--backbone-rate", "0.2"),
-        *(
-            "--weight-decay",
-            "0.01",
-            "--power",
-            "0.9",
-            "--warmup",
-            "30",
-            "--clip",
-            "1",
-            "--ema",
-            str(stage.ema),
-        ),
-        *("--class-weights", "1.5,1,1,1.5", "--crop", "256", "--precision", options.precision),
-        *("--device", options.device, "--workers", str(options.workers), "--keep-epochs"),
-    ]
+    values = {
+        "--start": start,
+        "--shares": ",".join(map(str, stage.shares)),
+        "--batch-size": 8,
+        "--epochs": stage.epochs,
+        "--crops-per-epoch": 8 * stage.steps,
+        "--optimizer": "adamw",
+        "--learning-rate": stage.rate,
+        "--backbone-rate": 0.2,
+        "--weight-decay": 0.01,
+        "--power": stage.power,
+        "--warmup": stage.warmup,
+        "--clip": 1,
+        "--ema": stage.ema,
+        "--class-weights": "1.5,1,1,1.5",
+        "--crop": stage.crop,
+        "--precision": options.precision,
+        "--device": options.device,
+        "--workers": options.workers,
+    }
+    words = [str(word) for pair in values.items() for word in pair]
+    return ["train", *map(str, files), "-o", str(run), *words, "--keep-epochs"]
 
 
 def average(start: Path, trained: Path, share: float, output: Path) -> None:
@@ -167,19 +191,48 @@ def average(start: Path, trained: Path, share: float, output: Path) -> None:
     save_checkpoint(output, last.network, last.info, half=True)
 
 
-def train(options: argparse.Namespace) -> None:
-    """Prepare all data sets, train stage by stage, and average."""
-    with ProcessPoolExecutor(max(1, options.workers)) as pool:
-        seeds = range(FIRST_SEED, FIRST_SEED + options.scenes)
-        list(pool.map(partial(write_scene, options.work / SYNTHETIC), seeds))
-    files, start = describe(options.data, options.work), options.start
-    for number, stage in enumerate(STAGES, 1):
-        run = options.work / f"run{number}"
+def run_stages(
+    stages: Sequence[Stage], files: list[Path], start: Path, name: str, options: argparse.Namespace
+) -> Path:
+    """Train stage by stage, each from the one before; return the last checkpoint."""
+    for number, stage in enumerate(stages, 1):
+        run = options.work / f"{name}{number}"
         words = command_of(stage, files, run, start, options)
         print(shlex.join(["lsafnet", *words]), flush=True)
         subprocess.run([sys.executable, "-m", "lsafnet_cli", *words], check=True)
         start = run / "last.safetensors"
-    average(options.start, start, options.of_start, options.output)
+    return start
+
+
+def complete_all(files: Sequence[Path], checkpoint: Path, output: Path) -> list[Path]:
+    """Complete the labels of the data sets that have sets of classes; return the descriptions to train on."""
+    named = load_named_checkpoint(checkpoint)
+    network = prepare_network(named.checkpoint.network, "cpu")
+    output.mkdir(parents=True, exist_ok=True)
+    found = []
+    for file in files:
+        if file.stem in FULLY_LABELLED:
+            found.append(file)
+            continue
+        teacher = Teacher(network, named.info, SIZES_SEEN.get(file.stem, SIZES_SEEN[""]))
+        found.append(output / file.name)
+        if not found[-1].exists():
+            complete(file, teacher, output, CONFIDENCE)
+    return found
+
+
+def train(options: argparse.Namespace) -> None:
+    """Prepare all data sets, train on their labels, average, complete the labels, and train on those."""
+    with ProcessPoolExecutor(max(1, options.workers)) as pool:
+        seeds = range(FIRST_SEED, FIRST_SEED + options.scenes)
+        list(pool.map(partial(write_scene, options.work / SYNTHETIC), seeds))
+    files, teacher = describe(options.data, options.work), options.work / "teacher.safetensors"
+    if not teacher.exists():
+        trained = run_stages(PARTIAL_STAGES, files, options.start, "partial", options)
+        average(options.start, trained, options.of_start, teacher)
+    files = complete_all(files, teacher, options.work / "completed")
+    trained = run_stages(COMPLETED_STAGES, files, teacher, "run", options)
+    average(teacher, trained, 0.0, options.output)
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -1,0 +1,90 @@
+"""Partial labels completed by a checkpoint's land cover, for self-training."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from rasterio.windows import Window
+
+import complete_labels
+from lsafnet.label_sets import LabelSets
+from lsafnet_cli.data_sets.opening import open_data_set
+
+from .training_sets import class_entries
+
+WATER, GROUND, VEGETATION, BUILDING = 1, 2, 3, 4
+SETS = LabelSets(5, ((WATER, GROUND, VEGETATION),))
+NOT_BUILDING = 5
+
+
+@pytest.mark.parametrize(
+    ("label", "probabilities", "expected"),
+    [
+        (NOT_BUILDING, (0.0, 0.3, 0.1, 0.6), GROUND),  # 0.75 of what is allowed
+        (NOT_BUILDING, (0.2, 0.3, 0.3, 0.2), NOT_BUILDING),  # sure of nothing
+        (BUILDING, (0.9, 0.1, 0.0, 0.0), BUILDING),  # what a person said stays
+        (0, (0.7, 0.1, 0.1, 0.1), WATER),  # all classes are allowed where nothing was said
+        (0, (0.4, 0.4, 0.1, 0.1), 0),
+    ],
+)
+def test_a_label_becomes_the_most_probable_class_it_allows_where_that_is_sure_enough(
+    label, probabilities, expected
+):
+    given = np.array(probabilities, np.float32)[:, None, None]
+    done = complete_labels.completed(np.array([[label]], np.uint8), SETS, given, 0.6)
+    assert done.tolist() == [[expected]]
+
+
+class OneAnswer:
+    """Gives every place the same probabilities, and notes how many images it was shown together."""
+
+    def __init__(self, *probabilities):
+        self.answer, self.shown = np.array(probabilities, np.float32), []
+
+    def probabilities(self, images):
+        self.shown.append(len(images))
+        return np.broadcast_to(self.answer[:, None, None], (4, *images[0].shape[1:]))
+
+
+def write_partial(folder, stems, **more):
+    """Write images of 8 x 8 px, half building and half not, and the description of the data set."""
+    for kind in ("images", "labels"):
+        (folder / kind).mkdir(parents=True)
+    label = np.repeat(np.array([[1, 2]], np.uint8), 4, axis=1).repeat(8, axis=0)
+    for stem in stems:
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "images" / f"{stem}.png")
+        Image.fromarray(label).save(folder / "labels" / f"{stem}.png")
+    said = {
+        "folder": str(folder),
+        "classes": class_entries(),
+        "numbers": {"0": None, "1": "building", "2": ["water", "ground", "vegetation"]},
+        **more,
+    }
+    file = folder.parent / f"{folder.name}.json"
+    file.write_text(json.dumps(said))
+    return file
+
+
+def test_the_completed_data_set_opens_with_the_classes_that_were_given(tmp_path):
+    file = write_partial(tmp_path / "roofs", ["a", "b"])
+    (tmp_path / "out").mkdir()
+    made = complete_labels.complete(file, OneAnswer(0.05, 0.05, 0.8, 0.1), tmp_path / "out", 0.6)
+    data_set = open_data_set(made)
+    _, label, valid = data_set.items("all")[0].read_all(Window(0, 0, 8, 8))
+    assert valid.all()
+    assert (label[:, :4] == BUILDING).all()
+    assert (label[:, 4:] == VEGETATION).all()
+    assert data_set.label_sets == open_data_set(file).label_sets
+
+
+def test_all_dates_of_an_unchanged_place_are_seen_together_and_labelled_alike(tmp_path):
+    stems = ["park_2016", "park_2018", "square_2016", "square_2020"]
+    file = write_partial(tmp_path / "still", stems, kind="unchanged pairs")
+    (tmp_path / "out").mkdir()
+    teacher = OneAnswer(0.1, 0.7, 0.1, 0.1)
+    complete_labels.complete(file, teacher, tmp_path / "out", 0.6)
+    assert teacher.shown == [2, 2]
+    for stem in stems:
+        label = np.asarray(Image.open(tmp_path / "out" / "still" / "labels" / f"{stem}.png"))
+        assert np.unique(label).tolist() == [GROUND, BUILDING]

@@ -1,0 +1,167 @@
+"""Complete partial labels with the land cover that a checkpoint sees: self-training.
+
+    python tools/complete_labels.py NAIP.json ROOFS.json ... --checkpoint C.safetensors -o FOLDER
+
+Labels that say "building or not" leave three classes open. Here the classes that they allow are weighed by a
+checkpoint: the mean of its probabilities over flips and zooms, and over all dates of a place between which nothing
+has changed. A pixel gets the most probable of the classes allowed where that has at least --confidence, and keeps its
+set elsewhere. A student that learns from these labels under strong variation keeps what its teacher knew and becomes
+steadier (Xie et al., "Self-training with noisy student improves ImageNet classification", CVPR 2020). For each
+description FOLDER gets a folder of labels, links to the images, and a description that reads them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.nn.functional import interpolate
+
+from lsafnet.checkpoint.info import CheckpointInfo
+from lsafnet.label_sets import LabelSets
+from lsafnet.prepare import PreparedNetwork, prepare_network
+from lsafnet_cli.checkpoints.choose import load_named_checkpoint, shipped_checkpoint
+from lsafnet_cli.data_sets.opening import open_data_set
+
+Probabilities = NDArray[np.float32]
+"""(K - 1, rows, cols): of the classes 1..K-1."""
+FLIPS: tuple[tuple[int, ...], ...] = ((), (-2, -1))
+MULTIPLE = 32  # rows and cols that are seen are made a multiple of it by repeating the border
+
+
+class Teacher:
+    """Land cover of images of one place, seen flipped and at several zooms."""
+
+    def __init__(self, network: PreparedNetwork, info: CheckpointInfo, zooms: Sequence[float]) -> None:
+        self._network, self._zooms = network, tuple(zooms)
+        statistics = info.normalization.before
+        self._mean, self._std = (
+            torch.tensor(values)[:, None, None] for values in (statistics.mean, statistics.std)
+        )
+
+    def probabilities(self, images: Sequence[NDArray[np.uint8]]) -> Probabilities:
+        """Return the mean over the images, (bands, rows, cols) each, of one size."""
+        rows, cols = images[0].shape[-2:]
+        total, looks = torch.zeros(0), 0
+        for first, second in self._in_pairs(images):
+            for zoom in self._zooms:
+                size = round(rows * zoom), round(cols * zoom)
+                pair = [
+                    interpolate(one[None], size, mode="bilinear", antialias=True) for one in (first, second)
+                ]
+                for flip in FLIPS:
+                    seen = self._look([one.flip(flip) for one in pair], size)
+                    back = interpolate(seen.flip(flip), (rows, cols), mode="bilinear")[0]
+                    total, looks = back if not looks else total + back, looks + 1
+        mean: Probabilities = (total / looks).numpy()
+        return mean
+
+    def _in_pairs(self, images: Sequence[NDArray[np.uint8]]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        normalised = [(torch.from_numpy(image).float() - self._mean) / self._std for image in images]
+        for number in range(0, len(normalised), 2):
+            yield normalised[number], normalised[min(number + 1, len(normalised) - 1)]
+
+    def _look(self, pair: list[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
+        """Return (1, K - 1, rows, cols): the mean of what is seen at both dates."""
+        margins = (0, -size[1] % MULTIPLE, 0, -size[0] % MULTIPLE)
+        with torch.inference_mode():
+            logits = self._network(*(torch.nn.functional.pad(one, margins, mode="replicate") for one in pair))
+        assert logits.before is not None
+        assert logits.after is not None
+        seen = [date[:, 1:, : size[0], : size[1]].softmax(1) for date in (logits.before, logits.after)]
+        mean: torch.Tensor = (seen[0] + seen[1]) / 2
+        return mean
+
+
+def completed(
+    label: NDArray[np.uint8], sets: LabelSets, probabilities: Probabilities, confidence: float
+) -> NDArray[np.uint8]:
+    """Return (rows, cols) numbers of `sets`: the most probable allowed class where sure enough, else the set."""
+    allowed = sets.members[label][..., 1:].transpose(2, 0, 1)
+    weighed = probabilities * allowed
+    weighed /= weighed.sum(axis=0).clip(1e-9)
+    sure = weighed.max(axis=0) >= confidence
+    return np.where(sure, weighed.argmax(axis=0) + 1, label).astype(np.uint8)
+
+
+def complete(description: Path, teacher: Teacher, output: Path, confidence: float) -> Path:
+    """Write the completed labels of a data set, and its new description; return the latter."""
+    said = json.loads(description.read_text(encoding="utf-8"))
+    data_set, source = open_data_set(description), Path(said["folder"])
+    sets, folder = data_set.label_sets, output / description.stem
+    (folder / "labels").mkdir(parents=True, exist_ok=True)
+    if not (folder / "images").exists():
+        (folder / "images").symlink_to((source / "images").resolve())
+    table = numbers_of(said["numbers"], [one["name"] for one in said["classes"]], sets)
+    for stems in places(source / "images", said.get("kind") == "unchanged pairs"):
+        images = [np.array(Image.open(file).convert("RGB")).transpose(2, 0, 1) for file in stems]
+        probabilities = teacher.probabilities(images)
+        for file in stems:
+            label = table[np.asarray(Image.open(source / "labels" / f"{file.stem}.png"))]
+            done = completed(label, sets, probabilities, confidence)
+            Image.fromarray(done).save(folder / "labels" / f"{file.stem}.png")
+    names = [one["name"] for one in said["classes"]]
+    numbers: dict[str, Any] = {"0": None} | {
+        str(number): [names[one] for one in sorted(sets.members_of(number))]
+        for number in range(1, sets.count)
+    }
+    new = output / description.name
+    said |= {"folder": str(folder.resolve()), "numbers": numbers}
+    new.write_text(json.dumps(said, indent=1), encoding="utf-8")
+    return new
+
+
+def numbers_of(said: dict[str, Any], names: list[str], sets: LabelSets) -> NDArray[np.uint8]:
+    """Return (256,) the numbers in `sets` of what stands in label files."""
+    table = np.zeros(256, np.uint8)
+    for value, meaning in said.items():
+        members = [meaning] if isinstance(meaning, str) else meaning or []
+        table[int(value)] = sets.number_of([names.index(one) for one in members])
+    return table
+
+
+def places(images: Path, several_dates: bool) -> Iterator[list[Path]]:
+    """Yield the files of each place: PLACE_DATE.* together where there are several dates, else each by itself."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for file in sorted(images.iterdir()):
+        found[file.stem.rpartition("_")[0] if several_dates else file.stem].append(file)
+    yield from found.values()
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("descriptions", type=Path, nargs="+", help="data sets' JSON files")
+    parser.add_argument("--checkpoint", type=Path, default=shipped_checkpoint(), help="the teacher")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder to write")
+    parser.add_argument(
+        "--confidence", type=float, default=0.6, help="least probability of a class that is taken"
+    )
+    parser.add_argument("--zooms", default="1", help="sizes at which images are seen, by comma")
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = parse_arguments()
+    named = load_named_checkpoint(given.checkpoint)
+    network = prepare_network(named.checkpoint.network, "cpu")
+    zooms = [float(zoom) for zoom in given.zooms.split(",")]
+    given.output.mkdir(parents=True, exist_ok=True)
+    for description in given.descriptions:
+        print(
+            complete(description, Teacher(network, named.info, zooms), given.output, given.confidence),
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
