@@ -96,10 +96,12 @@ def main() -> None:
         print(line)
     text = "half of five SECOND tiles and of 48 pairs made of Dubai tile 5; judged by the other half"
     fitted = fit_decision(together(found, 0), text)
-    error = calibrated_curve(together(found, 1), fitted).calibration_error()
+    # each source by itself: over both together their opposite errors would cancel
+    errors = [calibrated_curve(halves[1], fitted).calibration_error() for halves in found.values()]
+    error = float(np.mean(errors))
     metrics = {**checkpoint.info.metrics, CALIBRATION_ERROR: error}
     replace_info(given.checkpoint, given.output, replace(checkpoint.info, decision=fitted, metrics=metrics))
-    print(f"{given.output}: changed above {fitted.threshold}, ECE {error:.3f} on the other half")
+    print(f"{given.output}: changed above {fitted.threshold}, ECE {error:.3f}, the mean of the other halves")
 
 
 if __name__ == "__main__":
