@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-import lsafnet_cli.options as predict_options
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.options import OutputOptions
 
@@ -94,7 +93,7 @@ def test_the_main_job_needs_no_extra(project):
 
 
 def test_a_stac_item_without_pystac_is_refused_in_one_line_that_names_the_extra(monkeypatch):
-    monkeypatch.setattr(predict_options, "find_spec", lambda _: None)
+    monkeypatch.setattr("lsafnet_cli.options.output.find_spec", lambda _: None)
     with pytest.raises(OptionError, match=r"lsafnet\[stac\]"):
         OutputOptions(also=("stac",))
     OutputOptions(also=("report", "quicklook"))

@@ -12,7 +12,7 @@ import pytest
 import shapely
 from affine import Affine
 
-from lsafnet_cli import PolygonOptions, options as polygon_names, vectorize_changes
+from lsafnet_cli import PolygonOptions, vectorize_changes
 from lsafnet_cli.app import main
 from lsafnet_cli.errors import OutputError
 from lsafnet_cli.files.publishing import WorkFolder
@@ -167,7 +167,7 @@ def test_geoparquet_is_1_1_with_a_bbox_column(files):
 def test_geoparquet_without_pyarrow_is_refused_in_one_line_that_names_the_extra(
     tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(polygon_names, "find_spec", lambda _: None)
+    monkeypatch.setattr("lsafnet_cli.options.polygons.find_spec", lambda _: None)
     path = write_map(tmp_path / "map.tif", blobs(20, 20))
     with pytest.raises(SystemExit) as left:
         main(["vectorize", str(path), "-o", str(tmp_path / "x.parquet")])
