@@ -19,12 +19,13 @@ from lsafnet_cli.files.layer_style import add_layer_style, transition_style
 from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.geometry.crs import NoWayError, Way, full_turn, horizontal
+from lsafnet_cli.geometry.densify import densify
 from lsafnet_cli.geometry.footprints import cut_at_antimeridian
 from lsafnet_cli.maps.table import read_legend
-from lsafnet_cli.polygons.files import LAYER_NAME, polygon_errors
+from lsafnet_cli.polygons.files import polygon_errors
 from lsafnet_cli.polygons.gathering import append_polygons, remove_rest
 from lsafnet_cli.polygons.review_form import STATUS, review_style
-from lsafnet_cli.polygons.table import GEOMETRY
+from lsafnet_cli.polygons.table import GEOMETRY, LAYER_NAME
 
 COMMON_CRS = "EPSG:4326"  # of scenes in several CRS
 Tell = Callable[[str], None]
@@ -124,8 +125,10 @@ def _placed(
     way = _way(crs, common)
     if way is None or way.transformer is None:
         return geometries, fields
-    moved = shapely.transform(shapely.from_wkb(geometries), lambda points: np.stack(way(*points.T), axis=1))
-    if not full_turn(horizontal(common or "")):
+    found, in_degrees = shapely.from_wkb(geometries), full_turn(horizontal(common or ""))
+    found = densify(found, way) if in_degrees else found
+    moved = shapely.transform(found, lambda points: np.stack(way(*points.T), axis=1))
+    if not in_degrees:
         return shapely.to_wkb(moved), fields
     parts = [_sides_of_antimeridian(geometry) for geometry in moved]
     row = np.repeat(np.arange(len(parts)), [len(sides) for sides in parts])

@@ -20,18 +20,27 @@ from lsafnet_cli.errors import OutputError, reason_of
 from lsafnet_cli.files.layer_style import add_layer_style, transition_style
 from lsafnet_cli.files.replacing import why_not_written
 from lsafnet_cli.files.side_files import side_files
+from lsafnet_cli.geometry.crs import way_to_wgs84
 from lsafnet_cli.options import PARQUET, POLYGON_FORMATS
+from lsafnet_cli.polygons.gathering import write_densified
 from lsafnet_cli.polygons.geoparquet import count_rows, write_geoparquet
 from lsafnet_cli.polygons.review_form import add_verdict_fields, review_style
-from lsafnet_cli.polygons.table import FIELDS, GEOMETRY, Layer, PolygonBatch, arrow_table, empty_batch
+from lsafnet_cli.polygons.table import (
+    FIELDS,
+    GEOMETRY,
+    GPKG_VERSION,
+    LAYER_NAME,
+    ROWS_AT_ONCE,
+    Layer,
+    PolygonBatch,
+    arrow_table,
+    empty_batch,
+)
 
-LAYER_NAME = "changes"
 OPTIONS_KEY = "LSAFNET_POLYGONS"  # in a GeoPackage's metadata: the options that shaped its polygons
 POLYGON_ERRORS = (DataSourceError, DataLayerError, CPLE_BaseError, OSError, RuntimeError)
 SHORT_NAMES = {"before_date": "before_dat"}  # a shapefile's names have up to 10 characters
 GEOJSON_OPTIONS = {"RFC7946": "YES"}
-GPKG_VERSION = "1.3"  # what QGIS 3.22 and GDAL 3.6 still read without a warning
-ROWS_AT_ONCE = 20_000
 
 
 def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[PolygonBatch]) -> int:
@@ -39,15 +48,18 @@ def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[Pol
     # absolute, for pyogrio drops the spaces a relative name begins with
     targets = [target.absolute() for target in targets]
     gathered = targets[0].with_name("changes.gathered.gpkg")
-    for path in (gathered, *targets):
+    dense = targets[0].with_name("changes.dense.gpkg")
+    for path in (gathered, dense, *targets):
         _remove_leftovers(path)
     with polygon_errors(targets[0].name, folder=gathered.parent):
         count = _gather(gathered, layer, batches)
     for target in targets:
         with polygon_errors(target.name, folder=target.parent):
-            _translate(gathered, target, layer)
+            source = _densified(gathered, dense, layer) if _is_geojson(target) else gathered
+            _translate(source, target, layer)
             _check_count(target, count)
-    gathered.unlink()
+    for path in (gathered, dense):
+        path.unlink(missing_ok=True)
     return count
 
 
@@ -71,6 +83,23 @@ def _append(path: Path, layer: Layer, batch: PolygonBatch, options: Mapping[str,
     _write(na.c_array_stream(arrow_table(batch, layer)), path, "GPKG", layer, options, append=path.exists())
 
 
+def _is_geojson(path: Path) -> bool:
+    return POLYGON_FORMATS[path.suffix.lower()] == "GeoJSON"
+
+
+def _densified(gathered: Path, dense: Path, layer: Layer) -> Path:
+    """Return a file of the polygons with points along those sides that are bent in degrees, as in GeoJSON.
+
+    Where there are none, as in most maps, it is `gathered` itself. It is written once.
+    """
+    way = None if layer.grid.crs is None else way_to_wgs84(layer.grid.crs)
+    if way is None or way.transformer is None:
+        return gathered
+    if not dense.exists() and not write_densified(gathered, dense, way):
+        return gathered
+    return dense
+
+
 def _translate(gathered: Path, target: Path, layer: Layer) -> None:
     ending = target.suffix.lower()
     names = [f"{name} AS {SHORT_NAMES.get(name, name)}" if ending == ".shp" else name for name in FIELDS]
@@ -80,9 +109,7 @@ def _translate(gathered: Path, target: Path, layer: Layer) -> None:
             info = pyogrio.read_info(gathered, layer=LAYER_NAME, force_total_bounds=True)
             write_geoparquet(rows, target, layer, info["total_bounds"] if info["features"] else None)
             return
-        options = (
-            GEOJSON_OPTIONS if POLYGON_FORMATS[ending] == "GeoJSON" and layer.grid.crs is not None else {}
-        )
+        options = GEOJSON_OPTIONS if _is_geojson(target) and layer.grid.crs is not None else {}
         _write(rows, target, POLYGON_FORMATS[ending], layer, options)
     if ending == ".gpkg":
         if layer.review_form:

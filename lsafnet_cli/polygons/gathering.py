@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pyogrio
+import shapely
 from pyogrio.raw import read as read_features, write as write_features
 
 from lsafnet_cli.files.side_files import side_files
-from lsafnet_cli.polygons.files import GPKG_VERSION, LAYER_NAME, ROWS_AT_ONCE
-from lsafnet_cli.polygons.table import GEOMETRY
+from lsafnet_cli.geometry.crs import Way
+from lsafnet_cli.geometry.densify import densify
+from lsafnet_cli.polygons.table import GEOMETRY, GPKG_VERSION, LAYER_NAME, ROWS_AT_ONCE
 
 # takes WKB geometries and their fields, and gives others
 Change = Callable[[Any, dict[str, Any]], tuple[Any, dict[str, Any]]]
@@ -34,23 +36,51 @@ def append_polygons(
         fields["id"] = np.arange(count + 1, count + rows + 1)
         for name, value in values.items():
             fields[name] = np.full(rows, value, object if isinstance(value, str) else np.int64)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
-            write_features(
-                target,
-                geometries,
-                list(fields.values()),
-                list(fields),
-                layer=LAYER_NAME,
-                driver="GPKG",
-                geometry_type="MultiPolygon" if dissolved else "Polygon",
-                crs=crs,
-                append=target.exists(),
-                dataset_options=None if target.exists() else {"VERSION": GPKG_VERSION},
-                layer_options={} if target.exists() else {"GEOMETRY_NAME": GEOMETRY},
-            )
+        _append(target, geometries, fields, dissolved, crs)
         count += rows
     return count
+
+
+def write_densified(source: Path, target: Path, way: Way) -> bool:
+    """Write the polygons of a file with points along the sides that are bent in degrees; return if there are any.
+
+    Nothing is written where all sides are straight. way: from the file's CRS to longitude and latitude.
+    """
+    if not any(_is_bent(geometries, way) for _, geometries, _ in _batches(source)):
+        return False
+    info = pyogrio.read_info(source, layer=LAYER_NAME)
+    for meta, geometries, columns in _batches(source):
+        fields = dict(zip(map(str, meta["fields"]), columns, strict=True))
+        dense = shapely.to_wkb(densify(shapely.from_wkb(geometries), way))
+        _append(target, dense, fields, info["geometry_type"] == "MultiPolygon", info["crs"])
+    return True
+
+
+def _is_bent(geometries: Any, way: Way) -> bool:
+    found = shapely.from_wkb(geometries)
+    return densify(found, way) is not found
+
+
+def _append(
+    target: Path, geometries: Any, fields: Mapping[str, Any], dissolved: bool, crs: str | None
+) -> None:
+    """Append rows to a GeoPackage, which may not be there yet."""
+    new = not target.exists()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+        write_features(
+            target,
+            geometries,
+            list(fields.values()),
+            list(fields),
+            layer=LAYER_NAME,
+            driver="GPKG",
+            geometry_type="MultiPolygon" if dissolved else "Polygon",
+            crs=crs,
+            append=not new,
+            dataset_options={"VERSION": GPKG_VERSION} if new else None,
+            layer_options={"GEOMETRY_NAME": GEOMETRY} if new else {},
+        )
 
 
 def _batches(source: Path) -> Iterator[tuple[Any, Any, Any]]:

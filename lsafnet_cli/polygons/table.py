@@ -14,7 +14,10 @@ from lsafnet_cli.geometry.arrays import FloatArray, IntArray
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend
 
+LAYER_NAME = "changes"
 GEOMETRY = "geom"
+GPKG_VERSION = "1.3"  # what QGIS 3.22 and GDAL 3.6 still read without a warning
+ROWS_AT_ONCE = 20_000
 SQUARE_METRES_PER_HECTARE = 10_000
 FIELDS = (
     "id", "from_class", "to_class", "transition", "area_m2", "area_ha", "confidence", "pixels",

@@ -24,7 +24,7 @@ from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.runs import find_runs
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.maps.table import SQUARE_METRES_PER_HECTARE, area_text
-from lsafnet_cli.polygons.files import ROWS_AT_ONCE
+from lsafnet_cli.polygons.table import ROWS_AT_ONCE
 from lsafnet_cli.report_page.best_changes import (
     LEAST_UNCERTAIN_M2,
     LEAST_UNCERTAIN_PX,

@@ -17,8 +17,8 @@ from lsafnet_cli.files.vectors import reading_vectors
 from lsafnet_cli.geometry.arrays import IntArray
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import UNCHANGED, Legend
-from lsafnet_cli.polygons.files import LAYER_NAME
 from lsafnet_cli.polygons.review_form import ACCEPTED, CORRECTED_TO, OPEN, REJECTED, STATES, STATUS
+from lsafnet_cli.polygons.table import LAYER_NAME
 from lsafnet_cli.scenes.polygon_files import PolygonPlacing, crs_of_layer, polygons_of
 
 ANY_CODE = -1

@@ -14,9 +14,9 @@ from lsafnet_cli.files.rasters import open_raster, work_profile
 from lsafnet_cli.geometry.row_bands import row_windows
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import PolygonOptions
-from lsafnet_cli.polygons.files import LAYER_NAME, polygon_errors
+from lsafnet_cli.polygons.files import polygon_errors
 from lsafnet_cli.polygons.gathering import append_polygons, remove_rest
-from lsafnet_cli.polygons.table import GEOMETRY
+from lsafnet_cli.polygons.table import GEOMETRY, LAYER_NAME
 from lsafnet_cli.polygons.vectorization import vectorizing
 from lsafnet_cli.polygons.vectorize import ChangeMap
 from lsafnet_cli.series.intervals import Interval
