@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import fiona
+import numpy as np
 import pytest
 import rasterio
 
@@ -18,6 +19,7 @@ from lsafnet_cli.errors import OptionError, printable
 from lsafnet_cli.options import OutputOptions, check_polygon_name
 
 from .conftest import noise, write_raster
+from .test_vectorize import write_map
 
 NAMES = {
     "spaces": "  two  spaces ",
@@ -172,3 +174,34 @@ def test_a_disk_that_is_full_gives_one_line(tmp_path, tiny_checkpoint):
         assert not (disk / "changes.tif").exists()
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict a_2001.tif b_2002.tif -o {}.tif",
+        "predict a_2001.tif b_2002.tif -o c.tif --polygons {}.gpkg",
+        "batch before after -o {}",
+        "series a_2001.tif b_2002.tif -o {}",
+        "sample map.tif -o {}.gpkg",
+        "decide map.tif --ignore 1 -o {}.tif",
+        "vectorize map.tif -o {}.gpkg",
+        "report map.tif -o {}.html",
+        "checkpoint export default -o {}.pt2",
+    ],
+)
+def test_an_output_whose_name_is_too_long_is_one_line_of_every_command(
+    tmp_path, monkeypatch, capsys, command
+):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("before", "after"):
+        Path(folder).mkdir()
+    for seed, name in enumerate(("a_2001.tif", "b_2002.tif", "before/x.tif", "after/x.tif")):
+        write_raster(Path(name), noise(seed, 70, 80))
+    write_map(Path("map.tif"), np.eye(40, dtype=np.uint8))
+    there = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SystemExit) as left:
+        main(command.format("x" * 300).split())
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (left.value.code, "too long" in line) == (6, True), line
+    assert sorted(tmp_path.rglob("*")) == there

@@ -77,7 +77,7 @@ def sample_map(
     if target.suffix.lower() != ".gpkg":
         raise OptionError(f"`outputs` {target}: a sample is a GeoPackage; its name must end in .gpkg")
     finish_naming(target)
-    if target.is_file() and _is_unfinished(_chips_of(target)):
+    if os.path.lexists(target) and _is_unfinished(_chips_of(target)):
         (_chips_of(target) / MARK).unlink()  # a run was killed when all was written
     check_path(target, (path, *(options.images or ())), overwrite)
     legend, grid = open_legend(path)

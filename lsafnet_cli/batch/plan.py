@@ -13,6 +13,7 @@ from lsafnet_cli.batch.shards import choose_shard
 from lsafnet_cli.checkpoints.choose import chosen_checkpoint, read_info, sha256_of
 from lsafnet_cli.errors import LsafnetError, OptionError, OutputError
 from lsafnet_cli.files.rasters import open_raster
+from lsafnet_cli.files.replacing import output_errors
 
 HEADERS_AT_ONCE = 8
 
@@ -84,9 +85,11 @@ def plan_batch(specs: Sequence[SceneSpec], path: Path, options: BatchOptions) ->
     """Plan a batch in a folder, which need not exist. Nothing is written.
 
     Raises OptionError where two scenes would write one file, or one would write over an input;
-    CheckpointFileError; OutputError for a folder that is a file.
+    CheckpointFileError; OutputError for a folder that is a file, or whose name cannot be looked up.
     """
-    if path.exists() and not path.is_dir():
+    with output_errors(path):  # a name that is too long, a folder on the way that may not be read
+        is_file = path.exists() and not path.is_dir()
+    if is_file:
         raise OutputError(f"{path}: is a file; name a folder for the batch")
     check_names(specs)
     check_files(specs, path, options)

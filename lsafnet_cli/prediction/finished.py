@@ -127,7 +127,7 @@ class FinishedMap:
 
 def missing_outputs(paths: OutputPaths) -> list[Path]:
     """Return the outputs that are not there yet beside a map of lsafnet's; [] without such a map."""
-    if not paths.map.is_file():
+    if not os.path.isfile(paths.map):  # noqa: PTH113 - Path.is_file raises where the folder may not be read
         return []
     try:
         with open_raster(paths.map) as dataset:
