@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,12 +27,15 @@ from torch.nn.functional import interpolate
 from lsafnet.checkpoint.info import CheckpointInfo
 from lsafnet.label_sets import LabelSets
 from lsafnet.prepare import PreparedNetwork, prepare_network
+from lsafnet.training.examples import Floats
 from lsafnet_cli.checkpoints.choose import load_named_checkpoint, shipped_checkpoint
-from lsafnet_cli.data_sets.opening import open_data_set
+from lsafnet_cli.data_sets.opening import DataSet, open_data_set
+from lsafnet_cli.data_sets.pairs import LabelledImage, UnchangedPlace
 
 Probabilities = NDArray[np.float32]
 """(K - 1, rows, cols): of the classes 1..K-1."""
 FLIPS: tuple[tuple[int, ...], ...] = ((), (-2, -1))
+CONFIDENCE = 0.6
 MULTIPLE = 32  # rows and cols that are seen are made a multiple of it by repeating the border
 
 
@@ -47,7 +49,7 @@ class Teacher:
             torch.tensor(values)[:, None, None] for values in (statistics.mean, statistics.std)
         )
 
-    def probabilities(self, images: Sequence[NDArray[np.uint8]]) -> Probabilities:
+    def probabilities(self, images: Sequence[Floats]) -> Probabilities:
         """Return the mean over the images, (bands, rows, cols) each, of one size."""
         rows, cols = images[0].shape[-2:]
         total, looks = torch.zeros(0), 0
@@ -64,8 +66,8 @@ class Teacher:
         mean: Probabilities = (total / looks).numpy()
         return mean
 
-    def _in_pairs(self, images: Sequence[NDArray[np.uint8]]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        normalised = [(torch.from_numpy(image).float() - self._mean) / self._std for image in images]
+    def _in_pairs(self, images: Sequence[Floats]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        normalised = [(torch.from_numpy(image) - self._mean) / self._std for image in images]
         for number in range(0, len(normalised), 2):
             yield normalised[number], normalised[min(number + 1, len(normalised) - 1)]
 
@@ -95,19 +97,17 @@ def completed(
 def complete(description: Path, teacher: Teacher, output: Path, confidence: float) -> Path:
     """Write the completed labels of a data set, and its new description; return the latter."""
     said = json.loads(description.read_text(encoding="utf-8"))
-    data_set, source = open_data_set(description), Path(said["folder"])
-    sets, folder = data_set.label_sets, output / description.stem
+    data_set, folder = open_data_set(description), output / description.stem
+    sets = data_set.label_sets
     (folder / "labels").mkdir(parents=True, exist_ok=True)
     if not (folder / "images").exists():
-        (folder / "images").symlink_to((source / "images").resolve())
-    table = numbers_of(said["numbers"], [one["name"] for one in said["classes"]], sets)
-    for stems in places(source / "images", said.get("kind") == "unchanged pairs"):
-        images = [np.array(Image.open(file).convert("RGB")).transpose(2, 0, 1) for file in stems]
-        probabilities = teacher.probabilities(images)
-        for file in stems:
-            label = table[np.asarray(Image.open(source / "labels" / f"{file.stem}.png"))]
+        (folder / "images").symlink_to((Path(said["folder"]) / "images").resolve())
+    for dates in places(data_set):
+        read = [date.read() for date in dates]
+        probabilities = teacher.probabilities([values for values, _ in read])
+        for date, (_, label) in zip(dates, read, strict=True):
             done = completed(label, sets, probabilities, confidence)
-            Image.fromarray(done).save(folder / "labels" / f"{file.stem}.png")
+            Image.fromarray(done).save(folder / "labels" / f"{Path(date.path).stem}.png")
     names = [one["name"] for one in said["classes"]]
     numbers: dict[str, Any] = {"0": None} | {
         str(number): [names[one] for one in sorted(sets.members_of(number))]
@@ -119,21 +119,14 @@ def complete(description: Path, teacher: Teacher, output: Path, confidence: floa
     return new
 
 
-def numbers_of(said: dict[str, Any], names: list[str], sets: LabelSets) -> NDArray[np.uint8]:
-    """Return (256,) the numbers in `sets` of what stands in label files."""
-    table = np.zeros(256, np.uint8)
-    for value, meaning in said.items():
-        members = [meaning] if isinstance(meaning, str) else meaning or []
-        table[int(value)] = sets.number_of([names.index(one) for one in members])
-    return table
-
-
-def places(images: Path, several_dates: bool) -> Iterator[list[Path]]:
-    """Yield the files of each place: PLACE_DATE.* together where there are several dates, else each by itself."""
-    found: dict[str, list[Path]] = defaultdict(list)
-    for file in sorted(images.iterdir()):
-        found[file.stem.rpartition("_")[0] if several_dates else file.stem].append(file)
-    yield from found.values()
+def places(data_set: DataSet) -> Iterator[tuple[LabelledImage, ...]]:
+    """Yield the dates of each place of all splits, one where nothing says that several are of one place."""
+    for split in data_set.splits:
+        for item in data_set.items(split):
+            if isinstance(item, UnchangedPlace):
+                yield item.dates
+            elif isinstance(item, LabelledImage):
+                yield (item,)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -144,7 +137,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--checkpoint", type=Path, default=shipped_checkpoint(), help="the teacher")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder to write")
     parser.add_argument(
-        "--confidence", type=float, default=0.6, help="least probability of a class that is taken"
+        "--confidence", type=float, default=CONFIDENCE, help="least probability of a class that is taken"
     )
     parser.add_argument("--zooms", default="1", help="sizes at which images are seen, by comma")
     return parser.parse_args()

@@ -33,7 +33,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from complete_labels import Teacher, complete
+from complete_labels import CONFIDENCE, Teacher, complete
 from lsafnet.checkpoint.files import load_checkpoint, save_checkpoint
 from lsafnet.prepare import prepare_network
 from lsafnet_cli.checkpoints.choose import load_named_checkpoint, shipped_checkpoint
@@ -51,7 +51,6 @@ BUILDING_OR_NOT = {"0": None, "1": "building", "2": ["water", "ground", "vegetat
 VEGETATION_OR_NOT = {"0": None, "1": "vegetation", "2": ["water", "ground", "building"]}
 SYNTHETIC = "synthetic"
 FULLY_LABELLED = ("dubai", SYNTHETIC)
-CONFIDENCE = 0.6
 SCENES, SCENE_PX, FIRST_SEED, HELD_OUT_OF = 240, 512, 1_000_000, 60
 TRAINED_ON = (
     "aerial images of Dubai (Humans in the Loop and MBRSC, CC0 1.0; tile 5 kept for validation), NAIP pairs of "

@@ -12,15 +12,14 @@ import rasterio
 from rasterio.windows import Window
 
 from lsafnet.checkpoint.decision import ChangeDecision
-from lsafnet.checkpoint.files import Checkpoint, replace_info
+from lsafnet.checkpoint.files import Checkpoint
 from lsafnet.scores.calibration import calibrated_curve, fit_decision, logit_counts
 from lsafnet.scores.change_curve import ChangeCounts, ReliabilityRow
 from lsafnet_cli.checkpoints.choose import CALIBRATION_ERROR, NamedCheckpoint, load_named_checkpoint
-from lsafnet_cli.checkpoints.writing import check_checkpoint_path
+from lsafnet_cli.checkpoints.writing import check_checkpoint_path, write_with_info
 from lsafnet_cli.data_sets.opening import DataSet, open_data_set
 from lsafnet_cli.data_sets.pair_labels import PairLabels
 from lsafnet_cli.errors import InputError
-from lsafnet_cli.files.replacing import replacing
 from lsafnet_cli.files.sources import patience
 from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import DeviceOptions, GridOptions, PredictOptions, ReadOptions
@@ -28,7 +27,6 @@ from lsafnet_cli.prediction.pipeline import open_prediction
 from lsafnet_cli.prediction.plan import RunPlan
 from lsafnet_cli.prediction.scene_scores import scored_tiles
 from lsafnet_cli.system.heap import memory_errors
-from lsafnet_cli.system.locks import locked_outputs
 
 SMALLEST_PROBABILITY = 1e-7  # below it, and above 1 less it, float32 knows no logit
 
@@ -86,9 +84,9 @@ def calibrate_checkpoint(
         for one, some in zip(sets, pairs, strict=True)
     )
     report = _fit(named, counts, names, output, sum(map(len, pairs)))
-    with locked_outputs([output], notes.notice), replacing(output, overwrite) as written:
-        metrics = {**named.info.metrics, CALIBRATION_ERROR: report.after.calibration_error}
-        replace_info(path, written, replace(named.info, decision=report.after.decision, metrics=metrics))
+    metrics = {**named.info.metrics, CALIBRATION_ERROR: report.after.calibration_error}
+    info = replace(named.info, decision=report.after.decision, metrics=metrics)
+    write_with_info(path, output, info, overwrite, notes.notice)
     return report
 
 

@@ -36,6 +36,7 @@ from lsafnet_cli.polygons.table import (
     arrow_table,
     empty_batch,
 )
+from lsafnet_cli.polygons.wishes import is_geojson
 
 OPTIONS_KEY = "LSAFNET_POLYGONS"  # in a GeoPackage's metadata: the options that shaped its polygons
 POLYGON_ERRORS = (DataSourceError, DataLayerError, CPLE_BaseError, OSError, RuntimeError)
@@ -55,7 +56,7 @@ def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[Pol
         count = _gather(gathered, layer, batches)
     for target in targets:
         with polygon_errors(target.name, folder=target.parent):
-            source = _densified(gathered, dense, layer) if _is_geojson(target) else gathered
+            source = _densified(gathered, dense, layer) if is_geojson(target) else gathered
             _translate(source, target, layer)
             _check_count(target, count)
     for path in (gathered, dense):
@@ -83,10 +84,6 @@ def _append(path: Path, layer: Layer, batch: PolygonBatch, options: Mapping[str,
     _write(na.c_array_stream(arrow_table(batch, layer)), path, "GPKG", layer, options, append=path.exists())
 
 
-def _is_geojson(path: Path) -> bool:
-    return POLYGON_FORMATS[path.suffix.lower()] == "GeoJSON"
-
-
 def _densified(gathered: Path, dense: Path, layer: Layer) -> Path:
     """Return a file of the polygons with points along those sides that are bent in degrees, as in GeoJSON.
 
@@ -109,7 +106,7 @@ def _translate(gathered: Path, target: Path, layer: Layer) -> None:
             info = pyogrio.read_info(gathered, layer=LAYER_NAME, force_total_bounds=True)
             write_geoparquet(rows, target, layer, info["total_bounds"] if info["features"] else None)
             return
-        options = GEOJSON_OPTIONS if _is_geojson(target) and layer.grid.crs is not None else {}
+        options = GEOJSON_OPTIONS if is_geojson(target) and layer.grid.crs is not None else {}
         _write(rows, target, POLYGON_FORMATS[ending], layer, options)
     if ending == ".gpkg":
         if layer.review_form:

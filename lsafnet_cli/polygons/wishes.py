@@ -54,11 +54,15 @@ def check_classes(legend: Legend, options: PolygonOptions) -> None:
     least_areas(legend, options.min_area_by_class)
 
 
+def is_geojson(path: Path) -> bool:
+    """Return whether a polygon file is GeoJSON, by its name."""
+    return POLYGON_FORMATS.get(path.suffix.lower()) == "GeoJSON"
+
+
 def refuse_without_place(paths: Iterable[Path], grid: Grid) -> None:
     """Raise OutputError for formats in longitude and latitude if a grid cannot be transformed to WGS 84."""
     for path in paths:
-        is_geojson = POLYGON_FORMATS.get(path.suffix.lower()) == "GeoJSON"
-        if is_geojson and grid.crs is not None and way_to_wgs84(grid.crs) is None:
+        if is_geojson(path) and grid.crs is not None and way_to_wgs84(grid.crs) is None:
             raise OutputError(
                 f"{path}: GeoJSON needs WGS 84, to which {name_of(grid.crs)} cannot be transformed; "
                 "choose another format, such as .gpkg"

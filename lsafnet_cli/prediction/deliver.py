@@ -50,8 +50,9 @@ def _write_outputs(
     run: RunPlan, store: PartStore, every: OutputPaths, found: FinishedMap | None
 ) -> Delivered:
     writer = MapWriter(store, run.layout, run.provenance, run.options.output.creation_options)
-    unanswered = 0 if found is not None and not run.decision.layers else writer.unanswered_pixels()
-    if run.options.sieve_px and (found is None or run.decision.layers):
+    computed = found is None or bool(run.decision.layers)
+    unanswered = writer.unanswered_pixels() if computed else 0
+    if run.options.sieve_px and computed:
         with run.timed("sieve"):
             sieve_layers(store, writer, run.decision.legend, run.options.sieve_px, run.decision.layers)
     paths, change_map = every, store.path(every.map.name)

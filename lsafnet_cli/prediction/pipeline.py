@@ -95,17 +95,15 @@ class Prediction:
 
     def write(self, store: PartStore) -> RunReport:
         """Write the files from the parts and publish them. Raises InputError if an input has changed."""
-        pixel_count = self.run.mapped.grid.pixel_count
+        run, pixel_count = self._written_run(), self.run.mapped.grid.pixel_count
         with self._surroundings(), watched(self.notes, "write", pixel_count):
-            made = write_outputs(self._written_run(), store, self.paths, self.found)
+            made = write_outputs(run, store, self.paths, self.found)
             self.notes.advance(pixel_count)
         answers = answer_notices(made.table.valid_pixels, made.unanswered)
         new = self.paths if self.found is None else self.found.new
         for text in (*answers, *uniform_notices(made.table), *self._polygon_notices(new), *self.last_words):
             self.notes.notice(text)
-        report = make_report(
-            self._written_run(), self.paths, self.notes.notices, made.table, made.polygon_count
-        )
+        report = make_report(run, self.paths, self.notes.notices, made.table, made.polygon_count)
         self.stamps.check()
         finals = [*new.polygons, *made.finished]
         publish(store, finals, self.run.options.output.overwrite, self.asked, report.as_dict())
