@@ -5,8 +5,10 @@ import io
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -296,3 +298,43 @@ def test_letters_that_a_terminal_lacks_are_shown_as_escapes(tmp_path):
                           env={"PYTHONIOENCODING": "ascii", "PYTHONPATH": ":".join(sys.path)})  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert b"\\u6c34" in done.stdout
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{no json", "[1, 2]", '"text"'])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("decide map.tif --ignore water:ground -o new.tif", 0),
+        ("report map.tif -o page.html", 0),
+        ("evaluate map.tif labels.tif --labels transitions", 0),
+        ("review map.tif verdicts.gpkg -o new.tif", 0),
+        ("summarize map.tif", 0),
+        ("predict map.tif map.tif -o new.tif --options options.json", 3),
+        ("evaluate map.tif labels.tif --labels before --mapping options.json", 3),
+    ],
+)
+def test_options_that_cannot_be_read_are_none_in_a_map_and_one_line_in_a_file(
+    tmp_path, monkeypatch, capsys, command, code, text
+):
+    monkeypatch.chdir(tmp_path)
+    codes = np.repeat(np.arange(1, 5, dtype=np.uint8), 400).reshape(40, 40)
+    tags = {"LSAFNET_OPTIONS": text, "LSAFNET_RELIABILITY": text, "LSAFNET_BEFORE_DATE": "no day"}
+    write_map(Path("map.tif"), codes, tags=tags)
+    write_raster(Path("labels.tif"), codes[None])
+    Path("options.json").write_text(text)
+    if "verdicts" in command:
+        with pytest.raises(SystemExit):
+            main(["vectorize", "map.tif", "-o", "verdicts.gpkg", "--review-form"])
+        with closing(sqlite3.connect("verdicts.gpkg", isolation_level=None)) as file:
+            for trigger, *_ in file.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            ).fetchall():
+                file.execute(f'DROP TRIGGER "{trigger}"')
+            file.execute("UPDATE changes SET status = 'accepted'")
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        main(command.split())
+    said = capsys.readouterr().err
+    assert left.value.code == code, said
+    if code:
+        (_,) = (line for line in said.splitlines() if not line.startswith("note: "))

@@ -37,13 +37,13 @@ def _options_in(file: Path) -> dict[str, Any]:
             values = json.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(f"{file}: cannot be read ({reason_of(error)})") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{file}: is no JSON ({one_line(error)})") from error
     try:
         if isinstance(tag := values.get("LSAFNET_OPTIONS"), str):
             return dict(json.loads(tag))
         return dict(values.get("options", values))
-    except (AttributeError, ValueError, TypeError) as error:
+    except (AttributeError, ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{file}: holds no options by name") from error
 
 

@@ -98,7 +98,7 @@ def read_mapping(source: str, names: Sequence[str]) -> ClassMapping:
         raise OptionError(f"`mapping` {source}: name a JSON file, or one of {', '.join(KNOWN)}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{source}: is no valid JSON ({error})") from error
     if not isinstance(content, dict) or not content:
         raise InputError(f'{source}: write {{"10": "tree", "#00ff00": "water", "0": null}}')

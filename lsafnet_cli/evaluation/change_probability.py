@@ -1,6 +1,5 @@
 """Reliability of a map's probability of change."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from lsafnet_cli.data_sets.pair_labels import PairLabels
 from lsafnet_cli.evaluation.counting import MapPart, cut_blocks
 from lsafnet_cli.files.layers import PERCENT_NODATA
 from lsafnet_cli.files.outputs import layer_path
-from lsafnet_cli.files.provenance import OPTIONS
+from lsafnet_cli.files.provenance import options_of
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.files.sources import is_remote
 
@@ -73,11 +72,7 @@ def score_probability(counts: ChangeCounts, threshold: float | None) -> ChangePr
 def decision_of(change_map: str) -> dict[str, Any]:
     """Return how a map was decided, as far as its tags say."""
     with open_raster(change_map) as dataset:
-        text = dataset.tags().get(OPTIONS, "{}")
-    try:
-        options = dict(json.loads(text))
-    except (ValueError, TypeError):
-        return {}
+        options = options_of(dataset.tags())
     return {name: options[name] for name in DECIDED_BY if name in options}
 
 

@@ -58,6 +58,33 @@ class Provenance:
         return tags | {key: value.isoformat() for key, value in dates.items() if value is not None}
 
 
+def options_of(tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return the options that determined a map's pixels; {} where its tags do not tell."""
+    return json_object(tags.get(OPTIONS))
+
+
+def json_object(text: str | None) -> dict[str, Any]:
+    """Return the object in a tag, {} where there is none."""
+    found = _json_of(text)
+    return found if isinstance(found, dict) else {}
+
+
+def _json_of(text: str | None) -> Any:
+    """Return the value in a tag, None where there is none that can be read."""
+    try:
+        return json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return None
+
+
+def day_of(text: str | None) -> date | None:
+    """Return the day in a tag, None where there is none."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+
+
 def outside_of(tags: Mapping[str, str]) -> tuple[str, ...] | None:
     """Return why a map's images are unlike those of its checkpoint's training, as one text; () where they are not.
 
@@ -71,8 +98,5 @@ def outside_of(tags: Mapping[str, str]) -> tuple[str, ...] | None:
 
 def reliability_of(tags: Mapping[str, str]) -> tuple[Mapping[str, Any], ...]:
     """Return what a map's tags tell of its checkpoints' training and calibration; () where that cannot be read."""
-    try:
-        read = json.loads(tags.get(RELIABILITY, "[]"))
-    except ValueError:
-        return ()
+    read = _json_of(tags.get(RELIABILITY))
     return tuple(one for one in read if isinstance(one, dict)) if isinstance(read, list) else ()

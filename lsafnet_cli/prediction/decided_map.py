@@ -1,6 +1,5 @@
 """A map with the layers beside it, and its codes at another threshold."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,9 +12,7 @@ from numpy.typing import NDArray
 from lsafnet_cli.errors import InputError
 from lsafnet_cli.files.layers import CODES, PERCENT_NODATA, TRANSITION
 from lsafnet_cli.files.outputs import layer_path
-from lsafnet_cli.files.provenance import (
-    OPTIONS,
-)
+from lsafnet_cli.files.provenance import options_of
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.row_bands import row_windows
@@ -45,10 +42,7 @@ class DecidedMap:
     @property
     def options(self) -> dict[str, Any]:
         """The options that determined its pixels; {} if unknown."""
-        try:
-            return dict(json.loads(self.tags.get(OPTIONS, "{}")))
-        except (ValueError, TypeError):
-            return {}
+        return options_of(self.tags)
 
     def layer(self, name: str) -> Path:
         """Return a layer beside the map. Raises InputError if it is missing, or on another grid."""

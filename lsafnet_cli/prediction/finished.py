@@ -16,7 +16,16 @@ import numpy as np
 
 from lsafnet_cli.errors import InputError, OutputError
 from lsafnet_cli.files.outputs import OutputPaths, layer_path
-from lsafnet_cli.files.provenance import AFTER_DATE, BEFORE_DATE, INPUTS, LEGEND, OPTIONS, Provenance
+from lsafnet_cli.files.provenance import (
+    AFTER_DATE,
+    BEFORE_DATE,
+    INPUTS,
+    LEGEND,
+    OPTIONS,
+    Provenance,
+    json_object,
+    options_of,
+)
 from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.row_bands import row_windows
@@ -109,7 +118,7 @@ class FinishedMap:
     def _changed(self, grid: Grid, provenance: Provenance, computed: bool) -> Iterator[str]:
         asked = provenance.tags()
         yield from (what for tag, what in TAGS.items() if asked.get(tag) != self.tags.get(tag))
-        yield from _differing(json.loads(asked.get(INPUTS, "{}")), _json(self.tags.get(INPUTS)))
+        yield from _differing(json.loads(asked.get(INPUTS, "{}")), json_object(self.tags.get(INPUTS)))
         unimportant = OF_INPUTS if computed else (*OF_INPUTS, PRECISION)
         differing = _differing(json.loads(asked[OPTIONS]), self.options())
         yield from (f"the option {name}" for name in differing if name not in unimportant)
@@ -118,7 +127,7 @@ class FinishedMap:
 
     def options(self) -> dict[str, Any]:
         """Return the options in the tags."""
-        return _json(self.tags.get(OPTIONS))
+        return options_of(self.tags)
 
     def provenance(self, run: Provenance) -> Provenance:
         """Return the provenance of files that are made of this map: its options are those of its pixels."""
@@ -150,15 +159,6 @@ def layers_behind(layers: Collection[str], with_polygons: bool) -> tuple[str, ..
     """Return the layers to compute besides codes: polygons need the probability for their confidence."""
     wanted = {*layers, *({"probability"} if with_polygons else ())}
     return tuple(layer for layer in LAYERS if layer in wanted)
-
-
-def _json(text: str | None) -> dict[str, Any]:
-    """Return the object in a tag, {} if there is none."""
-    try:
-        found = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

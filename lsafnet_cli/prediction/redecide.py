@@ -4,7 +4,6 @@ Neither the images nor the network are needed.
 """
 
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -18,6 +17,7 @@ from lsafnet_cli.files.provenance import (
     AFTER_DATE,
     BEFORE_DATE,
     Provenance,
+    day_of,
     outside_of,
     reliability_of,
 )
@@ -181,19 +181,12 @@ def _provenance(found: DecidedMap, legend: Legend, options: RedecideOptions) -> 
         checkpoint_sha256=tags.get("LSAFNET_CHECKPOINT_SHA256", "unknown"),
         before=tags.get("LSAFNET_BEFORE", ""),
         after=tags.get("LSAFNET_AFTER", ""),
-        before_date=_date(tags.get(BEFORE_DATE)),
-        after_date=_date(tags.get(AFTER_DATE)),
+        before_date=day_of(tags.get(BEFORE_DATE)),
+        after_date=day_of(tags.get(AFTER_DATE)),
         options=told | {"decided_from": found.path.name, **decided},
         outside=outside_of(tags),
         reliability=reliability_of(tags),
     )
-
-
-def _date(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        return None
 
 
 def _draw(

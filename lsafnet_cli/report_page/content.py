@@ -144,7 +144,7 @@ def _options(text: str) -> Iterator[tuple[str, str]]:
     """Yield the options of a map one by one, or unparsed if they cannot be read."""
     try:
         options = dict(json.loads(text))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         yield "options", text
         return
     for name, value in options.items():

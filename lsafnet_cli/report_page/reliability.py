@@ -1,11 +1,10 @@
 """How far a map can be trusted, by what its checkpoint knew of itself when the map was made."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lsafnet_cli.files.provenance import OPTIONS, outside_of, reliability_of
+from lsafnet_cli.files.provenance import options_of, outside_of, reliability_of
 
 NOT_RECORDED = "How well the checkpoint suits these images is not recorded in the map."
 CHECK = "Check the map before using its figures."
@@ -88,10 +87,7 @@ def _is_complete(one: Mapping[str, Any]) -> bool:
 
 def _threshold(tags: Mapping[str, str]) -> float | None:
     """Return above which probability a pixel of the map has changed; None where its options do not say."""
-    try:
-        found = json.loads(tags.get(OPTIONS, "{}"))["threshold"]
-    except (ValueError, TypeError, KeyError):
-        return None
+    found: Any = options_of(tags).get("threshold")
     return float(found) if _is_number(found) else None
 
 

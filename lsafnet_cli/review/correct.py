@@ -1,9 +1,7 @@
 """Correct a map by the verdicts on its changes, with scores of the map and labels for training."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,9 @@ from lsafnet_cli.files.outputs import MAP_ENDINGS, check_path
 from lsafnet_cli.files.provenance import (
     AFTER_DATE,
     BEFORE_DATE,
-    OPTIONS,
     Provenance,
+    day_of,
+    options_of,
     outside_of,
     reliability_of,
 )
@@ -159,12 +158,12 @@ def _provenance(path: str, legend: Legend, verdicts: str) -> Provenance:
     """Return what the corrected map says of itself: what the first one said, and that it was reviewed."""
     with open_raster(path) as dataset:
         tags = dataset.tags()
-    days = [date.fromisoformat(tags[name]) if name in tags else None for name in (BEFORE_DATE, AFTER_DATE)]
+    days = [day_of(tags.get(name)) for name in (BEFORE_DATE, AFTER_DATE)]
     version, checkpoint, sha256, before, after = (
         tags.get(f"LSAFNET_{name}", "")
         for name in ("VERSION", "CHECKPOINT", "CHECKPOINT_SHA256", "BEFORE", "AFTER")
     )
-    options = {**json.loads(tags.get(OPTIONS, "{}")), "reviewed_map": path, "verdicts": verdicts}
+    options = {**options_of(tags), "reviewed_map": path, "verdicts": verdicts}
     return Provenance(
         legend, version, checkpoint, sha256, before, after, days[0], days[1], options,
         outside_of(tags), reliability_of(tags),

@@ -1,6 +1,5 @@
 """The page of a series: one HTML file with a slider over the dates, which asks for nothing else."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -10,7 +9,7 @@ from typing import Any
 
 import rasterio
 
-from lsafnet_cli.files.provenance import OPTIONS
+from lsafnet_cli.files.provenance import options_of
 from lsafnet_cli.files.publishing import output_errors
 from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.geometry.ground import pixel_size_m
@@ -91,7 +90,7 @@ def shifts_of(intervals: Sequence[Interval]) -> dict[str, tuple[float, float]]:
     found: dict[str, tuple[float, float]] = {}
     for interval in intervals:
         with open_raster(interval.map) as dataset:
-            told = json.loads(dataset.tags().get(OPTIONS, "{}"))
+            told = options_of(dataset.tags())
         for image, shift in zip(
             (interval.earlier, interval.later), told.get("shift_px") or (None, None), strict=True
         ):

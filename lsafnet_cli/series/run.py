@@ -131,7 +131,7 @@ def finished_series(paths: SeriesPaths, asked: Mapping[str, Any]) -> SeriesRepor
     try:
         found = json.loads(paths.report.read_text(encoding="utf-8"))
         return SeriesReport.from_dict(found) if found.pop(ASKED) == asked else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
