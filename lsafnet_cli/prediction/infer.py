@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from threading import Lock
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,16 +18,18 @@ from torch import Tensor, nn
 from lsafnet.checkpoint.files import Checkpoint
 from lsafnet.logits import ChangeLogits
 from lsafnet.prepare import prepare_network
+from lsafnet_cli.options import DeviceOptions
 from lsafnet_cli.prediction.scaling import Calibration, DateScaling
 from lsafnet_cli.prediction.tile import Tile
 from lsafnet_cli.prediction.tile_rows import TilePixels
 from lsafnet_cli.scenes.stretch import Stretch
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray
 from lsafnet_cli.system.background import run_in_lanes
-from lsafnet_cli.system.devices import BatchSize, Device, divided_threads, is_out_of_memory
+from lsafnet_cli.system.devices import BatchSize, Device, choose_device, divided_threads, is_out_of_memory
 
 FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
 _PREPARED: WeakKeyDictionary[nn.Module, dict[Device, nn.Module]] = WeakKeyDictionary()
+_PREPARING = Lock()
 LONG_BATCH_SECONDS = 1.0  # a batch this long keeps all cores busy alone, and would delay the end of the run
 
 
@@ -141,13 +144,24 @@ def mean_of(scores: Iterable[Tensor]) -> Tensor:
 
 
 def prepared_network(network: nn.Module, device: Device) -> nn.Module:
-    """Return a network prepared for a device, cached with the network."""
-    forms = _PREPARED.setdefault(network, {})
-    if device not in forms:
-        forms[device] = prepare_network(
-            network, device.torch_device, device.precision, compile=device.compiled
-        )
-    return forms[device]
+    """Return a network prepared for a device, cached with the network.
+
+    While another thread prepares it, this waits for that.
+    """
+    with _PREPARING:
+        forms = _PREPARED.setdefault(network, {})
+        if device not in forms:
+            forms[device] = prepare_network(
+                network, device.torch_device, device.precision, compile=device.compiled
+            )
+        return forms[device]
+
+
+def prepare_all(checkpoints: Iterable[Checkpoint], options: DeviceOptions) -> None:
+    """Prepare networks for the device of the options: in a thread, while a run is planned. Raises DeviceError."""
+    device = choose_device(options)
+    for checkpoint in checkpoints:
+        prepared_network(checkpoint.network, device)
 
 
 def probabilities(logits: ChangeLogits) -> Tensor:

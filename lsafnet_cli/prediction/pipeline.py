@@ -1,7 +1,7 @@
 """The prediction pipeline: two images in, a change map, polygons and a report out."""
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from lsafnet_cli.options import PredictOptions, check_polygon_files
 from lsafnet_cli.prediction.compute import compute_parts
 from lsafnet_cli.prediction.deliver import make_report, write_outputs
 from lsafnet_cli.prediction.finished import FinishedMap, added_notice, missing_outputs
+from lsafnet_cli.prediction.infer import prepare_all
 from lsafnet_cli.prediction.plan import RunPlan, prepare_run
 from lsafnet_cli.prediction.report import RunReport
 from lsafnet_cli.prediction.resuming import asked_of, cut_as_before, finished_run, work_folder
@@ -25,6 +26,7 @@ from lsafnet_cli.prediction.write import PartStore
 from lsafnet_cli.scenes.notices import answer_notices, registration_notices
 from lsafnet_cli.scenes.read import read_pair
 from lsafnet_cli.scenes.stamps import Stamps
+from lsafnet_cli.system.beside import beside
 from lsafnet_cli.system.heap import memory_errors
 
 
@@ -159,10 +161,19 @@ def open_prediction(
         scenes = scenes.with_reference(options.grid.image, options.read)
         files = scenes.before.files + scenes.after.files
         paths.keep_off(files)
-        run = cut_as_before(prepare_run(scenes, checkpoint, options, notes, found), paths.map)
+        with _networks_beside(checkpoint, options) if found is None else nullcontext():
+            run = cut_as_before(prepare_run(scenes, checkpoint, options, notes, found), paths.map)
         if found is not None:
             found.check(run.mapped.grid, run.provenance, bool(run.decision.layers))
             if run.decision.layers:
                 layers = ", ".join(run.decision.layers)
                 notes.notice(f"the network runs again for {layers}, stored in no file beside the map")
         return Prediction(run, paths, notes, asked, stamps.with_files(files), found, tuple(last_words))
+
+
+def _networks_beside(
+    checkpoint: NamedCheckpoint, options: PredictOptions
+) -> AbstractContextManager[Callable[[], None]]:
+    """Prepare the networks of a run while a block plans it; an error is raised again where they are used."""
+    members = [member.checkpoint for member in checkpoint.members]
+    return beside(prepare_all, members, options.device)

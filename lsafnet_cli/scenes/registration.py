@@ -30,6 +30,7 @@ LEAST_PEAK = 10.0  # standard deviations of the correlation above its mean; unre
 LEAST_WINDOWS = 2
 LEAST_SHIFT_PX = 0.1
 FINENESS = 50  # steps per pixel of the refined search
+STRIDE = 5  # which first tries every fifth, then those around the best
 CUTOFF = 0.35  # cycles per pixel; higher frequencies are noise and artefacts of resampling and compression
 SPREAD_FACTOR = 1.4826  # median absolute deviation to standard deviation of a normal distribution
 LARGEST_NUMBER = 1e100  # fill values may be larger, and their squares overflow
@@ -205,16 +206,30 @@ def _refine(cross: NDArray[np.complex128], shape: tuple[int, ...], row: int, col
 
     `cross` is as of `rfft2` for pictures of `shape`: the frequencies that it leaves out count by those it has.
     """
-    steps = np.arange(-FINENESS, FINENESS + 1) / FINENESS
     by_row, by_col = _waves(shape)
     rows = by_row * np.exp(2j * np.pi * row * fft.fftfreq(shape[0]))
     if shape[0] % 2 == 0:  # the highest frequency is its own opposite
         middle = shape[0] // 2
         rows[:, middle] = rows[:, middle].real
     cols = by_col * np.exp(2j * np.pi * col * fft.rfftfreq(shape[1]))[:, None]
-    found = (rows @ cross @ cols).real
-    best = np.unravel_index(int(found.argmax()), found.shape)
-    return float(row + steps[best[0]]), float(col + steps[best[1]])
+    coarse = _largest(rows[::STRIDE], cross, cols[:, ::STRIDE])
+    first = [max(0, STRIDE * (place - 1)) for place in coarse]
+    near_rows, near_cols = (slice(start, start + 2 * STRIDE + 1) for start in first)
+    fine = _largest(rows[near_rows], cross, cols[:, near_cols])
+    best = [start + place - FINENESS for start, place in zip(first, fine, strict=True)]
+    return row + best[0] / FINENESS, col + best[1] / FINENESS
+
+
+def _largest(
+    rows: NDArray[np.complex128], cross: NDArray[np.complex128], cols: NDArray[np.complex128]
+) -> tuple[int, int]:
+    """Return where the correlation, rows @ cross @ cols, is largest.
+
+    By einsum, which calls no BLAS: after each product OpenBLAS's threads spin on cores that a network needs.
+    """
+    product = np.einsum("ij,jk->ik", np.einsum("ij,jk->ik", rows, cross), cols)
+    row, col = divmod(int(product.real.argmax()), product.shape[1])
+    return row, col
 
 
 @lru_cache(maxsize=4)
