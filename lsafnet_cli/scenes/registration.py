@@ -5,6 +5,7 @@ matrix Fourier transform around the peak (Guizar-Sicairos, Thurman and Fienup, O
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -21,11 +22,13 @@ from lsafnet_cli.scenes.aoi import AreaOfInterest
 from lsafnet_cli.scenes.images import ImageReader
 from lsafnet_cli.scenes.read import ScenePair
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray
+from lsafnet_cli.system.cores import usable_cores
 
 WINDOW_PX = 256
 SMALLEST_PX = 64
 WINDOWS_ALONG_SIDE = 5
 LEAST_VALID_SHARE = 0.75
+THREADS = 2  # that measure what this thread reads
 LEAST_PEAK = 10.0  # standard deviations of the correlation above its mean; unrelated images stay below
 LEAST_WINDOWS = 2
 LEAST_SHIFT_PX = 0.1
@@ -78,7 +81,9 @@ class Registration:
 
 def register_pair(pair: AlignedPair, area: AreaOfInterest | None = None) -> Registration:
     """Measure the shift between both dates on windows spread over their overlap, or over an area of interest."""
-    return summarize_shifts([measure_shift(*window) for window in read_windows(pair, area)])
+    with ThreadPoolExecutor(min(THREADS, usable_cores()), thread_name_prefix="shift") as pool:
+        coming = [pool.submit(measure_shift, *window) for window in read_windows(pair, area)]
+        return summarize_shifts([one.result() for one in coming])
 
 
 def summarize_shifts(found: Sequence[Shift | None]) -> Registration:
