@@ -241,6 +241,18 @@ def test_zones_with_a_broken_prj_are_one_line(tmp_path, capsys, text):
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("crs", "said"), [("IAU_2015:30100", "cannot be transformed"), (None, "without a CRS")]
+)
+def test_zones_that_go_with_no_map_of_that_crs_end_as_pairs_that_do_not_fit(tmp_path, capsys, crs, said):
+    change_map = write_map(tmp_path / "m.tif", np.ones((80, 80)), crs=crs)
+    zones = write_zones(tmp_path / "z.gpkg", [ground((0, 9), (0, 9))], name=["a"])
+    code, _, err = exit_of(capsys, "summarize", change_map, "--zones", zones)
+    assert code == 4
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
 def test_messages_of_gdal_that_are_no_text_are_not_printed_beside_the_line(tmp_path, monkeypatch):
     """rasterio can only print these, through Python's two hooks, for nobody could catch them."""
     path, said = tmp_path / "odd.vrt", []

@@ -14,8 +14,9 @@ from rasterio.features import rasterize
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
-from lsafnet_cli.errors import InputError, NoOverlapError, OptionError
+from lsafnet_cli.errors import InputError, NoOverlapError, OptionError, PairError, reason_of
 from lsafnet_cli.files.vectors import ids_without_place, reading_vectors
+from lsafnet_cli.geometry.crs import NoWayError
 from lsafnet_cli.geometry.footprints import Extent
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.scenes.polygon_files import PolygonPlacing, crs_of_layer, polygons_of
@@ -74,23 +75,28 @@ class ZoneSet:
 def read_zones(request: ZoneRequest, grid: Grid) -> ZoneSet:
     """Return the zones that touch a grid; features of one name are one zone.
 
-    Raises InputError where the file cannot serve, OptionError for a field or layer that it lacks,
-    NoOverlapError where no zone touches the grid.
+    Raises InputError where the file cannot serve, OptionError for a field or layer that it lacks, PairError where
+    its zones cannot be placed on the grid, and NoOverlapError where none touches it.
     """
     path = str(request.path)
     if grid.crs is None:
-        raise InputError(f"{path}: zones cannot be placed on a map without a CRS")
+        raise PairError(f"{path}: zones cannot be placed on a map without a CRS")
     with reading_vectors(path, "zones"), fiona.open(path, layer=layer_of_zones(request)) as source:
         field = name_field_of(request, source.schema["properties"])
         crs = crs_of_layer(source)
         if crs is None:
             raise InputError(f"{path}: has no CRS; assign one")
-        placing = PolygonPlacing(crs, grid)
+        try:
+            placing = PolygonPlacing(crs, grid)
+        except NoWayError as error:
+            raise PairError(
+                f"{path}: cannot be transformed to the CRS of the map ({reason_of(error)})"
+            ) from error
         pieces: dict[str, list[BaseGeometry]] = {}
         for feature in _features_about(source, placing.extent):
             outline = placing.place(shapely.union_all(polygons_of(feature)))
             if not np.isfinite(shapely.get_coordinates(outline)).all():
-                raise InputError(
+                raise PairError(
                     f"{path}: {name_of_zone(feature, field)} is beyond the domain of the map's CRS; clip it first"
                 )
             if outline.intersects(shapely.box(0, 0, grid.width, grid.height)):
