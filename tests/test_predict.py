@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import threading
 
 import fiona
 import numpy as np
@@ -19,6 +20,7 @@ from lsafnet_cli.files.rasters import rasterio_open
 from lsafnet_cli.legend.classes import Legend, transition_codes
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import DeviceOptions, OutputOptions, PolygonOptions, ReadOptions, TileOptions
+from lsafnet_cli.prediction import infer
 from lsafnet_cli.prediction.compute import compute_parts
 from lsafnet_cli.prediction.plan import prepare_run
 from lsafnet_cli.prediction.write import MapWriter, PartStore
@@ -49,6 +51,25 @@ def test_the_map_lies_where_the_before_image_lies(pair, tiny_checkpoint, tmp_pat
     values, counts = np.unique(codes[codes > 0], return_counts=True)
     assert counted == dict(zip(values.tolist(), counts.tolist(), strict=True))
     assert report.table.valid_pixels == codes.size
+
+
+@pytest.mark.parametrize("fails_first", [False, True])
+def test_the_network_is_prepared_in_a_thread_while_the_run_is_planned(
+    pair, tiny_checkpoint, tmp_path, monkeypatch, fails_first
+):
+    """What fails there is tried again where it is needed, and a lasting failure is raised there."""
+    threads, prepare = [], infer.prepare_network
+
+    def watched(*arguments, **more):
+        threads.append(threading.current_thread())
+        if fails_first and len(threads) == 1:
+            raise MemoryError
+        return prepare(*arguments, **more)
+
+    monkeypatch.setattr(infer, "prepare_network", watched)
+    predict_change(*pair, tmp_path / "changes.tif", PredictOptions(tiny_checkpoint))
+    assert threads[0] is not threading.main_thread()
+    assert threads[1:] == [threading.main_thread()] * fails_first
 
 
 @pytest.mark.parametrize("name", ["changes.mask.tif", "changes.sieved.tif"])
