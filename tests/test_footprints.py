@@ -9,8 +9,9 @@ from rasterio.crs import CRS
 from shapely.geometry import box, shape
 
 from lsafnet_cli.batch.merge import _placed
+from lsafnet_cli.geometry.antimeridian import cut_at_antimeridian
 from lsafnet_cli.geometry.crs import horizontal
-from lsafnet_cli.geometry.footprints import Extent, cut_at_antimeridian, footprint_of, to_pixels
+from lsafnet_cli.geometry.footprints import Extent, footprint_of, to_pixels
 from lsafnet_cli.geometry.grid import Grid
 
 

@@ -19,8 +19,7 @@ from lsafnet_cli.files.layer_style import add_layer_style, transition_style
 from lsafnet_cli.files.rasters import open_raster
 from lsafnet_cli.files.side_files import side_files
 from lsafnet_cli.geometry.crs import NoWayError, Way, full_turn, horizontal
-from lsafnet_cli.geometry.densify import densify
-from lsafnet_cli.geometry.footprints import cut_at_antimeridian
+from lsafnet_cli.geometry.degrees import in_degrees
 from lsafnet_cli.maps.table import read_legend
 from lsafnet_cli.polygons.files import polygon_errors
 from lsafnet_cli.polygons.gathering import append_polygons, remove_rest
@@ -125,35 +124,18 @@ def _placed(
     way = _way(crs, common)
     if way is None or way.transformer is None:
         return geometries, fields
-    found, in_degrees = shapely.from_wkb(geometries), full_turn(horizontal(common or ""))
-    found = densify(found, way) if in_degrees else found
-    moved = shapely.transform(found, lambda points: np.stack(way(*points.T), axis=1))
-    if not in_degrees:
-        return shapely.to_wkb(moved), fields
-    parts = [_sides_of_antimeridian(geometry) for geometry in moved]
+    found = shapely.from_wkb(geometries)
+    if not full_turn(horizontal(common or "")):
+        return shapely.to_wkb(shapely.transform(found, way.of_points)), fields
+    parts = in_degrees(found, way)
     row = np.repeat(np.arange(len(parts)), [len(sides) for sides in parts])
     placed = [side for sides in parts for side in sides]
-    share = shapely.area(placed)
+    share = shapely.area(placed) * np.cos(np.radians(shapely.get_y(shapely.centroid(placed))))
     share /= np.bincount(row, share, len(parts))[row]
     fields = {name: values[row] for name, values in fields.items()}
     fields["area_m2"] = fields["area_m2"] * share
     fields["pixels"] = _apportioned(fields["pixels"], share, row)
     return shapely.to_wkb(placed), fields
-
-
-def _sides_of_antimeridian(geometry: Any) -> list[Any]:
-    """Return a geometry in degrees, or, where it crosses the antimeridian, its parts, each on one side."""
-    left, _, right, _ = geometry.bounds
-    if not right - left > 180:
-        return [geometry]
-    parts = cut_at_antimeridian(geometry)
-    if geometry.geom_type == "Polygon" or not parts:
-        return parts or [geometry]
-    east = [part.bounds[0] >= 0 for part in parts]
-    sides = [
-        [part for part, there in zip(parts, east, strict=True) if there == side] for side in (True, False)
-    ]
-    return [shapely.MultiPolygon(side) for side in sides if side]
 
 
 def _apportioned(

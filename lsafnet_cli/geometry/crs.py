@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from pyproj import CRS, Transformer
+from pyproj.enums import TransformDirection
 from pyproj.exceptions import CRSError, ProjError
 
 from lsafnet_cli.geometry.arrays import FloatArray
@@ -79,12 +80,32 @@ class Way:
         return cls(_transformer(source, target))
 
     def __call__(self, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        return self._moved(x, y, TransformDirection.FORWARD)
+
+    def back(self, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return points of the target in the source CRS."""
+        return self._moved(x, y, TransformDirection.INVERSE)
+
+    def of_points(self, points: FloatArray) -> FloatArray:
+        """Return (n, 2) points, x and y of each, in the target CRS; for `shapely.transform`.
+
+        Raises NoWayError if one of them lies outside of its domain, for no polygon can have a point that is NaN.
+        """
+        moved = np.stack(self(*points.T), axis=1)
+        if np.isnan(moved).any():
+            raise NoWayError("some points lie outside of the projection's domain")
+        return moved
+
+    def _moved(
+        self, x: ArrayLike, y: ArrayLike, direction: TransformDirection
+    ) -> tuple[FloatArray, FloatArray]:
         x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
         if self.transformer is not None:
             try:
-                x, y = (np.asarray(axis, np.float64) for axis in self.transformer.transform(x, y))
+                moved = self.transformer.transform(x, y, direction=direction)
             except ProjError as error:
                 raise NoWayError(f"points cannot be transformed to another CRS ({error})") from error
+            x, y = (np.asarray(axis, np.float64) for axis in moved)
         seen = np.isfinite(x) & np.isfinite(y)
         return np.where(seen, x, np.nan), np.where(seen, y, np.nan)
 

@@ -4,7 +4,6 @@ Longitudes are periodic: 179 and -181 are one meridian. Points of a grid are unw
 that they stay together; geometries are compared at every multiple of 360 degrees.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +17,11 @@ from shapely.affinity import translate
 from shapely.geometry import MultiPolygon, Polygon, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
+from lsafnet_cli.geometry.antimeridian import aligned, folded, unrolled
 from lsafnet_cli.geometry.arrays import BoolArray, FloatArray
 from lsafnet_cli.geometry.crs import WGS84, NoWayError, Way, full_turn, horizontal
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.geometry.parts import is_polygon, simple_parts
 
 POINTS = 33  # along each axis of a grid, so that edges that are curved in another CRS are followed
 SPARE = 0.05  # of an extent, added around it, since its sides may bulge between the sampled points
@@ -128,17 +129,6 @@ class Extent:
         return shapely.union_all([part for one in found for part in simple_parts(one) if is_polygon(part)])
 
 
-def simple_parts(geometry: BaseGeometry) -> list[BaseGeometry]:
-    """Return the simple parts of a geometry, also those of nested collections."""
-    parts = getattr(geometry, "geoms", None)
-    return [geometry] if parts is None else [simple for part in parts for simple in simple_parts(part)]
-
-
-def is_polygon(geometry: BaseGeometry) -> bool:
-    """Return whether a simple geometry has an area."""
-    return geometry.geom_type == "Polygon" and not geometry.is_empty
-
-
 @dataclass(frozen=True, slots=True)
 class Footprint:
     """The outline of a grid in degrees of WGS 84, as GeoJSON has it (RFC 7946): cut at the antimeridian."""
@@ -227,38 +217,6 @@ def _along_whole_cells(corners: FloatArray) -> "np.ndarray[Any, np.dtype[np.int6
 
 def _on_globe(ring: FloatArray) -> Iterator[Polygon]:
     """Yield the area within a closed ring in degrees as polygons with longitudes within -180..180."""
-    lon, lat = np.unwrap(ring[:, 0], period=360), ring[:, 1]
-    if abs(lon[-1] - lon[0]) > 180:  # it surrounds a pole and is closed there
-        pole = 90.0 if lat.mean() > 0 else -90.0
-        lon, lat = np.append(lon, [lon[-1], lon[0]]), np.append(lat, [pole, pole])
-    elif np.ptp(lon) >= 360 - STRAIGHT_DEGREES:
-        yield Polygon(shapely.get_coordinates(shapely.box(-180, lat.min(), 180, lat.max())))
-        return
-    whole = Polygon(np.stack([lon, lat], axis=1))
-    if not whole.is_valid:
-        return
-    found = []
-    for turn in range(math.floor((lon.min() + 180) / 360), math.ceil((lon.max() + 180) / 360)):
-        part = whole.intersection(shapely.box(360 * turn - 180, -90, 360 * turn + 180, 90))
-        found.append(translate(part, -360 * turn))
-    yield from _parts_of(shapely.union_all(found))
-
-
-def _parts_of(geometry: BaseGeometry) -> Iterator[Polygon]:
-    yield from (part for part in simple_parts(geometry) if isinstance(part, Polygon) and part.area > 0)
-
-
-def cut_at_antimeridian(geometry: BaseGeometry) -> list[Polygon]:
-    """Return the polygons of a geometry in degrees, cut at the antimeridian where their sides cross it."""
-    parts: list[Polygon] = []
-    for polygon in _parts_of(geometry):
-        left, _, right, _ = polygon.bounds
-        if not right - left > 180:
-            parts.append(polygon)
-            continue
-        outside, *holes = (
-            MultiPolygon(list(_on_globe(shapely.get_coordinates(ring))))
-            for ring in (polygon.exterior, *polygon.interiors)
-        )
-        parts += _parts_of(outside.difference(shapely.union_all(holes)))
-    return parts
+    whole = unrolled(aligned(ring))
+    if whole.is_valid:
+        yield from folded(whole)

@@ -20,9 +20,9 @@ from lsafnet_cli.errors import OutputError, reason_of
 from lsafnet_cli.files.layer_style import add_layer_style, transition_style
 from lsafnet_cli.files.replacing import why_not_written
 from lsafnet_cli.files.side_files import side_files
-from lsafnet_cli.geometry.crs import way_to_wgs84
+from lsafnet_cli.geometry.crs import WGS84, NoWayError, way_to_wgs84
 from lsafnet_cli.options import PARQUET, POLYGON_FORMATS
-from lsafnet_cli.polygons.gathering import write_densified
+from lsafnet_cli.polygons.gathering import write_in_degrees
 from lsafnet_cli.polygons.geoparquet import count_rows, write_geoparquet
 from lsafnet_cli.polygons.review_form import add_verdict_fields, review_style
 from lsafnet_cli.polygons.table import (
@@ -39,7 +39,7 @@ from lsafnet_cli.polygons.table import (
 from lsafnet_cli.polygons.wishes import is_geojson
 
 OPTIONS_KEY = "LSAFNET_POLYGONS"  # in a GeoPackage's metadata: the options that shaped its polygons
-POLYGON_ERRORS = (DataSourceError, DataLayerError, CPLE_BaseError, OSError, RuntimeError)
+POLYGON_ERRORS = (DataSourceError, DataLayerError, CPLE_BaseError, OSError, RuntimeError, NoWayError)
 SHORT_NAMES = {"before_date": "before_dat"}  # a shapefile's names have up to 10 characters
 GEOJSON_OPTIONS = {"RFC7946": "YES"}
 
@@ -49,17 +49,19 @@ def write_polygon_files(targets: list[Path], layer: Layer, batches: Iterable[Pol
     # absolute, for pyogrio drops the spaces a relative name begins with
     targets = [target.absolute() for target in targets]
     gathered = targets[0].with_name("changes.gathered.gpkg")
-    dense = targets[0].with_name("changes.dense.gpkg")
-    for path in (gathered, dense, *targets):
+    degrees = targets[0].with_name("changes.degrees.gpkg")
+    for path in (gathered, degrees, *targets):
         _remove_leftovers(path)
     with polygon_errors(targets[0].name, folder=gathered.parent):
         count = _gather(gathered, layer, batches)
     for target in targets:
         with polygon_errors(target.name, folder=target.parent):
-            source = _densified(gathered, dense, layer) if is_geojson(target) else gathered
-            _translate(source, target, layer)
+            if is_geojson(target) and _is_in_degrees(degrees, gathered, layer):
+                _translate(degrees, target, layer, WGS84)
+            else:
+                _translate(gathered, target, layer, _wkt(layer))
             _check_count(target, count)
-    for path in (gathered, dense):
+    for path in (gathered, degrees):
         path.unlink(missing_ok=True)
     return count
 
@@ -81,23 +83,22 @@ def _gather(path: Path, layer: Layer, batches: Iterable[PolygonBatch]) -> int:
 
 
 def _append(path: Path, layer: Layer, batch: PolygonBatch, options: Mapping[str, str]) -> None:
-    _write(na.c_array_stream(arrow_table(batch, layer)), path, "GPKG", layer, options, append=path.exists())
+    rows = na.c_array_stream(arrow_table(batch, layer))
+    _write(rows, path, "GPKG", layer, _wkt(layer), options, append=path.exists())
 
 
-def _densified(gathered: Path, dense: Path, layer: Layer) -> Path:
-    """Return a file of the polygons with points along those sides that are bent in degrees, as in GeoJSON.
+def _is_in_degrees(degrees: Path, gathered: Path, layer: Layer) -> bool:
+    """Return whether the polygons are in a file in degrees, which is written once, where GDAL would get them wrong.
 
-    Where there are none, as in most maps, it is `gathered` itself. It is written once.
+    GDAL moves points only, and knows the poles of a few CRSs.
     """
     way = None if layer.grid.crs is None else way_to_wgs84(layer.grid.crs)
     if way is None or way.transformer is None:
-        return gathered
-    if not dense.exists() and not write_densified(gathered, dense, way):
-        return gathered
-    return dense
+        return False
+    return degrees.exists() or write_in_degrees(gathered, degrees, way)
 
 
-def _translate(gathered: Path, target: Path, layer: Layer) -> None:
+def _translate(gathered: Path, target: Path, layer: Layer, crs: str | None) -> None:
     ending = target.suffix.lower()
     names = [f"{name} AS {SHORT_NAMES.get(name, name)}" if ending == ".shp" else name for name in FIELDS]
     sql = f"SELECT {', '.join(names)}, {GEOMETRY} FROM {LAYER_NAME}"
@@ -106,8 +107,8 @@ def _translate(gathered: Path, target: Path, layer: Layer) -> None:
             info = pyogrio.read_info(gathered, layer=LAYER_NAME, force_total_bounds=True)
             write_geoparquet(rows, target, layer, info["total_bounds"] if info["features"] else None)
             return
-        options = GEOJSON_OPTIONS if is_geojson(target) and layer.grid.crs is not None else {}
-        _write(rows, target, POLYGON_FORMATS[ending], layer, options)
+        options = GEOJSON_OPTIONS if is_geojson(target) and crs is not None else {}
+        _write(rows, target, POLYGON_FORMATS[ending], layer, crs, options)
     if ending == ".gpkg":
         if layer.review_form:
             add_verdict_fields(target, LAYER_NAME)
@@ -115,10 +116,14 @@ def _translate(gathered: Path, target: Path, layer: Layer) -> None:
         add_layer_style(target, LAYER_NAME, GEOMETRY, style)
 
 
+def _wkt(layer: Layer) -> str | None:
+    return layer.grid.crs.to_wkt() if layer.grid.crs is not None else None
+
+
 def _write(
-    rows: Any, path: Path, driver: str, layer: Layer, options: Mapping[str, str], append: bool = False
-) -> None:
-    crs = layer.grid.crs.to_wkt() if layer.grid.crs is not None else None
+    rows: Any, path: Path, driver: str, layer: Layer, crs: str | None, options: Mapping[str, str],
+    append: bool = False,
+) -> None:  # fmt: skip
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
         pyogrio.write_arrow(

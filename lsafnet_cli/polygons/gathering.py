@@ -11,8 +11,8 @@ import shapely
 from pyogrio.raw import read as read_features, write as write_features
 
 from lsafnet_cli.files.side_files import side_files
-from lsafnet_cli.geometry.crs import Way
-from lsafnet_cli.geometry.densify import densify
+from lsafnet_cli.geometry.crs import WGS84, Way
+from lsafnet_cli.geometry.degrees import in_degrees, is_straight, joined
 from lsafnet_cli.polygons.table import GEOMETRY, GPKG_VERSION, LAYER_NAME, ROWS_AT_ONCE
 
 # takes WKB geometries and their fields, and gives others
@@ -27,7 +27,7 @@ def append_polygons(
 
     `id` counts on from `count` + 1; `values` are fields with one value for all rows, new ones last.
     """
-    dissolved = pyogrio.read_info(source, layer=LAYER_NAME)["geometry_type"] == "MultiPolygon"
+    geometry_type = str(pyogrio.read_info(source, layer=LAYER_NAME)["geometry_type"])
     for meta, geometries, columns in _batches(source):
         fields = dict(zip(map(str, meta["fields"]), columns, strict=True))
         if change is not None:
@@ -36,33 +36,31 @@ def append_polygons(
         fields["id"] = np.arange(count + 1, count + rows + 1)
         for name, value in values.items():
             fields[name] = np.full(rows, value, object if isinstance(value, str) else np.int64)
-        _append(target, geometries, fields, dissolved, crs)
+        _append(target, geometries, fields, geometry_type, crs)
         count += rows
     return count
 
 
-def write_densified(source: Path, target: Path, way: Way) -> bool:
-    """Write the polygons of a file with points along the sides that are bent in degrees; return if there are any.
+def write_in_degrees(source: Path, target: Path, way: Way) -> bool:
+    """Write the polygons of a file in longitude and latitude; return if it was needed.
 
-    Nothing is written where all sides are straight. way: from the file's CRS to longitude and latitude.
+    Nothing is written where all polygons keep their shape if only their points are moved, as in most maps. What
+    crosses the antimeridian ends there and is one multipolygon. way: from the file's CRS to longitude and latitude.
     """
-    if not any(_is_bent(geometries, way) for _, geometries, _ in _batches(source)):
+    if all(is_straight(shapely.from_wkb(geometries), way) for _, geometries, _ in _batches(source)):
         return False
-    info = pyogrio.read_info(source, layer=LAYER_NAME)
     for meta, geometries, columns in _batches(source):
         fields = dict(zip(map(str, meta["fields"]), columns, strict=True))
-        dense = shapely.to_wkb(densify(shapely.from_wkb(geometries), way))
-        _append(target, dense, fields, info["geometry_type"] == "MultiPolygon", info["crs"])
+        whole = [
+            parts[0] if len(parts) == 1 else joined(parts)
+            for parts in in_degrees(shapely.from_wkb(geometries), way)
+        ]
+        _append(target, shapely.to_wkb(whole), fields, "Unknown", WGS84)  # some are multipolygons
     return True
 
 
-def _is_bent(geometries: Any, way: Way) -> bool:
-    found = shapely.from_wkb(geometries)
-    return densify(found, way) is not found
-
-
 def _append(
-    target: Path, geometries: Any, fields: Mapping[str, Any], dissolved: bool, crs: str | None
+    target: Path, geometries: Any, fields: Mapping[str, Any], geometry_type: str, crs: str | None
 ) -> None:
     """Append rows to a GeoPackage, which may not be there yet."""
     new = not target.exists()
@@ -75,7 +73,7 @@ def _append(
             list(fields),
             layer=LAYER_NAME,
             driver="GPKG",
-            geometry_type="MultiPolygon" if dissolved else "Polygon",
+            geometry_type=geometry_type,
             crs=crs,
             append=not new,
             dataset_options={"VERSION": GPKG_VERSION} if new else None,

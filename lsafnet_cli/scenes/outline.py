@@ -13,8 +13,8 @@ from shapely.geometry.base import BaseGeometry
 from lsafnet_cli.errors import InputError, NoOverlapError, OptionError, PairError, reason_of
 from lsafnet_cli.files.vectors import reading_vectors
 from lsafnet_cli.geometry.crs import NoWayError, full_turn, horizontal
-from lsafnet_cli.geometry.footprints import is_polygon, simple_parts
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.geometry.parts import is_polygon, simple_parts
 from lsafnet_cli.options import Bounds
 from lsafnet_cli.scenes.aoi import AreaOfInterest
 from lsafnet_cli.scenes.polygon_files import PolygonPlacing, crs_of_layer, polygons_of

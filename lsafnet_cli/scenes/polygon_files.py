@@ -10,8 +10,9 @@ from shapely.geometry.base import BaseGeometry
 from lsafnet_cli.files.vectors import shape_of
 from lsafnet_cli.geometry.arrays import FloatArray
 from lsafnet_cli.geometry.crs import horizontal
-from lsafnet_cli.geometry.footprints import Extent, is_polygon, simple_parts, to_pixels
+from lsafnet_cli.geometry.footprints import Extent, to_pixels
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.geometry.parts import is_polygon, simple_parts
 
 EDGE_SHARE = 1 / 512  # of a grid's extent: longest edge that is transformed to another CRS as a straight line
 
