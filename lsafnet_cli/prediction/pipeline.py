@@ -1,7 +1,7 @@
 """The prediction pipeline: two images in, a change map, polygons and a report out."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -171,9 +171,14 @@ def open_prediction(
         return Prediction(run, paths, notes, asked, stamps.with_files(files), found, tuple(last_words))
 
 
-def _networks_beside(
-    checkpoint: NamedCheckpoint, options: PredictOptions
-) -> AbstractContextManager[Callable[[], None]]:
-    """Prepare the networks of a run while a block plans it; an error is raised again where they are used."""
+@contextmanager
+def _networks_beside(checkpoint: NamedCheckpoint, options: PredictOptions) -> Iterator[None]:
+    """Prepare the networks of a run while a block plans it; an error is raised again where they are used.
+
+    They are waited for: a process that ends while torch works in a thread is aborted.
+    """
     members = [member.checkpoint for member in checkpoint.members]
-    return beside(prepare_all, members, options.device)
+    with beside(prepare_all, members, options.device) as done:
+        yield
+        with suppress(Exception):
+            done()
