@@ -88,3 +88,41 @@ def test_all_dates_of_an_unchanged_place_are_seen_together_and_labelled_alike(tm
     for stem in stems:
         label = np.asarray(Image.open(tmp_path / "out" / "still" / "labels" / f"{stem}.png"))
         assert np.unique(label).tolist() == [GROUND, BUILDING]
+
+
+def season(before, after, most_px=6):
+    """Return which of 2 x 6 pixels of two dates were turned by the season."""
+    labels = [np.array(label, np.uint8) for label in (before, after)]
+    found = complete_labels.turned_by_season(labels, SETS, {GROUND, VEGETATION}, most_px)
+    return found.astype(int).tolist()
+
+
+def test_small_regions_whose_dates_exclude_each_other_are_of_the_season():
+    dry = [[2, 2, 2, 4, 4, 0], [2, 2, 2, 4, 3, 0]]
+    green = [[3, 3, 2, 4, 4, 3], [3, 3, 2, 3, 5, 2]]
+    # a lawn; not a building that went, nor what was unknown or allows the same
+    assert season(dry, green) == [[1, 1, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0]]
+
+
+def test_large_regions_may_have_changed_and_stay():
+    dry, green = np.full((2, 6), GROUND), np.full((2, 6), VEGETATION)
+    assert np.sum(season(dry, green, most_px=11)) == 0
+    assert np.sum(season(dry, green, most_px=12)) == 12
+
+
+def test_dates_turned_by_the_season_get_both_classes(tmp_path):
+    description = write_partial(tmp_path / "raw", ["town_1_2016", "town_1_2018"], kind="unchanged pairs")
+    said = json.loads(description.read_text())
+    said["numbers"] = {"1": "vegetation", "2": ["water", "ground", "building"]}
+    description.write_text(json.dumps(said))
+    second = tmp_path / "raw" / "labels" / "town_1_2018.png"
+    Image.fromarray(3 - np.asarray(Image.open(second))).save(second)  # green where the other is dry
+    new = complete_labels.complete(description, OneAnswer(0, 1, 0, 0), tmp_path / "done", 0.6)
+    numbers = json.loads(new.read_text())["numbers"]
+    labels = [
+        np.asarray(Image.open(file)) for file in sorted((tmp_path / "done" / "raw" / "labels").iterdir())
+    ]
+    assert all(
+        numbers[str(number)] == ["ground", "vegetation"] for label in labels for number in np.unique(label)
+    )
+    assert open_data_set(new).label_sets.sets[-1] == (GROUND, VEGETATION)

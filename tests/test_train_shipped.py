@@ -46,7 +46,7 @@ def write_data(data: Path, work: Path) -> None:
 def test_the_recipes_data_sets_open_and_tile_5_is_never_trained_on(tmp_path):
     write_data(tmp_path / "data", tmp_path)
     files = train_shipped.describe(tmp_path / "data", tmp_path)
-    for stage in train_shipped.PARTIAL_STAGES + train_shipped.COMPLETED_STAGES:
+    for stage in (stage for one in train_shipped.ROUNDS for stage in one.stages):
         assert len(stage.shares) == len(files)
         options = TrainOptions(start=shipped_checkpoint(), shares=stage.shares, crop_px=256)
         setup = prepare_training(files, options, Observer())
@@ -62,24 +62,59 @@ def test_a_stages_words_are_options_of_train(tmp_path):
 
     options = argparse.Namespace(precision="fp32", device="cpu", workers=0)
     words = train_shipped.command_of(
-        train_shipped.PARTIAL_STAGES[0], [tmp_path / "a.json"], tmp_path / "run", tmp_path / "start", options
+        train_shipped.ROUNDS[0].stages[0],
+        [tmp_path / "a.json"],
+        tmp_path / "run",
+        tmp_path / "start",
+        options,
     )
     named = {word.lstrip("-").replace("-", "_") for word in words if word.startswith("--")}
     assert named <= set(train.__annotations__)
 
 
-def test_the_mean_of_two_checkpoints_lies_between_them(tmp_path):
-    start = shipped_checkpoint()
-    moved = load_checkpoint(start)
+def write_moved(path: Path, by: float) -> None:
+    """Write the shipped checkpoint with a number added to all its parameters."""
+    moved = load_checkpoint(shipped_checkpoint())
     with torch.no_grad():
         for parameter in moved.network.parameters():
-            parameter += 1
-    save_checkpoint(tmp_path / "moved.safetensors", moved.network, moved.info)
-    train_shipped.average(start, tmp_path / "moved.safetensors", 0.25, tmp_path / "mean.safetensors")
-    before, mean = (
-        dict(load_checkpoint(path).network.named_parameters())
-        for path in (start, tmp_path / "mean.safetensors")
-    )
+            parameter += by
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_checkpoint(path, moved.network, moved.info)
+
+
+def parameters(path: Path) -> dict[str, torch.Tensor]:
+    """Return the parameters of a checkpoint by name."""
+    return dict(load_checkpoint(path).network.named_parameters())
+
+
+def test_a_round_goes_from_stage_to_stage_and_is_averaged_with_its_start(tmp_path, monkeypatch):
+    starts = []
+
+    def train(words, check):
+        starts.append(words[words.index("--start") + 1])
+        run = Path(words[words.index("-o") + 1])
+        write_moved(run / "last.safetensors", 100)
+        write_moved(run / "epoch-001.safetensors", 2.0 * len(starts))
+
+    monkeypatch.setattr(train_shipped.subprocess, "run", train)
+    options = argparse.Namespace(work=tmp_path, precision="fp32", device="cpu", workers=0)
+    stage, start = train_shipped.Stage((1,), 1, 1, 1e-3), tmp_path / "start.safetensors"
+    again = train_shipped.Stage((1,), 1, 1, 1e-3, begin="start.safetensors")
+    write_moved(start, 0)
+    one = train_shipped.Round("new", (stage, stage, again), ((1, 1, 0.25), (3, 1, 0.5)))
+    train_shipped.run_round(one, [tmp_path / "a.json"], start, tmp_path / "mean.safetensors", options)
+    assert starts == [str(start), str(tmp_path / "new1" / "last.safetensors"), str(start)]
+    before, mean = parameters(start), parameters(tmp_path / "mean.safetensors")
+    for name, value in before.items():  # a quarter of 2 and half of 6, which were added
+        torch.testing.assert_close(mean[name], value + 3.5, atol=2e-2, rtol=2e-3)
+
+
+def test_the_mean_of_two_checkpoints_lies_between_them(tmp_path):
+    start = shipped_checkpoint()
+    write_moved(tmp_path / "moved.safetensors", 1)
+    parts = [(0.75, tmp_path / "moved.safetensors"), (0.25, start)]
+    train_shipped.write_mean(parts, tmp_path / "mean.safetensors")
+    before, mean = parameters(start), parameters(tmp_path / "mean.safetensors")
     for name, value in before.items():
         torch.testing.assert_close(mean[name], value + 0.75, atol=2e-2, rtol=2e-3)
 

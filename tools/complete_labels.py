@@ -8,6 +8,10 @@ has changed. A pixel gets the most probable of the classes allowed where that ha
 set elsewhere. A student that learns from these labels under strong variation keeps what its teacher knew and becomes
 steadier (Xie et al., "Self-training with noisy student improves ImageNet classification", CVPR 2020). For each
 description FOLDER gets a folder of labels, links to the images, and a description that reads them.
+
+Lawns dry and crowns grow: where the labels of a place's dates exclude each other, in regions of at most --season-px
+and nowhere surely water or building, all dates get "ground or vegetation", by which nothing has changed there.
+Larger regions may be graded lots, and stay as they are: not known to have changed or not.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import label as number_regions
 from torch.nn.functional import interpolate
 
 from lsafnet.checkpoint.info import CheckpointInfo
@@ -34,8 +39,13 @@ from lsafnet_cli.data_sets.pairs import LabelledImage, UnchangedPlace
 
 Probabilities = NDArray[np.float32]
 """(K - 1, rows, cols): of the classes 1..K-1."""
+Labels = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
 FLIPS: tuple[tuple[int, ...], ...] = ((), (-2, -1))
 CONFIDENCE = 0.6
+SEASON_PX = 2000  # pixels of the largest region that the season may have turned, 720 square metres in NAIP
+OTHER_SHARE = 0.1  # of a region that is building or water: more of it, and it is no season
+EITHER = ("ground", "vegetation")
 MULTIPLE = 32  # rows and cols that are seen are made a multiple of it by repeating the border
 
 
@@ -83,9 +93,7 @@ class Teacher:
         return mean
 
 
-def completed(
-    label: NDArray[np.uint8], sets: LabelSets, probabilities: Probabilities, confidence: float
-) -> NDArray[np.uint8]:
+def completed(label: Labels, sets: LabelSets, probabilities: Probabilities, confidence: float) -> Labels:
     """Return (rows, cols) numbers of `sets`: the most probable allowed class where sure enough, else the set."""
     allowed = sets.members[label][..., 1:].transpose(2, 0, 1)
     weighed = probabilities * allowed
@@ -94,7 +102,29 @@ def completed(
     return np.where(sure, weighed.argmax(axis=0) + 1, label).astype(np.uint8)
 
 
-def complete(description: Path, teacher: Teacher, output: Path, confidence: float) -> Path:
+def turned_by_season(labels: Sequence[Labels], sets: LabelSets, either: set[int], most_px: int) -> Bools:
+    """Return where (rows, cols) the labels of one place exclude each other in small regions.
+
+    labels: (rows, cols) numbers of `sets` of each date. either: the classes that the season turns into each other;
+    a region in which a date has a single other class for a tenth of the pixels or more is left out.
+    """
+    members = np.stack([sets.members[label][..., 1:] for label in labels])
+    excluded = ~members.all(axis=0).any(axis=-1)
+    regions, count = number_regions(excluded)
+    known_other = np.zeros(excluded.shape, bool)
+    for label in labels:
+        known_other |= (label > 0) & (label < sets.num_classes) & ~np.isin(label, list(either))
+    sizes = np.bincount(regions.ravel(), minlength=count + 1)
+    others = np.bincount(regions.ravel(), known_other.ravel(), minlength=count + 1)
+    small = (sizes <= most_px) & (others < OTHER_SHARE * sizes)
+    small[0] = False
+    found: Bools = small[regions]
+    return found
+
+
+def complete(
+    description: Path, teacher: Teacher, output: Path, confidence: float, season_px: int = SEASON_PX
+) -> Path:
     """Write the completed labels of a data set, and its new description; return the latter."""
     said = json.loads(description.read_text(encoding="utf-8"))
     data_set, folder = open_data_set(description), output / description.stem
@@ -102,17 +132,22 @@ def complete(description: Path, teacher: Teacher, output: Path, confidence: floa
     (folder / "labels").mkdir(parents=True, exist_ok=True)
     if not (folder / "images").exists():
         (folder / "images").symlink_to((Path(said["folder"]) / "images").resolve())
-    for dates in places(data_set):
-        read = [date.read() for date in dates]
-        probabilities = teacher.probabilities([values for values, _ in read])
-        for date, (_, label) in zip(dates, read, strict=True):
-            done = completed(label, sets, probabilities, confidence)
-            Image.fromarray(done).save(folder / "labels" / f"{Path(date.path).stem}.png")
     names = [one["name"] for one in said["classes"]]
+    either = {names.index(name) for name in EITHER if name in names}
     numbers: dict[str, Any] = {"0": None} | {
         str(number): [names[one] for one in sorted(sets.members_of(number))]
         for number in range(1, sets.count)
     }
+    for dates in places(data_set):
+        read = [date.read() for date in dates]
+        probabilities = teacher.probabilities([values for values, _ in read])
+        done = [completed(label, sets, probabilities, confidence) for _, label in read]
+        if len(done) > 1 and len(either) > 1:
+            turned = turned_by_season(done, sets, either, season_px)
+            numbers[str(sets.count)] = sorted(EITHER)
+            done = [np.where(turned, sets.count, label).astype(np.uint8) for label in done]
+        for date, label in zip(dates, done, strict=True):
+            Image.fromarray(label).save(folder / "labels" / f"{Path(date.path).stem}.png")
     new = output / description.name
     said |= {"folder": str(folder.resolve()), "numbers": numbers}
     new.write_text(json.dumps(said, indent=1), encoding="utf-8")
@@ -139,6 +174,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--confidence", type=float, default=CONFIDENCE, help="least probability of a class that is taken"
     )
+    parser.add_argument(
+        "--season-px", type=int, default=SEASON_PX, help="pixels of the largest region that the season turns"
+    )
     parser.add_argument("--zooms", default="1", help="sizes at which images are seen, by comma")
     return parser.parse_args()
 
@@ -151,7 +189,13 @@ def main() -> None:
     given.output.mkdir(parents=True, exist_ok=True)
     for description in given.descriptions:
         print(
-            complete(description, Teacher(network, named.info, zooms), given.output, given.confidence),
+            complete(
+                description,
+                Teacher(network, named.info, zooms),
+                given.output,
+                given.confidence,
+                given.season_px,
+            ),
             flush=True,
         )
 

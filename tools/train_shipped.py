@@ -6,14 +6,11 @@ FOLDER of --data holds one folder for each data set, with images/ and labels/, a
 synthetic scenes, a JSON file that describes each data set, and a run for each stage. The training itself is `lsafnet
 train`, whose commands are printed; the same command resumes a run that was interrupted.
 
-Two rounds. The first has three stages with the labels as they are, most of them "building or not"; then the weights
-are averaged with those of the start, which keeps what it knew and the new places do not teach. The result completes
-the labels (complete_labels.py), and the second round goes on from it with these.
+Rounds of stages; weights of each are averaged with those of the checkpoint that it started from, which keeps what
+that knew and the places do not teach. The first round learns the labels as they are, most of them "building or not";
+in the others the start completes the labels (complete_labels.py), and the round goes on with these.
 
-The stages of the first round took 480, 495 and 100 steps, 36, 40 and 8 minutes on one core of a busy AMD EPYC (bf16),
-those of the second 375 and 150 steps, 43 and 29 minutes on one core of an Intel Xeon (fp32, AVX512). All but the last
-were planned longer and ended early, before their rates had fallen to 0, and the first two had stronger looks; a rerun
-gives a checkpoint like it, not the same. Then calibrate_shipped.py fits the decision.
+Then calibrate_shipped.py fits the decision. shipped_rounds.py has the numbers.
 """
 
 from __future__ import annotations
@@ -25,12 +22,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image
 
 from complete_labels import CONFIDENCE, Teacher, complete
@@ -38,6 +33,7 @@ from lsafnet.checkpoint.files import load_checkpoint, save_checkpoint
 from lsafnet.prepare import prepare_network
 from lsafnet_cli.checkpoints.choose import load_named_checkpoint, shipped_checkpoint
 from make_sample import COMMITTED_SEED, make_scene
+from shipped_rounds import ROUNDS, Round, Stage
 
 CLASSES = [
     {"name": "unchanged", "color": "#ffffff"},
@@ -88,35 +84,6 @@ DATA_SETS: dict[str, dict[str, Any]] = {
 """Folder below --data, and what its description says beside folder and classes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One training: shares of the data sets, epochs of `steps`, the highest rate, and the decay of mean weights.
-
-    power: of the rate's decay. crop: side of the windows in pixels.
-    """
-
-    shares: tuple[int, ...]
-    epochs: int
-    steps: int
-    rate: float
-    ema: float = 0.99
-    power: float = 0.9
-    warmup: int = 30
-    crop: int = 256
-
-
-PARTIAL_STAGES = (
-    Stage((6, 4, 5, 2, 1, 1, 1), 3, 160, 5e-4),
-    Stage((7, 4, 4, 2, 1, 1, 1), 3, 165, 3.5e-4),
-    Stage((7, 6, 3, 2, 1, 1, 1), 2, 100, 3e-4, 0.98),
-)
-"""The first round, on labels as they are."""
-COMPLETED_STAGES = (
-    Stage((6, 4, 7, 2, 1, 1, 2), 3, 125, 4e-4, power=0.5, warmup=20, crop=192),
-    Stage((6, 4, 7, 2, 1, 1, 2), 2, 75, 2.5e-4, 0.98, power=1.0, warmup=3),
-)
-"""The second round, on completed labels; its last weights are averaged with `MIDDLE`, and with the teacher's."""
-MIDDLE = "completed1/epoch-002.safetensors"
 SIZES_SEEN = {"naip_california": (1.0,), "": (0.5,)}
 """At which sizes of the images, by data set, their labels are completed; drone images at half their own."""
 
@@ -164,13 +131,14 @@ def command_of(
         "--crops-per-epoch": 8 * stage.steps,
         "--optimizer": "adamw",
         "--learning-rate": stage.rate,
-        "--backbone-rate": 0.2,
+        "--backbone-rate": stage.backbone,
         "--weight-decay": 0.01,
         "--power": stage.power,
         "--warmup": stage.warmup,
         "--clip": 1,
         "--ema": stage.ema,
-        "--class-weights": "1.5,1,1,1.5",
+        "--class-weights": "{},1,1,{}".format(*stage.water_building),
+        "--seed": stage.seed,
         "--crop": stage.crop,
         "--precision": options.precision,
         "--device": options.device,
@@ -180,29 +148,34 @@ def command_of(
     return ["train", *map(str, files), "-o", str(run), *words, "--keep-epochs"]
 
 
-def average(start: Path, trained: Path, share: float, output: Path) -> None:
-    """Write the mean of two checkpoints' weights in half precision, `share` of it the start's."""
-    first, last = load_checkpoint(start), load_checkpoint(trained)
-    before, after = first.network.state_dict(), last.network.state_dict()
+def write_mean(parts: Sequence[tuple[float, Path]], output: Path) -> None:
+    """Write the mean of checkpoints' weights, each with a share, in half precision; all else is the first one's."""
+    shares, paths = zip(*parts, strict=True)
+    loaded = [load_checkpoint(path) for path in paths]
+    weights = [one.network.state_dict() for one in loaded]
     mean = {
-        name: torch.lerp(value, before[name], share) if value.is_floating_point() else value
-        for name, value in after.items()
+        name: sum(share * one[name] for share, one in zip(shares, weights, strict=True))
+        if value.is_floating_point()
+        else value
+        for name, value in weights[0].items()
     }
-    last.network.load_state_dict(mean)
-    save_checkpoint(output, last.network, last.info, half=True)
+    first = loaded[0]
+    first.network.load_state_dict(mean)
+    save_checkpoint(output, first.network, first.info, half=True)
 
 
-def run_stages(
-    stages: Sequence[Stage], files: list[Path], start: Path, name: str, options: argparse.Namespace
-) -> Path:
-    """Train stage by stage, each from the one before; return the last checkpoint."""
-    for number, stage in enumerate(stages, 1):
-        run = options.work / f"{name}{number}"
-        words = command_of(stage, files, run, start, options)
+def run_round(one: Round, files: list[Path], start: Path, output: Path, options: argparse.Namespace) -> None:
+    """Train the stages, and write the mean of their weights and the start's."""
+    last, runs = start, []
+    for number, stage in enumerate(one.stages, 1):
+        runs.append(options.work / f"{one.name}{number}")
+        begin = options.work / stage.begin if stage.begin else last
+        words = command_of(stage, files, runs[-1], begin, options)
         print(shlex.join(["lsafnet", *words]), flush=True)
         subprocess.run([sys.executable, "-m", "lsafnet_cli", *words], check=True)
-        start = run / "last.safetensors"
-    return start
+        last = runs[-1] / "last.safetensors"
+    parts = [(share, runs[stage - 1] / f"epoch-{epoch:03d}.safetensors") for stage, epoch, share in one.parts]
+    write_mean([*parts, (1 - sum(share for _, _, share in one.parts), start)], output)
 
 
 def complete_all(files: Sequence[Path], checkpoint: Path, output: Path) -> list[Path]:
@@ -223,19 +196,21 @@ def complete_all(files: Sequence[Path], checkpoint: Path, output: Path) -> list[
 
 
 def train(options: argparse.Namespace) -> None:
-    """Prepare all data sets, train on their labels, average, complete the labels, and train on those."""
+    """Prepare all data sets, and train round by round, each from the result of the one before."""
     with ProcessPoolExecutor(max(1, options.workers)) as pool:
         seeds = range(FIRST_SEED, FIRST_SEED + options.scenes)
         list(pool.map(partial(write_scene, options.work / SYNTHETIC), seeds))
-    files, teacher = describe(options.data, options.work), options.work / "teacher.safetensors"
-    if not teacher.exists():
-        trained = run_stages(PARTIAL_STAGES, files, options.start, "partial", options)
-        average(options.start, trained, options.of_start, teacher)
-    files = complete_all(files, teacher, options.work / "labels")
-    trained = run_stages(COMPLETED_STAGES, files, teacher, "completed", options)
-    mean = options.work / "mean.safetensors"
-    average(options.work / MIDDLE, trained, 0.5, mean)
-    average(teacher, mean, options.of_teacher, options.output)
+    described, start = describe(options.data, options.work), options.start
+    for one in ROUNDS:
+        output = options.output if one is ROUNDS[-1] else options.work / f"{one.name}.safetensors"
+        if one is ROUNDS[-1] or not output.exists():
+            files = (
+                complete_all(described, start, options.work / f"labels-{one.name}")
+                if one.completed
+                else described
+            )
+            run_round(one, files, start, output, options)
+        start = output
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -246,12 +221,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, help="folder for scenes, descriptions and runs")
     parser.add_argument("--start", type=Path, default=shipped_checkpoint(), help="checkpoint to start from")
     parser.add_argument("-o", "--output", type=Path, required=True, help="checkpoint to write")
-    parser.add_argument(
-        "--of-start", type=float, default=0.35, help="the start's share in the mean of weights"
-    )
-    parser.add_argument(
-        "--of-teacher", type=float, default=0.3, help="the same of the second round's start in its mean"
-    )
     parser.add_argument("--scenes", type=int, default=SCENES, help="synthetic scenes to make")
     parser.add_argument("--precision", default="bf16", help="fp32 or bf16")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda ...")

@@ -1,0 +1,90 @@
+"""The rounds of train_shipped.py: stages of training, and the means of weights that are their results.
+
+A step took 4.5 s on one core of a busy AMD EPYC (first round, bf16), 6.5 and 12 s on one of an Intel Xeon (second
+round, fp32), 1.8 s at 192 px and 4.2 s at 256 px on one of an AMD EPYC with native bf16 (the last two rounds).
+
+A rerun gives a checkpoint like the one that ships, not the same. Some stages of the first two rounds ended before
+their rates had fallen to 0, the first two had stronger looks, and the labels of the second round knew no season.
+Those of the last were completed by a mean of three epochs and the start instead of two. Its stages ended an epoch
+after their weights were taken, or with it, and the one of the round before an epoch early.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One training: shares of the data sets, epochs of `steps`, the highest rate, and the decay of mean weights.
+
+    power: of the rate's decay. crop: side of the windows in pixels. backbone: rate of the backbone as a share of
+    the others'. seed: of the examples. begin: the checkpoint to start from, in the work folder; the last one of the
+    stage before if "".
+    """
+
+    shares: tuple[int, ...]
+    epochs: int
+    steps: int
+    rate: float
+    ema: float = 0.99
+    power: float = 0.9
+    warmup: int = 30
+    crop: int = 256
+    backbone: float = 0.2
+    water_building: tuple[float, float] = (1.5, 1.5)
+    seed: int = 1
+    begin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Stages, and the mean of weights that is their result.
+
+    parts: (stage, epoch, share) from 1 up; the checkpoint that the round started from has the rest of 1. completed:
+    the labels are completed by that.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    parts: tuple[tuple[int, int, float], ...]
+    completed: bool = True
+
+
+ROUNDS = (
+    Round(
+        "partial",
+        (
+            Stage((6, 4, 5, 2, 1, 1, 1), 3, 160, 5e-4),
+            Stage((7, 4, 4, 2, 1, 1, 1), 3, 165, 3.5e-4),
+            Stage((7, 6, 3, 2, 1, 1, 1), 2, 100, 3e-4, 0.98),
+        ),
+        parts=((3, 2, 0.65),),
+        completed=False,
+    ),
+    Round(
+        "completed",
+        (
+            Stage((6, 4, 7, 2, 1, 1, 2), 3, 125, 4e-4, power=0.5, warmup=20, crop=192),
+            Stage((6, 4, 7, 2, 1, 1, 2), 2, 75, 2.5e-4, 0.98, power=1.0, warmup=3),
+        ),
+        parts=((1, 2, 0.35), (2, 2, 0.35)),
+    ),
+    Round(
+        "again",
+        (Stage((6, 3, 7, 3, 1, 1, 2), 8, 150, 4e-4, power=0.8, crop=192, backbone=0.3),),
+        parts=((1, 2, 0.4), (1, 4, 0.4)),
+    ),
+    Round(
+        "larger",
+        (
+            Stage(
+                (6, 3, 7, 3, 1, 1, 2), 6, 100, 2.5e-4, power=1.0, warmup=10, backbone=0.3,
+                water_building=(1.5, 1.3), begin="again1/epoch-007.safetensors",
+            ),
+            Stage(
+                (6, 3, 6, 3, 1, 1, 3), 4, 75, 2.5e-4, 0.985, power=0.8, warmup=10,
+                water_building=(1.5, 1.3), seed=7, begin="again.safetensors",
+            ),
+        ),
+        parts=((1, 2, 0.35), (2, 3, 0.3)),
+    ),
+)  # fmt: skip
