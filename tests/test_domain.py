@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import rasterio
+import torch
 
 from lsafnet import build_network, load_checkpoint
 from lsafnet.checkpoint.domain import Domain
@@ -199,3 +200,26 @@ def test_layers_that_serve_training_alone_are_left_out(at_home):
     measured = set(domain.statistics.features)
     assert measured
     assert measured < set(feature_layers(network))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_layers_whose_features_are_not_finite_are_left_out(tiny_checkpoint, first):
+    """After a few steps a network may overflow: its domain has no statistics of what is behind."""
+    loaded = load_checkpoint(tiny_checkpoint)
+    names = feature_layers(loaded.network)
+    broken = 0 if first else 1
+    with torch.no_grad():
+        loaded.network.get_submodule(names[broken]).weight.fill_(torch.inf)
+    domain = measure_domain(loaded.network, loaded.info, pictures(4), (0.3, 0.6))
+    measured = set(domain.statistics.features)
+    assert measured
+    assert measured < set(names)
+    info = replace(loaded.info, domain=domain)
+    assert CheckpointInfo.from_json(info.to_json()) == info
+
+
+def test_a_network_without_finite_features_has_no_domain(tiny_checkpoint):
+    loaded = load_checkpoint(tiny_checkpoint)
+    images = [np.full((3, 64, 64), np.inf, np.float32)] * 4
+    with pytest.raises(ValueError, match="finite"), np.errstate(invalid="ignore"):
+        measure_domain(loaded.network, loaded.info, images, (0.3, 0.6))

@@ -111,7 +111,7 @@ def training_images(setup: TrainingSetup) -> TrainingImages:
 def domain_of(network: nn.Module, info: CheckpointInfo, images: TrainingImages) -> Domain:
     """Return the domain of a network: statistics of windows of its training images, and of its features there.
 
-    Where hardly any window is filled, what is returned has no statistics.
+    Where hardly any window is filled, or the network's features are not finite, what is returned has no statistics.
     """
     gsd_m, bands = images.gsd_m, images.bands
     windows = list(images.windows(WINDOWS))
@@ -144,7 +144,8 @@ def add_domain(
         domain = domain_of(named.checkpoint.network, named.info, images)
     if domain.statistics is None:
         raise InputError(
-            f"{', '.join(map(str, folders))}: no window of {images.crop_px} px is completely valid"
+            f"{', '.join(map(str, folders))}: no window of {images.crop_px} px is completely valid, "
+            "or the network's features are not finite there"
         )
     if gsd_m is not None:
         domain = replace(domain, gsd_m=gsd_m)

@@ -98,7 +98,7 @@ def measure_domain(
 
     A few hundred windows of a tile's size will do. Every other one says where the centre is, all of them what is
     far: else an image that was measured would always lie nearer than one that was not. Raises ValueError for
-    fewer than four.
+    fewer than four, and where no layer's features are finite, as of a network after a few steps.
     """
     network, names = network.eval(), feature_layers(network)
     date, device = info.normalization.before, next(network.parameters()).device
@@ -115,7 +115,10 @@ def measure_domain(
     called = [name for name in names if name in features[0]]  # heads that serve training alone are not
     if not called:
         raise ValueError("none of the layers whose features are measured is called")
-    gathered = {name: np.concatenate([one[name] for one in features]) for name in called}
+    gathered = {name: np.concatenate([one[name] for one in features], dtype=np.float64) for name in called}
+    gathered = {name: values for name, values in gathered.items() if np.isfinite(values).all()}
+    if not gathered:
+        raise ValueError("the features of no layer are finite")
     home = {name: _spread(values[::2]) for name, values in gathered.items()}
     limit = float(np.percentile(distances(gathered, home), PERCENTILE))
     statistics = DomainStatistics(
