@@ -14,7 +14,7 @@ from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from lsafnet_cli.geometry.arrays import FloatArray
-from lsafnet_cli.geometry.parts import polygons_of
+from lsafnet_cli.geometry.parts import polygon_parts
 
 AT_POLE = 1e-9  # degrees of latitude: a point as close to a pole is the pole
 AT_CUT = 1e-8  # degrees of longitude: a point as close to the antimeridian lies on it
@@ -38,7 +38,7 @@ def may_cross(geometry: BaseGeometry) -> bool:
 def cut_at_antimeridian(geometry: BaseGeometry) -> list[Polygon]:
     """Return the polygons of a geometry in degrees, cut at the antimeridian where their sides cross it."""
     parts: list[Polygon] = []
-    for polygon in polygons_of(geometry):
+    for polygon in polygon_parts(geometry):
         if not may_cross(polygon):
             parts.append(polygon)
             continue
@@ -46,12 +46,14 @@ def cut_at_antimeridian(geometry: BaseGeometry) -> list[Polygon]:
             MultiPolygon(list(folded(_sound(unrolled(shapely.get_coordinates(ring))))))
             for ring in (polygon.exterior, *polygon.interiors)
         )
-        parts += polygons_of(outside.difference(shapely.union_all(holes)))
+        parts += polygon_parts(outside.difference(shapely.union_all(holes)))
     return parts
 
 
 def _sound(polygon: Polygon) -> BaseGeometry:
-    return polygon if polygon.is_valid else shapely.union_all(list(polygons_of(shapely.make_valid(polygon))))
+    return (
+        polygon if polygon.is_valid else shapely.union_all(list(polygon_parts(shapely.make_valid(polygon))))
+    )
 
 
 def unrolled(ring: FloatArray) -> Polygon:
@@ -94,4 +96,4 @@ def folded(whole: BaseGeometry) -> Iterator[Polygon]:
     for turn in range(math.floor((west + 180) / 360), math.ceil((east + 180) / 360)):
         part = whole.intersection(shapely.box(360 * turn - 180, -90, 360 * turn + 180, 90))
         found.append(translate(part, -360 * turn))
-    yield from polygons_of(shapely.union_all(found))
+    yield from polygon_parts(shapely.union_all(found))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lsafnet_cli.geometry.antimeridian import AT_POLE, aligned, cut_at_antimeridian, may_cross
 from lsafnet_cli.geometry.arrays import BoolArray, FloatArray
 from lsafnet_cli.geometry.crs import Way
-from lsafnet_cli.geometry.parts import polygons_of
+from lsafnet_cli.geometry.parts import polygon_parts
 
 LARGEST_BEND = 5e-4  # of a side's own length: half a pixel in a side of a thousand
 MOST_ROUNDS = 10  # a side that passes close by a pole comes to rest late
@@ -57,12 +57,12 @@ def _sides_of_antimeridian(geometry: Any) -> list[Any]:
 
 def joined(parts: list[Any]) -> Any:
     """Return polygons and multipolygons that do not overlap as one multipolygon."""
-    polygons = [polygon for part in parts for polygon in polygons_of(part)]
+    polygons = [polygon for part in parts for polygon in polygon_parts(part)]
     whole = shapely.MultiPolygon(polygons)
     if whole.is_valid:
         return whole
     # where the two ends of a map of the whole Earth meet, they have a border in common
-    return shapely.MultiPolygon(list(polygons_of(shapely.union_all(polygons))))
+    return shapely.MultiPolygon(list(polygon_parts(shapely.union_all(polygons))))
 
 
 def densify(geometries: NDArray[Any], way: Way) -> NDArray[Any]:
@@ -136,5 +136,5 @@ def _turn(degrees: FloatArray) -> FloatArray:
 
 def _sound(geometry: Any, multiple: bool) -> Any:
     """Return a geometry made valid, of its polygons only."""
-    polygons = list(polygons_of(shapely.make_valid(geometry)))
+    polygons = list(polygon_parts(shapely.make_valid(geometry)))
     return polygons[0] if len(polygons) == 1 and not multiple else shapely.MultiPolygon(polygons)

@@ -21,7 +21,7 @@ from lsafnet_cli.geometry.antimeridian import aligned, folded, unrolled
 from lsafnet_cli.geometry.arrays import BoolArray, FloatArray
 from lsafnet_cli.geometry.crs import WGS84, NoWayError, Way, full_turn, horizontal
 from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.geometry.parts import is_polygon, simple_parts
+from lsafnet_cli.geometry.parts import polygon_parts
 
 POINTS = 33  # along each axis of a grid, so that edges that are curved in another CRS are followed
 SPARE = 0.05  # of an extent, added around it, since its sides may bulge between the sampled points
@@ -126,7 +126,7 @@ class Extent:
         found = [
             translate(shapely.intersection(geometry, self.box(shift)), xoff=shift) for shift in self.shifts
         ]
-        return shapely.union_all([part for one in found for part in simple_parts(one) if is_polygon(part)])
+        return shapely.union_all([part for one in found for part in polygon_parts(one)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from lsafnet_cli.errors import InputError, NoOverlapError, OptionError, PairErro
 from lsafnet_cli.files.vectors import reading_vectors
 from lsafnet_cli.geometry.crs import NoWayError, full_turn, horizontal
 from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.geometry.parts import is_polygon, simple_parts
+from lsafnet_cli.geometry.parts import polygon_parts
 from lsafnet_cli.options import Bounds
 from lsafnet_cli.scenes.aoi import AreaOfInterest
 from lsafnet_cli.scenes.polygon_files import PolygonPlacing, crs_of_layer, polygons_of
@@ -86,8 +86,7 @@ def place_outlines(outlines: Sequence[Outline], grid: Grid) -> AreaOfInterest:
     """
     within: BaseGeometry = shapely.box(0, 0, grid.width, grid.height)
     for outline in outlines:
-        parts = simple_parts(shapely.intersection(_placed(outline, grid), within))
-        within = shapely.union_all(list(filter(is_polygon, parts)))
+        within = shapely.union_all(list(polygon_parts(shapely.intersection(_placed(outline, grid), within))))
     area = AreaOfInterest.of(within)
     if area is None or not area.holds_a_pixel():
         names = " and ".join(outline.path for outline in outlines)

@@ -12,7 +12,7 @@ from lsafnet_cli.geometry.arrays import FloatArray
 from lsafnet_cli.geometry.crs import horizontal
 from lsafnet_cli.geometry.footprints import Extent, to_pixels
 from lsafnet_cli.geometry.grid import Grid
-from lsafnet_cli.geometry.parts import is_polygon, simple_parts
+from lsafnet_cli.geometry.parts import polygon_parts
 
 EDGE_SHARE = 1 / 512  # of a grid's extent: longest edge that is transformed to another CRS as a straight line
 
@@ -24,7 +24,7 @@ def crs_of_layer(source: Any) -> CRS | None:
 
 def polygons_of(feature: Any) -> list[BaseGeometry]:
     """Return the polygons of a feature, repaired if rings cross. Raises ValueError for absurd coordinates."""
-    return [part for part in simple_parts(shapely.make_valid(shape_of(feature))) if is_polygon(part)]
+    return list(polygon_parts(shapely.make_valid(shape_of(feature))))
 
 
 class PolygonPlacing:

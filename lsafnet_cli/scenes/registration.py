@@ -5,7 +5,6 @@ matrix Fourier transform around the peak (Guizar-Sicairos, Thurman and Fienup, O
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -22,6 +21,7 @@ from lsafnet_cli.scenes.aoi import AreaOfInterest
 from lsafnet_cli.scenes.images import ImageReader
 from lsafnet_cli.scenes.read import ScenePair
 from lsafnet_cli.scenes.validity import BoolArray, NumberArray
+from lsafnet_cli.system.background import run_in_lanes
 from lsafnet_cli.system.cores import usable_cores
 
 WINDOW_PX = 256
@@ -81,9 +81,10 @@ class Registration:
 
 def register_pair(pair: AlignedPair, area: AreaOfInterest | None = None) -> Registration:
     """Measure the shift between both dates on windows spread over their overlap, or over an area of interest."""
-    with ThreadPoolExecutor(min(THREADS, usable_cores()), thread_name_prefix="shift") as pool:
-        coming = [pool.submit(measure_shift, *window) for window in read_windows(pair, area)]
-        return summarize_shifts([one.result() for one in coming])
+    lanes = min(THREADS, usable_cores())
+    return summarize_shifts(
+        list(run_in_lanes(lambda window: measure_shift(*window), read_windows(pair, area), lanes))
+    )
 
 
 def summarize_shifts(found: Sequence[Shift | None]) -> Registration:
