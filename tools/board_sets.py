@@ -3,7 +3,8 @@
     dubai/                      as dubai_tiles.py says; tile 5 is held out of training
     second_pragyan/, second_small/   as second_tiles.py says; never trained on
     levir/                      A, B and label (0, 255: a new or lost building)
-    eval/naip_california/       images/CITY_PLACE_YEAR.jpg: real pairs in which hardly anything has changed
+    eval/naip_california/       images/CITY_PLACE_YEAR.jpg: real pairs in which little has changed; where, says
+                                claremont_changes.toml
     eval/NAME/                  images and labels (0 unknown, 1 building, 2 none): Austin, SpaceNet, RAMP, Dhaka
 
 What is not there is left out. The sample pair is always there.
@@ -12,6 +13,7 @@ What is not there is left out. The sample pair is always there.
 from __future__ import annotations
 
 import shutil
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,7 @@ from second_tiles import read_second_pairs
 
 DUBAI_PX = 256
 FALSE_ALARM_YEARS = ("2016", "2020")
+REAL_CHANGES = Path(__file__).parent / "claremont_changes.toml"
 BUILDING_SETS = ("inria_austin", "spacenet", "ramp", "dhaka")
 SEMANTIC, BINARY, UNCHANGED, BUILDING = "semantic", "binary", "unchanged", "building"
 SAMPLE = Path(__file__).parent.parent / "sample_data"
@@ -118,14 +121,17 @@ def _levir_pairs(folder: Path) -> Iterator[BoardPair]:
 
 def _unchanged_pairs(images: Path) -> Iterator[BoardPair]:
     first, last = FALSE_ALARM_YEARS
+    boxes: dict[str, list[list[int]]] = tomllib.loads(REAL_CHANGES.read_text(encoding="utf-8"))["boxes"]
     for file in sorted(images.glob(f"*_{first}.jpg")):
         place = file.stem.removesuffix(f"_{first}")
         after = images / f"{place}_{last}.jpg"
         if after.exists():
             with Image.open(file) as image:
                 shape = image.height, image.width
-            none, nothing = np.zeros(shape, np.uint8), np.zeros(shape, bool)
-            yield BoardPair(place, file, after, none, none, nothing, ~nothing)
+            none, changed = np.zeros(shape, np.uint8), np.zeros(shape, bool)
+            for left, top, right, bottom in boxes.get(place, ()):
+                changed[top:bottom, left:right] = True
+            yield BoardPair(place, file, after, none, none, changed, np.ones(shape, bool))
 
 
 def _single_images(folder: Path, cache: Path) -> Iterator[BoardPair]:

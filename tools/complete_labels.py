@@ -11,14 +11,15 @@ description FOLDER gets a folder of labels, links to the images, and a descripti
 
 Lawns dry and crowns grow: where the labels of a place's dates exclude each other, in regions of at most --season-px
 and nowhere surely water or building, all dates get "ground or vegetation", by which nothing has changed there.
-Larger regions may be graded lots, and stay as they are: not known to have changed or not.
+Larger regions may be graded lots, and stay as they are: not known to have changed or not. Where somebody saw that a
+place did change (`changed`), each date is weighed by itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,10 @@ from lsafnet_cli.data_sets.pairs import LabelledImage, UnchangedPlace
 Probabilities = NDArray[np.float32]
 """(K - 1, rows, cols): of the classes 1..K-1."""
 Labels = NDArray[np.uint8]
+Boxes = Mapping[str, Sequence[Sequence[int]]]
+"""By place, (left, top, right, bottom) in pixels."""
 Bools = NDArray[np.bool_]
-FLIPS: tuple[tuple[int, ...], ...] = ((), (-2, -1))
+FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
 CONFIDENCE = 0.6
 SEASON_PX = 2000  # pixels of the largest region that the season may have turned, 720 square metres in NAIP
 OTHER_SHARE = 0.1  # of a region that is building or water: more of it, and it is no season
@@ -122,10 +125,39 @@ def turned_by_season(labels: Sequence[Labels], sets: LabelSets, either: set[int]
     return found
 
 
+def weighed(
+    images: Sequence[Floats], teacher: Teacher, boxes: Sequence[Sequence[int]]
+) -> list[Probabilities]:
+    """Return the probabilities of each date: the mean of all dates, but each its own within the boxes."""
+    common = teacher.probabilities(images)
+    found = []
+    for image in images:
+        own = common.copy()
+        if boxes:
+            alone = teacher.probabilities([image])
+            for left, top, right, bottom in boxes:
+                own[:, top:bottom, left:right] = alone[:, top:bottom, left:right]
+        found.append(own)
+    return found
+
+
+def place_of(date: LabelledImage) -> str:
+    """Return PLACE of an image named PLACE_DATE."""
+    return Path(date.path).stem.rpartition("_")[0]
+
+
 def complete(
-    description: Path, teacher: Teacher, output: Path, confidence: float, season_px: int = SEASON_PX
+    description: Path,
+    teacher: Teacher,
+    output: Path,
+    confidence: float,
+    season_px: int = SEASON_PX,
+    changed: Boxes | None = None,
 ) -> Path:
-    """Write the completed labels of a data set, and its new description; return the latter."""
+    """Write the completed labels of a data set, and its new description; return the latter.
+
+    changed: boxes in which dates of a place differ, by place.
+    """
     said = json.loads(description.read_text(encoding="utf-8"))
     data_set, folder = open_data_set(description), output / description.stem
     sets = data_set.label_sets
@@ -140,8 +172,12 @@ def complete(
     }
     for dates in places(data_set):
         read = [date.read() for date in dates]
-        probabilities = teacher.probabilities([values for values, _ in read])
-        done = [completed(label, sets, probabilities, confidence) for _, label in read]
+        boxes = (changed or {}).get(place_of(dates[0]), ())
+        probabilities = weighed([values for values, _ in read], teacher, boxes)
+        done = [
+            completed(label, sets, one, confidence)
+            for (_, label), one in zip(read, probabilities, strict=True)
+        ]
         if len(done) > 1 and len(either) > 1:
             turned = turned_by_season(done, sets, either, season_px)
             numbers[str(sets.count)] = sorted(EITHER)

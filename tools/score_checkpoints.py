@@ -56,9 +56,8 @@ class Tally:
         self.kind = kind
         self.counts = ChangeCounts()
         self.maps = {"F_scd": ChangeMetrics(1 + len(CLASSES))}
-        self.right = self.found = self.there = (
-            0  # pixels called changed, or building, rightly; at all; in the labels
-        )
+        # pixels called changed, or building, rightly; at all; in the labels; and all that count
+        self.right = self.found = self.there = self.pixels = 0
         self.shares: dict[str, float] = {}
 
     def add_change(self, pair: BoardPair, probability: NDArray[Any], changed: Bools) -> None:
@@ -76,6 +75,7 @@ class Tally:
         self.right += int((found & there & valid).sum())
         self.found += int((found & valid).sum())
         self.there += int((there & valid).sum())
+        self.pixels += int(valid.sum())
 
     def add_maps(self, name: str, pair: BoardPair, before: NDArray[Any], after: NDArray[Any]) -> None:
         """Count the two semantic change maps, class where changed, else 0."""
@@ -86,7 +86,10 @@ class Tally:
     def scores(self, baseline: bool) -> dict[str, float | None]:
         """Return the rows of this set."""
         if self.kind == UNCHANGED:
-            return {"false alarms": float(np.mean(list(self.shares.values())))}
+            return {
+                "false alarms": float(np.mean(list(self.shares.values()))),
+                "false alarms outside real changes": (self.found - self.right) / (self.pixels - self.there),
+            }
         if self.kind == BUILDING:
             whole = self.found + self.there - self.right
             return {"IoU of building": None if baseline else self.right / max(whole, 1)}

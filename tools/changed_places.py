@@ -1,0 +1,74 @@
+"""Real pairs with change, made of places that were taken for unchanged and where a person saw that they are not.
+
+naip_changes.toml has their boxes. complete_labels.py labels each date by itself in these, and all alike elsewhere.
+Here every two dates of such a place become a labelled pair: changed where the classes of both exclude each other, but
+unknown where they do so outside the boxes, or in small regions: there they are mistaken.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tomllib
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import label as number_regions
+
+from complete_labels import Bools, Boxes, Labels
+from lsafnet.label_sets import LabelSets
+from lsafnet_cli.data_sets.opening import open_data_set
+
+NAIP_CHANGES = Path(__file__).parent / "naip_changes.toml"
+LEAST_PX = 150  # of a region that has changed, 54 square metres in NAIP
+
+
+def read_boxes(file: Path = NAIP_CHANGES) -> Boxes:
+    """Return the boxes (left, top, right, bottom in pixels) by place."""
+    boxes: Boxes = tomllib.loads(file.read_text(encoding="utf-8"))["boxes"]
+    return boxes
+
+
+def mistaken(
+    before: Labels, after: Labels, sets: LabelSets, boxes: Sequence[Sequence[int]], least_px: int = LEAST_PX
+) -> Bools:
+    """Return where (rows, cols) two labels exclude each other outside the boxes, or in regions below `least_px`."""
+    exclude = ~(sets.members[before] & sets.members[after]).any(axis=-1)
+    inside = np.zeros_like(exclude)
+    for left, top, right, bottom in boxes:
+        inside[top:bottom, left:right] = True
+    regions, count = number_regions(exclude & inside)
+    large = np.bincount(regions.ravel(), minlength=count + 1) >= least_px
+    large[0] = False
+    found: Bools = exclude & ~large[regions]
+    return found
+
+
+def write_changed_pairs(completed: Path, boxes: Boxes, output: Path) -> Path:
+    """Write all pairs of dates of the places in `boxes` into a folder, and its description; return the latter.
+
+    completed: the description of unchanged pairs whose labels complete_labels.py wrote, with the same boxes.
+    """
+    said: dict[str, Any] = json.loads(completed.read_text(encoding="utf-8"))
+    source, sets = Path(said["folder"]), open_data_set(completed).label_sets
+    for folder in ("before", "after", "label_before", "label_after"):
+        (output / folder).mkdir(parents=True, exist_ok=True)
+    for place, its in boxes.items():
+        dates = sorted((source / "images").glob(f"{place}_[0-9][0-9][0-9][0-9].*"))
+        for pair in combinations(dates, 2):
+            name = f"{pair[0].stem}_{pair[1].stem.rpartition('_')[2]}"
+            labels = [np.asarray(Image.open(source / "labels" / f"{image.stem}.png")) for image in pair]
+            unknown = mistaken(labels[0], labels[1], sets, its)
+            for date, image, label in zip(("before", "after"), pair, labels, strict=True):
+                shutil.copyfile(image, output / date / f"{name}{image.suffix}")
+                Image.fromarray(np.where(unknown, 0, label).astype(np.uint8)).save(
+                    output / f"label_{date}" / f"{name}.png"
+                )
+    kept = {key: said[key] for key in ("classes", "numbers", "zoom") if key in said}
+    file = output.parent / f"{output.name}.json"
+    file.write_text(json.dumps({"folder": str(output.resolve()), **kept}, indent=1), encoding="utf-8")
+    return file
