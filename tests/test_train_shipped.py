@@ -46,7 +46,8 @@ def write_data(data: Path, work: Path) -> None:
 def test_the_recipes_data_sets_open_and_tile_5_is_never_trained_on(tmp_path):
     write_data(tmp_path / "data", tmp_path)
     files = train_shipped.describe(tmp_path / "data", tmp_path)
-    for stage in (stage for one in train_shipped.ROUNDS for stage in one.stages):
+    rounds = [one for one in train_shipped.ROUNDS if not one.changes]  # those with changes are opened below
+    for stage in (stage for one in rounds for stage in one.stages):
         assert len(stage.shares) == len(files)
         options = TrainOptions(start=shipped_checkpoint(), shares=stage.shares, crop_px=256)
         setup = prepare_training(files, options, Observer())
@@ -122,8 +123,56 @@ def test_the_mean_of_two_checkpoints_lies_between_them(tmp_path):
 def test_labels_that_leave_classes_open_are_completed_and_others_stay(tmp_path):
     write_data(tmp_path / "data", tmp_path)
     files = train_shipped.describe(tmp_path / "data", tmp_path)
-    done = train_shipped.complete_all(files, shipped_checkpoint(), tmp_path / "completed")
+    done = train_shipped.complete_all(files, shipped_checkpoint(), tmp_path / "completed", {})
     assert done[:2] == files[:2]
     assert [file.parent for file in done[2:]] == [tmp_path / "completed"] * 5
     options = TrainOptions(start=shipped_checkpoint(), shares=(1,) * 7, crop_px=64)
     assert len(prepare_training(done, options, Observer()).train) == 7
+
+
+def test_places_that_changed_become_pairs_beside_those_that_did_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(train_shipped, "CHANGED_VAL", ("chico_33_*",))
+    write_data(tmp_path / "data", tmp_path)
+    files = train_shipped.describe(tmp_path / "data", tmp_path)
+    boxes = {"chico_1": [[0, 0, 32, 64]], "chico_33": [[0, 0, 64, 64]]}
+    done = train_shipped.complete_all(files, shipped_checkpoint(), tmp_path / "completed", boxes)
+    assert [file.stem for file in done[2:5]] == ["naip_california", "naip_changes", "banepa"]
+    rounds = [one for one in train_shipped.ROUNDS if one.changes]
+    for stage in (stage for one in rounds for stage in one.stages):
+        options = TrainOptions(start=shipped_checkpoint(), shares=stage.shares, crop_px=64)
+        setup = prepare_training(done, options, Observer())
+        assert [item.name for item in setup.train[3].items] == ["chico_1_2016_2020"]
+        assert [item.name for item in setup.val[3].items] == ["chico_33_2016_2018"]
+
+
+def test_a_round_on_another_backbone_starts_from_its_grafted_start_and_has_no_part_of_it(
+    tmp_path, monkeypatch
+):
+    grafted = []
+    write_data(tmp_path / "data", tmp_path)
+    monkeypatch.setattr(train_shipped, "graft", lambda *words: grafted.append(words))
+    one = train_shipped.Round("new", (), (), backbone="efficientnet-lite2")
+    options = argparse.Namespace(work=tmp_path, data=tmp_path / "data", backbone_weights=tmp_path / "w.pth")
+    start = train_shipped.first_of(one, tmp_path / "start.safetensors", options)
+    assert start == tmp_path / "new-start.safetensors"
+    ((begin, backbone, weights, images, output),) = grafted
+    assert (begin.name, backbone, weights.name, output) == (
+        "start.safetensors",
+        "efficientnet-lite2",
+        "w.pth",
+        start,
+    )
+    assert len(images) == 14  # of tile 5 of Dubai none
+    assert not any(image.stem.startswith("tile5") for image in images)
+    for path, by in (("new-start.safetensors", 0), ("new1/epoch-001.safetensors", 2)):
+        write_moved(tmp_path / path, by)
+    train_shipped.write_mean(
+        [(1.0, tmp_path / "new1" / "epoch-001.safetensors")], tmp_path / "expected.safetensors"
+    )
+    monkeypatch.setattr(train_shipped.subprocess, "run", lambda _words, **_: None)
+    stage = train_shipped.Stage((1,), 1, 1, 1e-3)
+    one = train_shipped.Round("new", (stage,), ((1, 1, 1.0),), backbone="efficientnet-lite2")
+    options = argparse.Namespace(work=tmp_path, precision="fp32", device="cpu", workers=0)
+    train_shipped.run_round(one, [], start, tmp_path / "mean.safetensors", options)
+    expected, mean = parameters(tmp_path / "expected.safetensors"), parameters(tmp_path / "mean.safetensors")
+    assert all(torch.equal(mean[name], value) for name, value in expected.items())

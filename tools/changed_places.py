@@ -48,10 +48,11 @@ def mistaken(
     return found
 
 
-def write_changed_pairs(completed: Path, boxes: Boxes, output: Path) -> Path:
+def write_changed_pairs(completed: Path, boxes: Boxes, output: Path, val: Sequence[str] = ()) -> Path:
     """Write all pairs of dates of the places in `boxes` into a folder, and its description; return the latter.
 
     completed: the description of unchanged pairs whose labels complete_labels.py wrote, with the same boxes.
+    val: patterns of the names, PLACE_DATE_DATE, that are kept for validation.
     """
     said: dict[str, Any] = json.loads(completed.read_text(encoding="utf-8"))
     source, sets = Path(said["folder"]), open_data_set(completed).label_sets
@@ -68,7 +69,9 @@ def write_changed_pairs(completed: Path, boxes: Boxes, output: Path) -> Path:
                 Image.fromarray(np.where(unknown, 0, label).astype(np.uint8)).save(
                     output / f"label_{date}" / f"{name}.png"
                 )
-    kept = {key: said[key] for key in ("classes", "numbers", "zoom") if key in said}
+    kept: dict[str, Any] = {key: said[key] for key in ("classes", "numbers", "zoom") if key in said}
+    if val:
+        kept["splits"] = {"train": "*", "val": list(val)}
     file = output.parent / f"{output.name}.json"
     file.write_text(json.dumps({"folder": str(output.resolve()), **kept}, indent=1), encoding="utf-8")
     return file

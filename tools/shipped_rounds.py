@@ -40,13 +40,16 @@ class Round:
     """Stages, and the mean of weights that is their result.
 
     parts: (stage, epoch, share) from 1 up; the checkpoint that the round started from has the rest of 1. completed:
-    the labels are completed by that.
+    the labels are completed by that. changes: real pairs with change follow those of NAIP in the stages' shares.
+    backbone: its decoders are put on this one first, so that it has no part in the mean.
     """
 
     name: str
     stages: tuple[Stage, ...]
     parts: tuple[tuple[int, int, float], ...]
     completed: bool = True
+    changes: bool = False
+    backbone: str = ""
 
 
 ROUNDS = (
@@ -86,5 +89,22 @@ ROUNDS = (
             ),
         ),
         parts=((1, 2, 0.35), (2, 3, 0.3)),
+    ),
+    Round(
+        "deeper",
+        (
+            Stage((6, 3, 6, 1, 3, 1, 1, 2), 9, 150, 5e-4, power=0.8, warmup=60, crop=192, backbone=0.5, seed=21),
+            Stage(
+                (6, 3, 6, 2, 3, 1, 1, 2), 5, 120, 4.5e-4, power=0.8, warmup=15, crop=192, backbone=0.5,
+                water_building=(1.5, 1.3), seed=22, begin="deeper1/epoch-004.safetensors",
+            ),
+            Stage(
+                (6, 3, 7, 2, 3, 1, 1, 2), 5, 120, 4.5e-4, power=0.8, warmup=15, crop=192, backbone=0.5,
+                water_building=(1.5, 1.4), seed=23, begin="deeper1/epoch-004.safetensors",
+            ),
+        ),
+        parts=((2, 5, 0.5), (3, 5, 0.5)),
+        changes=True,
+        backbone="efficientnet-lite2",
     ),
 )  # fmt: skip

