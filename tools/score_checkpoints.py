@@ -174,11 +174,11 @@ def make_board(
                 yield one.name, column, row, value, tally
 
 
-def markdown(board: Board, columns: Sequence[str]) -> str:
-    """Return the table as Markdown."""
-    lines = [f"| | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]
+def markdown(board: Board, columns: Sequence[str], names: Sequence[str]) -> str:
+    """Return the table as Markdown, whose columns are headed by `names`."""
+    lines = [f"| | {' | '.join(names)} |", "|---|" + "---:|" * len(columns)]
     for row, values in board.items():
-        cells = ["-" if (value := values.get(name)) is None else f"{value:.3f}" for name in columns]
+        cells = ["-" if (value := values.get(column)) is None else f"{value:.3f}" for column in columns]
         lines.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -217,9 +217,7 @@ def main() -> None:
     _add_means(board)
     columns = [BASELINE, *map(str, given.checkpoints)]
     names = [BASELINE, *(path.stem for path in given.checkpoints)]
-    text = markdown(
-        {row: dict(zip(names, map(values.get, columns), strict=True)) for row, values in board.items()}, names
-    )
+    text = markdown(board, columns, names)
     print(text, end="")
     if given.markdown:
         given.markdown.write_text(text, encoding="utf-8")
