@@ -1,12 +1,14 @@
 """The rounds of train_shipped.py: stages of training, and the means of weights that are their results.
 
 A step took 4.5 s on one core of a busy AMD EPYC (first round, bf16), 6.5 and 12 s on one of an Intel Xeon (second
-round, fp32), 1.8 s at 192 px and 4.2 s at 256 px on one of an AMD EPYC with native bf16 (the last two rounds).
+round, fp32), 1.8 s at 192 px and 4.2 s at 256 px on one of an AMD EPYC with native bf16 (the next two), 4 and 8 s
+there on the deeper backbone, with both cores at work (the last three).
 
 A rerun gives a checkpoint like the one that ships, not the same. Some stages of the first two rounds ended before
 their rates had fallen to 0, the first two had stronger looks, and the labels of the second round knew no season.
-Those of the last were completed by a mean of three epochs and the start instead of two. Its stages ended an epoch
-after their weights were taken, or with it, and the one of the round before an epoch early.
+Those of "larger" were completed by a mean of three epochs and the start instead of two. Its stages ended an epoch
+after their weights were taken, or with it, and the one of the round before an epoch early. The first stage of
+"deeper" had no pairs with change, and its stages ended with the epochs whose weights were taken.
 """
 
 from dataclasses import dataclass
@@ -41,7 +43,8 @@ class Round:
 
     parts: (stage, epoch, share) from 1 up; the checkpoint that the round started from has the rest of 1. completed:
     the labels are completed by that. changes: real pairs with change follow those of NAIP in the stages' shares.
-    backbone: its decoders are put on this one first, so that it has no part in the mean.
+    backbone: its decoders are put on this one first, so that it has no part in the mean. labels: the round whose
+    completed labels are taken, this one itself if "".
     """
 
     name: str
@@ -50,6 +53,7 @@ class Round:
     completed: bool = True
     changes: bool = False
     backbone: str = ""
+    labels: str = ""
 
 
 ROUNDS = (
@@ -103,8 +107,40 @@ ROUNDS = (
                 water_building=(1.5, 1.4), seed=23, begin="deeper1/epoch-004.safetensors",
             ),
         ),
-        parts=((2, 5, 0.5), (3, 5, 0.5)),
+        parts=((2, 3, 0.5), (3, 3, 0.5)),
         changes=True,
         backbone="efficientnet-lite2",
+    ),
+    Round(
+        "sharper",
+        (
+            Stage(
+                (6, 3, 6, 2, 3, 1, 1, 2), 2, 70, 2.5e-4, 0.98, warmup=8, backbone=0.4,
+                water_building=(1.5, 1.4), seed=26,
+            ),
+            Stage(
+                (6, 3, 6, 2, 3, 1, 1, 2), 1, 72, 2e-4, 0.975, warmup=8, backbone=0.4,
+                water_building=(1.5, 1.4), seed=28, begin="sharper1/epoch-001.safetensors",
+            ),
+        ),
+        parts=((1, 1, 1 / 3), (1, 2, 1 / 3), (2, 1, 1 / 3)),
+        changes=True,
+        labels="deeper",
+    ),
+    Round(
+        "cities",
+        (
+            Stage(
+                (9, 6, 5, 2, 3, 1, 1, 2), 1, 60, 2e-4, 0.975, warmup=8, backbone=0.4,
+                water_building=(1.5, 1.4), seed=41,
+            ),
+            Stage(
+                (10, 5, 6, 2, 2, 1, 1, 2), 1, 60, 2e-4, 0.975, warmup=8, backbone=0.4,
+                water_building=(1.5, 1.4), seed=42, begin="sharper.safetensors",
+            ),
+        ),
+        parts=((1, 1, 1 / 3), (2, 1, 1 / 3)),
+        changes=True,
+        labels="deeper",
     ),
 )  # fmt: skip

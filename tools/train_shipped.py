@@ -8,8 +8,8 @@ train`, whose commands are printed; the same command resumes a run that was inte
 
 Rounds of stages; weights of each are averaged with those of the checkpoint that it started from, which keeps what
 that knew and the places do not teach. The first round learns the labels as they are, most of them "building or not";
-in the others the start completes the labels (complete_labels.py), and the round goes on with these. The last round
-puts the decoders on a deeper backbone (graft_backbone.py) and has real pairs with change (changed_places.py).
+in the others the start completes the labels (complete_labels.py), and the round goes on with these. The last ones
+put the decoders on a deeper backbone (graft_backbone.py) and have real pairs with change (changed_places.py).
 
 Then calibrate_shipped.py fits the decision. shipped_rounds.py has the numbers.
 """
@@ -234,7 +234,7 @@ def train(options: argparse.Namespace) -> None:
         output = options.output if one is ROUNDS[-1] else options.work / f"{one.name}.safetensors"
         if one is ROUNDS[-1] or not output.exists():
             boxes = read_boxes() if one.changes else {}
-            labels = options.work / f"labels-{one.name}"
+            labels = options.work / f"labels-{one.labels or one.name}"
             files = complete_all(described, start, labels, boxes) if one.completed else described
             run_round(one, files, first_of(one, start, options), output, options)
         start = output
@@ -251,7 +251,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--backbone-weights",
         type=Path,
-        help="ImageNet weights of the last round's backbone, from its package",
+        help="ImageNet weights of the deeper backbone, from its package",
     )
     parser.add_argument("--scenes", type=int, default=SCENES, help="synthetic scenes to make")
     parser.add_argument("--precision", default="bf16", help="fp32 or bf16")
