@@ -65,10 +65,10 @@ def prepare_network(
 
 
 def fine_convolutions(network: nn.Module) -> list[str]:
-    """Return the names of the convolutions of a network's backbones that work at 1/2 and 1/4 of the image.
+    """Return the names of the convolutions of a network's backbones that `Backbone.fine_layers` names.
 
-    They do a few percent of the work and make most of bfloat16's error: what is rounded there goes through
-    every layer behind.
+    They work at 1/2 and 1/4 of the image, some at 1/8, do a small part of the work and make most of bfloat16's
+    error: what is rounded there goes through every layer behind.
     """
     return [
         inner

@@ -44,7 +44,10 @@ class Backbone(nn.Module):
         self.widths = widths
 
     def fine_layers(self) -> tuple[str, ...]:
-        """Return the names of the submodules that make the maps at 1/2 and 1/4; a backbone may name none."""
+        """Return the names of the submodules that make the maps at 1/2 and 1/4, and others that bfloat16 spoils.
+
+        A backbone may name none.
+        """
         return ()
 
     def load_published(self, state: Mapping[str, Tensor]) -> None:
