@@ -7,6 +7,7 @@ from PIL import Image
 
 import changed_places
 import complete_labels
+import place_boxes
 from lsafnet.label_sets import LabelSets
 from lsafnet_cli.data_sets.opening import open_data_set
 
@@ -97,7 +98,7 @@ def test_every_place_with_boxes_has_some_inside_its_image():
         changed_places.NAIP_CHANGES,
         changed_places.NAIP_CHANGES.with_name("claremont_changes.toml"),
     ):
-        boxes = changed_places.read_boxes(file)
+        boxes = place_boxes.read_boxes(file)
         assert len(boxes) > 10
         for its in boxes.values():
             assert its

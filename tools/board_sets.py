@@ -13,7 +13,6 @@ What is not there is left out. The sample pair is always there.
 from __future__ import annotations
 
 import shutil
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from PIL import Image
 
 from dubai_tiles import held_out_pairs
 from lsafnet.training.examples import Example
+from place_boxes import read_boxes, within
 from second_tiles import read_second_pairs
 
 DUBAI_PX = 256
@@ -121,16 +121,14 @@ def _levir_pairs(folder: Path) -> Iterator[BoardPair]:
 
 def _unchanged_pairs(images: Path) -> Iterator[BoardPair]:
     first, last = FALSE_ALARM_YEARS
-    boxes: dict[str, list[list[int]]] = tomllib.loads(REAL_CHANGES.read_text(encoding="utf-8"))["boxes"]
+    boxes = read_boxes(REAL_CHANGES)
     for file in sorted(images.glob(f"*_{first}.jpg")):
         place = file.stem.removesuffix(f"_{first}")
         after = images / f"{place}_{last}.jpg"
         if after.exists():
             with Image.open(file) as image:
                 shape = image.height, image.width
-            none, changed = np.zeros(shape, np.uint8), np.zeros(shape, bool)
-            for left, top, right, bottom in boxes.get(place, ()):
-                changed[top:bottom, left:right] = True
+            none, changed = np.zeros(shape, np.uint8), within(boxes.get(place, ()), shape)
             yield BoardPair(place, file, after, none, none, changed, np.ones(shape, bool))
 
 

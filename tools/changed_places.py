@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tomllib
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -19,29 +18,21 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import label as number_regions
 
-from complete_labels import Bools, Boxes, Labels
+from complete_labels import Bools, Labels
 from lsafnet.label_sets import LabelSets
 from lsafnet_cli.data_sets.opening import open_data_set
+from place_boxes import Boxes, BoxList, within
 
 NAIP_CHANGES = Path(__file__).parent / "naip_changes.toml"
 LEAST_PX = 150  # of a region that has changed, 54 square metres in NAIP
 
 
-def read_boxes(file: Path = NAIP_CHANGES) -> Boxes:
-    """Return the boxes (left, top, right, bottom in pixels) by place."""
-    boxes: Boxes = tomllib.loads(file.read_text(encoding="utf-8"))["boxes"]
-    return boxes
-
-
 def mistaken(
-    before: Labels, after: Labels, sets: LabelSets, boxes: Sequence[Sequence[int]], least_px: int = LEAST_PX
+    before: Labels, after: Labels, sets: LabelSets, boxes: BoxList, least_px: int = LEAST_PX
 ) -> Bools:
     """Return where (rows, cols) two labels exclude each other outside the boxes, or in regions below `least_px`."""
     exclude = ~(sets.members[before] & sets.members[after]).any(axis=-1)
-    inside = np.zeros_like(exclude)
-    for left, top, right, bottom in boxes:
-        inside[top:bottom, left:right] = True
-    regions, count = number_regions(exclude & inside)
+    regions, count = number_regions(exclude & within(boxes, exclude.shape))
     large = np.bincount(regions.ravel(), minlength=count + 1) >= least_px
     large[0] = False
     found: Bools = exclude & ~large[regions]

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,11 @@ from lsafnet.training.examples import Floats
 from lsafnet_cli.checkpoints.choose import load_named_checkpoint, shipped_checkpoint
 from lsafnet_cli.data_sets.opening import DataSet, open_data_set
 from lsafnet_cli.data_sets.pairs import LabelledImage, UnchangedPlace
+from place_boxes import Boxes, BoxList, within
 
 Probabilities = NDArray[np.float32]
 """(K - 1, rows, cols): of the classes 1..K-1."""
 Labels = NDArray[np.uint8]
-Boxes = Mapping[str, Sequence[Sequence[int]]]
-"""By place, (left, top, right, bottom) in pixels."""
 Bools = NDArray[np.bool_]
 FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
 CONFIDENCE = 0.6
@@ -125,20 +124,13 @@ def turned_by_season(labels: Sequence[Labels], sets: LabelSets, either: set[int]
     return found
 
 
-def weighed(
-    images: Sequence[Floats], teacher: Teacher, boxes: Sequence[Sequence[int]]
-) -> list[Probabilities]:
+def weighed(images: Sequence[Floats], teacher: Teacher, boxes: BoxList) -> list[Probabilities]:
     """Return the probabilities of each date: the mean of all dates, but each its own within the boxes."""
     common = teacher.probabilities(images)
-    found = []
-    for image in images:
-        own = common.copy()
-        if boxes:
-            alone = teacher.probabilities([image])
-            for left, top, right, bottom in boxes:
-                own[:, top:bottom, left:right] = alone[:, top:bottom, left:right]
-        found.append(own)
-    return found
+    if not boxes:
+        return [common] * len(images)
+    inside = within(boxes, common.shape[1:])
+    return [np.where(inside, teacher.probabilities([image]), common) for image in images]
 
 
 def place_of(date: LabelledImage) -> str:

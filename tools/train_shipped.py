@@ -29,13 +29,14 @@ from typing import Any
 
 from PIL import Image
 
-from changed_places import read_boxes, write_changed_pairs
-from complete_labels import CONFIDENCE, Boxes, Teacher, complete
+from changed_places import NAIP_CHANGES, write_changed_pairs
+from complete_labels import CONFIDENCE, Teacher, complete
 from graft_backbone import graft, images_below
 from lsafnet.checkpoint.files import load_checkpoint, save_checkpoint
 from lsafnet.prepare import prepare_network
 from lsafnet_cli.checkpoints.choose import load_named_checkpoint, shipped_checkpoint
 from make_sample import COMMITTED_SEED, make_scene
+from place_boxes import Boxes, read_boxes
 from shipped_rounds import ROUNDS, Round, Stage
 
 CLASSES = [
@@ -72,7 +73,7 @@ def buildings(val: str, zoom: tuple[float, float]) -> dict[str, Any]:
 DATA_SETS: dict[str, dict[str, Any]] = {
     "dubai": {
         "numbers": DUBAI,
-        "splits": {"train": "*", "val": "tile5_00[1-4]", "test": "tile5_*"},
+        "splits": {"train": "*", "val": f"{HELD_OUT_TILE}_00[1-4]", "test": f"{HELD_OUT_TILE}_*"},
         "trained_on": TRAINED_ON,
         "license": "Apache-2.0",
     },
@@ -233,7 +234,7 @@ def train(options: argparse.Namespace) -> None:
     for one in ROUNDS:
         output = options.output if one is ROUNDS[-1] else options.work / f"{one.name}.safetensors"
         if one is ROUNDS[-1] or not output.exists():
-            boxes = read_boxes() if one.changes else {}
+            boxes = read_boxes(NAIP_CHANGES) if one.changes else {}
             labels = options.work / f"labels-{one.labels or one.name}"
             files = complete_all(described, start, labels, boxes) if one.completed else described
             run_round(one, files, first_of(one, start, options), output, options)

@@ -1,0 +1,29 @@
+"""Boxes in which places really changed, as people drew them: TOML files of (left, top, right, bottom) by place."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+BoxList = Sequence[Sequence[int]]
+"""(left, top, right, bottom) in pixels."""
+Boxes = Mapping[str, BoxList]
+"""By place."""
+
+
+def read_boxes(file: Path) -> Boxes:
+    """Return the boxes of all places in a file."""
+    boxes: Boxes = tomllib.loads(file.read_text(encoding="utf-8"))["boxes"]
+    return boxes
+
+
+def within(boxes: BoxList, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return which of (rows, cols) pixels lie in one of the boxes."""
+    found = np.zeros(shape, bool)
+    for left, top, right, bottom in boxes:
+        found[top:bottom, left:right] = True
+    return found
