@@ -10,12 +10,14 @@ from lsafnet.training import augment
 from lsafnet.training.augment import (
     LookOptions,
     change_look,
+    make_coarse_pair,
     resize_image,
     resize_labels,
     swap_dates,
     turn_and_flip,
 )
 from lsafnet.training.examples import Example
+from lsafnet.training.single_date import Place, SingleDateOptions, photograph
 
 RANGE = (100.0, 1100.0)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -130,3 +132,30 @@ def test_images_and_labels_are_resized_over_the_same_ground():
 def test_impossible_looks_are_refused():
     with pytest.raises(ValueError, match=r"probability 0\.\.1"):
         LookOptions(haze=2)
+
+
+def test_both_dates_of_a_coarse_pair_lose_the_same_detail():
+    fine = np.indices((1, 64, 64)).sum(0).astype(np.float32) % 2 * 200  # a chequerboard of single pixels
+    coarse = np.repeat(np.repeat(fine[:, :4, :4], 16, 1), 16, 2)  # and one of 16
+    options = LookOptions(jpeg=0, coarsest=0.25)
+    for seed in range(5):
+        sharp, again = make_coarse_pair([fine, fine], np.random.default_rng(seed), (0, 255), options)
+        np.testing.assert_array_equal(sharp, again)
+        assert sharp.shape == fine.shape
+        kept, _ = make_coarse_pair([coarse, coarse], np.random.default_rng(seed), (0, 255), options)
+        assert 2 * np.abs(kept - coarse).mean() < np.abs(sharp - fine).mean()
+    same, _ = make_coarse_pair(
+        [fine, fine], np.random.default_rng(0), (0, 255), LookOptions(jpeg=0, coarsest=1)
+    )
+    np.testing.assert_array_equal(same, fine)
+
+
+def test_a_coarse_pair_is_as_a_share_of_pairs_asks():
+    label = np.ones((38, 38), np.uint8)
+    image = np.random.default_rng(1).integers(0, 255, (3, 38, 38)).astype(np.float32)
+    place, look = Place(image, label), LookOptions(0, 0, 0, 0, 0, 0, coarsest=0.25)
+    for chance in (0.0, 1.0):
+        options = SingleDateOptions(coarse_pair=chance, shift_px=3, look=look)
+        found = photograph(place, place, 32, np.random.default_rng(3), options)
+        spread = found.before.std() / image.std()
+        assert (spread < 0.95) == bool(chance)

@@ -1,13 +1,16 @@
 """Partial labels completed by a checkpoint's land cover, for self-training."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from rasterio.windows import Window
 
 import complete_labels
+from lsafnet import ChangeLogits, load_checkpoint, save_checkpoint
 from lsafnet.label_sets import LabelSets
 from lsafnet_cli.data_sets.opening import open_data_set
 
@@ -126,3 +129,36 @@ def test_dates_turned_by_the_season_get_both_classes(tmp_path):
         numbers[str(number)] == ["ground", "vegetation"] for label in labels for number in np.unique(label)
     )
     assert open_data_set(new).label_sets.sets[-1] == (GROUND, VEGETATION)
+
+
+class Saying(torch.nn.Module):
+    """Gives the same logits of five classes everywhere, at both dates."""
+
+    def __init__(self, *classes: float) -> None:
+        super().__init__()
+        self.classes = torch.tensor(classes, dtype=torch.float32)[None, :, None, None]
+
+    def forward(self, before, after):
+        assert before.shape == after.shape
+        date = self.classes.expand(len(before), -1, *before.shape[-2:])
+        return ChangeLogits(before[:, :1], date, date)
+
+
+def test_several_teachers_weigh_the_same(tiny_checkpoint):
+    info = load_checkpoint(tiny_checkpoint).info
+    images = [np.zeros((3, 40, 50), np.float32)] * 2
+    water, building = Saying(9, 30, 0, 0, 0), Saying(9, 0, 0, 0, 30)
+    found = complete_labels.Teacher([water, building], info, (1,)).probabilities(images)
+    np.testing.assert_allclose(found[:, 3, 4], (0.5, 0, 0, 0.5), atol=1e-4)
+    assert found.shape == (4, 40, 50)
+
+
+def test_teachers_of_other_classes_are_refused(tiny_checkpoint, tmp_path):
+    loaded = load_checkpoint(tiny_checkpoint)
+    other = tuple(replace(entry, color="#123456") for entry in loaded.info.classes)
+    save_checkpoint(tmp_path / "other.safetensors", loaded.network, replace(loaded.info, classes=other))
+    networks, info = complete_labels.load_teachers([tiny_checkpoint, tiny_checkpoint])
+    assert len(networks) == 2
+    assert info == loaded.info
+    with pytest.raises(SystemExit, match=r"other\.safetensors"):
+        complete_labels.load_teachers([tiny_checkpoint, tmp_path / "other.safetensors"])

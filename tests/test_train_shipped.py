@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+import finish_shipped
 import train_shipped
 from lsafnet.checkpoint.files import load_checkpoint, save_checkpoint
 from lsafnet_cli.checkpoints.choose import shipped_checkpoint
@@ -123,7 +124,7 @@ def test_the_mean_of_two_checkpoints_lies_between_them(tmp_path):
 def test_labels_that_leave_classes_open_are_completed_and_others_stay(tmp_path):
     write_data(tmp_path / "data", tmp_path)
     files = train_shipped.describe(tmp_path / "data", tmp_path)
-    done = train_shipped.complete_all(files, shipped_checkpoint(), tmp_path / "completed", {})
+    done = train_shipped.complete_all(files, [shipped_checkpoint()], tmp_path / "completed", {})
     assert done[:2] == files[:2]
     assert [file.parent for file in done[2:]] == [tmp_path / "completed"] * 5
     options = TrainOptions(start=shipped_checkpoint(), shares=(1,) * 7, crop_px=64)
@@ -135,7 +136,7 @@ def test_places_that_changed_become_pairs_beside_those_that_did_not(tmp_path, mo
     write_data(tmp_path / "data", tmp_path)
     files = train_shipped.describe(tmp_path / "data", tmp_path)
     boxes = {"chico_1": [[0, 0, 32, 64]], "chico_33": [[0, 0, 64, 64]]}
-    done = train_shipped.complete_all(files, shipped_checkpoint(), tmp_path / "completed", boxes)
+    done = train_shipped.complete_all(files, [shipped_checkpoint()], tmp_path / "completed", boxes)
     assert [file.stem for file in done[2:5]] == ["naip_california", "naip_changes", "banepa"]
     rounds = [one for one in train_shipped.ROUNDS if one.changes]
     for stage in (stage for one in rounds for stage in one.stages):
@@ -176,3 +177,21 @@ def test_a_round_on_another_backbone_starts_from_its_grafted_start_and_has_no_pa
     train_shipped.run_round(one, [], start, tmp_path / "mean.safetensors", options)
     expected, mean = parameters(tmp_path / "expected.safetensors"), parameters(tmp_path / "mean.safetensors")
     assert all(torch.equal(mean[name], value) for name, value in expected.items())
+
+
+def test_what_the_shipped_checkpoint_says_of_itself_is_what_was_scored_and_measured(tmp_path):
+    write_data(tmp_path / "data", tmp_path)
+    files = train_shipped.describe(tmp_path / "data", tmp_path)
+    start, board = shipped_checkpoint(), {}
+    for number, row in enumerate(finish_shipped.SCORES.values()):
+        board[row] = {"other": 0.9, str(start): 0.1 * number + 1e-6}
+    scores = finish_shipped.scores_of(board, str(start))
+    assert scores == {"f_scd_second": 0, "f_scd_second_small": 0.1, "f_scd_dubai": 0.2, "f_scd_sample": 0.3}
+    before = load_checkpoint(start).info
+    finish_shipped.finish(start, files, scores, tmp_path / "done.safetensors")
+    info = load_checkpoint(tmp_path / "done.safetensors").info
+    assert info.metrics == {"ece": before.metrics["ece"], **scores}
+    assert info.domain.gsd_m == (0.1, 2.0)
+    assert info.domain.statistics.images == finish_shipped.WINDOWS
+    assert info.domain.statistics.level != before.domain.statistics.level
+    assert (info.decision, info.tile_px, info.trained_on) == (before.decision, 256, train_shipped.TRAINED_ON)

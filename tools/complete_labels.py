@@ -52,10 +52,15 @@ MULTIPLE = 32  # rows and cols that are seen are made a multiple of it by repeat
 
 
 class Teacher:
-    """Land cover of images of one place, seen flipped and at several zooms."""
+    """Land cover of images of one place, seen by one network or several, flipped and at several zooms.
 
-    def __init__(self, network: PreparedNetwork, info: CheckpointInfo, zooms: Sequence[float]) -> None:
-        self._network, self._zooms = network, tuple(zooms)
+    info: of one of the networks; classes and normalisation are the same for all.
+    """
+
+    def __init__(
+        self, networks: Sequence[PreparedNetwork], info: CheckpointInfo, zooms: Sequence[float]
+    ) -> None:
+        self._networks, self._zooms = tuple(networks), tuple(zooms)
         statistics = info.normalization.before
         self._mean, self._std = (
             torch.tensor(values)[:, None, None] for values in (statistics.mean, statistics.std)
@@ -84,15 +89,32 @@ class Teacher:
             yield normalised[number], normalised[min(number + 1, len(normalised) - 1)]
 
     def _look(self, pair: list[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
-        """Return (1, K - 1, rows, cols): the mean of what is seen at both dates."""
+        """Return (1, K - 1, rows, cols): the mean of what the networks see at both dates."""
         margins = (0, -size[1] % MULTIPLE, 0, -size[0] % MULTIPLE)
+        padded = [torch.nn.functional.pad(one, margins, mode="replicate") for one in pair]
+        seen = []
         with torch.inference_mode():
-            logits = self._network(*(torch.nn.functional.pad(one, margins, mode="replicate") for one in pair))
-        assert logits.before is not None
-        assert logits.after is not None
-        seen = [date[:, 1:, : size[0], : size[1]].softmax(1) for date in (logits.before, logits.after)]
-        mean: torch.Tensor = (seen[0] + seen[1]) / 2
-        return mean
+            for network in self._networks:
+                logits = network(*padded)
+                assert logits.before is not None
+                assert logits.after is not None
+                seen += [
+                    date[:, 1:, : size[0], : size[1]].softmax(1) for date in (logits.before, logits.after)
+                ]
+        return torch.stack(seen).mean(0)
+
+
+def load_teachers(paths: Sequence[Path]) -> tuple[list[PreparedNetwork], CheckpointInfo]:
+    """Return the networks of checkpoints with the same classes and normalisation, and the first one's metadata.
+
+    In bfloat16, which is faster, and differs where two classes are about as probable: there a teacher is not sure.
+    """
+    named = [load_named_checkpoint(path) for path in paths]
+    first = named[0].info
+    for one in named[1:]:
+        if (one.info.classes, one.info.normalization) != (first.classes, first.normalization):
+            raise SystemExit(f"{one.name}: differs from {named[0].name} in its classes or normalisation")
+    return [prepare_network(one.checkpoint.network, "cpu", "bf16") for one in named], first
 
 
 def completed(label: Labels, sets: LabelSets, probabilities: Probabilities, confidence: float) -> Labels:
@@ -197,7 +219,12 @@ def parse_arguments() -> argparse.Namespace:
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("descriptions", type=Path, nargs="+", help="data sets' JSON files")
-    parser.add_argument("--checkpoint", type=Path, default=shipped_checkpoint(), help="the teacher")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        action="append",
+        help="a teacher, the shipped checkpoint by default; the mean of several where given again",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder to write")
     parser.add_argument(
         "--confidence", type=float, default=CONFIDENCE, help="least probability of a class that is taken"
@@ -211,15 +238,14 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     given = parse_arguments()
-    named = load_named_checkpoint(given.checkpoint)
-    network = prepare_network(named.checkpoint.network, "cpu")
+    networks, info = load_teachers(given.checkpoint or [shipped_checkpoint()])
     zooms = [float(zoom) for zoom in given.zooms.split(",")]
     given.output.mkdir(parents=True, exist_ok=True)
     for description in given.descriptions:
         print(
             complete(
                 description,
-                Teacher(network, named.info, zooms),
+                Teacher(networks, info, zooms),
                 given.output,
                 given.confidence,
                 given.season_px,

@@ -44,7 +44,7 @@ class Round:
     parts: (stage, epoch, share) from 1 up; the checkpoint that the round started from has the rest of 1. completed:
     the labels are completed by that. changes: real pairs with change follow those of NAIP in the stages' shares.
     backbone: its decoders are put on this one first, so that it has no part in the mean. labels: the round whose
-    completed labels are taken, this one itself if "".
+    completed labels are taken, this one itself if "". teachers: rounds whose results complete the labels too.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Round:
     changes: bool = False
     backbone: str = ""
     labels: str = ""
+    teachers: tuple[str, ...] = ()
 
 
 ROUNDS = (

@@ -11,7 +11,8 @@ that knew and the places do not teach. The first round learns the labels as they
 in the others the start completes the labels (complete_labels.py), and the round goes on with these. The last ones
 put the decoders on a deeper backbone (graft_backbone.py) and have real pairs with change (changed_places.py).
 
-Then calibrate_shipped.py fits the decision. shipped_rounds.py has the numbers.
+Then calibrate_shipped.py fits the decision, score_checkpoints.py scores the result, and finish_shipped.py writes its
+domain and scores into it. shipped_rounds.py has the numbers.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,11 +32,10 @@ from typing import Any
 from PIL import Image
 
 from changed_places import NAIP_CHANGES, write_changed_pairs
-from complete_labels import CONFIDENCE, Teacher, complete
+from complete_labels import CONFIDENCE, Teacher, complete, load_teachers
 from graft_backbone import graft, images_below
 from lsafnet.checkpoint.files import load_checkpoint, save_checkpoint
-from lsafnet.prepare import prepare_network
-from lsafnet_cli.checkpoints.choose import load_named_checkpoint, shipped_checkpoint
+from lsafnet_cli.checkpoints.choose import shipped_checkpoint
 from make_sample import COMMITTED_SEED, make_scene
 from place_boxes import Boxes, read_boxes
 from shipped_rounds import ROUNDS, Round, Stage
@@ -55,6 +56,7 @@ FULLY_LABELLED = ("dubai", SYNTHETIC)
 UNCHANGED = "naip_california"
 CHANGED = "naip_changes"
 CHANGED_VAL = ("riverside_80_2016_2020", "riverside_41_2016_2020", "chico_81_*")
+INPUT_GSD_M = 0.5  # docs/checkpoints.md, section Scale
 SCENES, SCENE_PX, FIRST_SEED, HELD_OUT_OF = 240, 512, 1_000_000, 60
 TRAINED_ON = (
     "aerial images of Dubai (Humans in the Loop and MBRSC, CC0 1.0; tile 5 kept for validation), NAIP pairs of "
@@ -157,7 +159,10 @@ def command_of(
 
 
 def write_mean(parts: Sequence[tuple[float, Path]], output: Path) -> None:
-    """Write the mean of checkpoints' weights, each with a share, in half precision; all else is the first one's."""
+    """Write the mean of checkpoints' weights, each with a share, in half precision; all else is the first one's.
+
+    Coarser images than INPUT_GSD_M will be enlarged for it.
+    """
     shares, paths = zip(*parts, strict=True)
     loaded = [load_checkpoint(path) for path in paths]
     weights = [one.network.state_dict() for one in loaded]
@@ -169,7 +174,7 @@ def write_mean(parts: Sequence[tuple[float, Path]], output: Path) -> None:
     }
     first = loaded[0]
     first.network.load_state_dict(mean)
-    save_checkpoint(output, first.network, first.info, half=True)
+    save_checkpoint(output, first.network, replace(first.info, input_gsd_m=INPUT_GSD_M), half=True)
 
 
 def run_round(one: Round, files: list[Path], start: Path, output: Path, options: argparse.Namespace) -> None:
@@ -188,20 +193,19 @@ def run_round(one: Round, files: list[Path], start: Path, output: Path, options:
     write_mean(parts, output)
 
 
-def complete_all(files: Sequence[Path], checkpoint: Path, output: Path, changed: Boxes) -> list[Path]:
+def complete_all(files: Sequence[Path], teachers: Sequence[Path], output: Path, changed: Boxes) -> list[Path]:
     """Complete the labels of the data sets that have sets of classes; return the descriptions to train on.
 
     Where there are boxes in which places of NAIP have changed, pairs of these places follow those of NAIP.
     """
-    named = load_named_checkpoint(checkpoint)
-    network = prepare_network(named.checkpoint.network, "cpu")
+    networks, info = load_teachers(teachers)
     output.mkdir(parents=True, exist_ok=True)
     found = []
     for file in files:
         if file.stem in FULLY_LABELLED:
             found.append(file)
             continue
-        teacher = Teacher(network, named.info, SIZES_SEEN.get(file.stem, SIZES_SEEN[""]))
+        teacher = Teacher(networks, info, SIZES_SEEN.get(file.stem, SIZES_SEEN[""]))
         found.append(output / file.name)
         boxes = changed if file.stem == UNCHANGED else {}
         if not found[-1].exists():
@@ -236,7 +240,8 @@ def train(options: argparse.Namespace) -> None:
         if one is ROUNDS[-1] or not output.exists():
             boxes = read_boxes(NAIP_CHANGES) if one.changes else {}
             labels = options.work / f"labels-{one.labels or one.name}"
-            files = complete_all(described, start, labels, boxes) if one.completed else described
+            teachers = [start, *(options.work / f"{name}.safetensors" for name in one.teachers)]
+            files = complete_all(described, teachers, labels, boxes) if one.completed else described
             run_round(one, files, first_of(one, start, options), output, options)
         start = output
 

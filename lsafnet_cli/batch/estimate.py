@@ -1,16 +1,18 @@
 """Estimated time of a batch: the network is timed on a tile, with a surcharge for everything else."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
-from affine import Affine
 
 from lsafnet_cli.batch.options import BatchOptions
 from lsafnet_cli.batch.plan import BatchPlan
 from lsafnet_cli.batch.worker_devices import threads_each, worker_devices
-from lsafnet_cli.checkpoints.choose import load_ensemble
+from lsafnet_cli.checkpoints.choose import NamedCheckpoint, load_ensemble
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.options import TileOptions
 from lsafnet_cli.prediction.infer import FLIPS, prepared_network
+from lsafnet_cli.prediction.input_scale import input_scales, network_px, scaled_tile_px
 from lsafnet_cli.prediction.speed import tile_seconds
 from lsafnet_cli.prediction.tile import plan_tiles
 from lsafnet_cli.system.devices import choose_device
@@ -34,18 +36,43 @@ def estimate_batch(plan: BatchPlan, options: BatchOptions) -> Estimate:
     checkpoint = load_ensemble(options.predict.checkpoint, options.predict.ensemble)
     device = choose_device(replace(options.predict.device, device=devices[0]))
     size = options.predict.tile.size_px or checkpoint.tile_px
-    grids = [
-        Grid(None, Affine.identity(), one.size.width, one.size.height) for one in plan.todo if one.size.pixels
+    scenes = [
+        _scene_work(one.size.grid, checkpoint, options.predict.tile) for one in plan.todo if one.size.grid
     ]
-    tiles = sum(len(plan_tiles(grid, size, options.predict.tile)) for grid in grids)
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(threads_each(devices) or threads)
-        each = sum(
-            tile_seconds(prepared_network(member.checkpoint.network, device), member.info.bands, size, device)
+        looks = len(FLIPS) if options.predict.tta else 1
+        seconds = [
+            looks
+            * tile_seconds(
+                prepared_network(member.checkpoint.network, device), member.info.bands, size, device
+            )
             for member in checkpoint.members
-        ) * (len(FLIPS) if options.predict.tta else 1)
+        ]
     finally:
         torch.set_num_threads(threads)
     workers = max(1, min(len(devices), len(plan.todo)))
-    return Estimate(tiles, each, workers, (tiles * each + len(plan.todo) * SCENE_SECONDS) / workers)
+    tiles = sum(one.tiles for one in scenes)
+    networks = sum(
+        one.tiles * each * (seen / size) ** 2
+        for one in scenes
+        for each, seen in zip(seconds, one.network_px, strict=True)
+    )
+    total = (networks + len(plan.todo) * SCENE_SECONDS) / workers
+    return Estimate(tiles, networks / max(tiles, 1), workers, total)
+
+
+class _SceneWork(NamedTuple):
+    """Tiles of a scene, and their side in pixels as each network sees them."""
+
+    tiles: int
+    network_px: tuple[int, ...]
+
+
+def _scene_work(grid: Grid, checkpoint: NamedCheckpoint, options: TileOptions) -> _SceneWork:
+    scales = input_scales(grid, checkpoint, options.scale)
+    tile_px = options.size_px or scaled_tile_px(checkpoint, scales)
+    return _SceneWork(
+        len(plan_tiles(grid, tile_px, options)), tuple(network_px(tile_px, scale) for scale in scales)
+    )

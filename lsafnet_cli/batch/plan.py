@@ -12,19 +12,29 @@ from lsafnet_cli.batch.scenes import SceneSpec, check_names
 from lsafnet_cli.batch.shards import choose_shard
 from lsafnet_cli.checkpoints.choose import chosen_checkpoint, read_info, sha256_of
 from lsafnet_cli.errors import LsafnetError, OptionError, OutputError
-from lsafnet_cli.files.rasters import open_raster
+from lsafnet_cli.files.rasters import grid_of, open_raster
 from lsafnet_cli.files.replacing import output_errors
+from lsafnet_cli.geometry.grid import Grid
 
 HEADERS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class SceneSize:
-    """The before image's width and height in pixels, and the bytes of both files; 0 where not known."""
+    """The grid of the before image, None where not known, and the bytes of both files."""
 
-    width: int = 0
-    height: int = 0
+    grid: Grid | None = None
     file_bytes: int = 0
+
+    @property
+    def width(self) -> int:
+        """Its columns, 0 where not known."""
+        return 0 if self.grid is None else self.grid.width
+
+    @property
+    def height(self) -> int:
+        """Its rows, 0 where not known."""
+        return 0 if self.grid is None else self.grid.height
 
     @property
     def pixels(self) -> int:
@@ -146,7 +156,7 @@ def measure_scenes(specs: Sequence[SceneSpec]) -> Mapping[str, SceneSize]:
 def _measure(spec: SceneSpec) -> SceneSize:
     try:
         with open_raster(spec.before) as dataset:
-            return SceneSize(dataset.width, dataset.height, sum(_file_bytes((spec.before, spec.after))))
+            return SceneSize(grid_of(dataset), sum(_file_bytes((spec.before, spec.after))))
     except LsafnetError:  # told when its turn comes
         return SceneSize()
 

@@ -41,6 +41,7 @@ class CheckpointFacts:
             "value_range": list(info.value_range),
             "tile_px": info.tile_px,
             "gsd_m": info.gsd_m,
+            "input_gsd_m": info.input_gsd_m,
             "trained_on": info.trained_on,
             "metrics": dict(info.metrics),
             "decision": asdict(info.decision),

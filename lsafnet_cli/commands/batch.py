@@ -52,6 +52,7 @@ from lsafnet_cli.commands.options import (
     ResolutionOpt,
     ResumeOpt,
     SameClassOpt,
+    ScaleOpt,
     SieveOpt,
     StretchOpt,
     ThresholdOpt,
@@ -73,11 +74,12 @@ from lsafnet_cli.commands.predict_options import (
     make_output_options,
     make_polygon_options,
     make_read_options,
+    make_tile_options,
     parse_also_of_many,
     parse_names,
     split_checkpoints,
 )
-from lsafnet_cli.options import GridOptions, PredictOptions, TileOptions
+from lsafnet_cli.options import GridOptions, PredictOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,6 +128,7 @@ def batch(
     cloud_mask: CloudMaskOpt = None,
     readers: ReadersOpt = 2,
     tile: TileOpt = None,
+    scale: ScaleOpt = "auto",
     overlap: OverlapOpt = None,
     blend: BlendOpt = "taper",
     threshold: ThresholdOpt = None,
@@ -171,7 +174,7 @@ def batch(
                     bands, stretch, readers, aoi, (exclude, exclude_values), cloud_mask, nodata
                 ),
                 grid=GridOptions(grid, resolution, coregister, dst_crs, bounds),
-                tile=TileOptions(tile, overlap, blend),
+                tile=make_tile_options(tile, overlap, blend, scale),
                 device=make_device_options("auto", precision, batch_size, compiled, memory),
                 output=make_output_options((), named, overwrite, resume, co),
                 polygons=make_polygon_options(

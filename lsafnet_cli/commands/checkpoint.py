@@ -75,6 +75,15 @@ PixelSizesOpt = Annotated[
         help="Smallest and largest pixel size in m. Default: that of the data sets' images or JSON files.",
     ),
 ]
+InputSizeOpt = Annotated[
+    float | None,
+    typer.Option(
+        "--input-gsd",
+        metavar="METRES",
+        min=0.001,
+        help="Pixel size on which the network works best: predict enlarges coarser images to it, up to four times.",
+    ),
+]
 PlotOpt = Annotated[
     Path | None,
     typer.Option(
@@ -166,6 +175,7 @@ def domain(
     output: OutputOpt,
     split: TrainedSplitOpt = None,
     gsd: PixelSizesOpt = None,
+    input_gsd: InputSizeOpt = None,
     overwrite: OverwriteOpt = False,
     as_json: JsonOpt = False,
     quiet: QuietOpt = False,
@@ -177,7 +187,14 @@ def domain(
 
     sizes = None if gsd is None else _pixel_sizes(gsd)
     measured = add_domain(
-        checkpoint, dataset, output, split, gsd_m=sizes, overwrite=overwrite, observer=make_observer(quiet)
+        checkpoint,
+        dataset,
+        output,
+        split,
+        gsd_m=sizes,
+        input_gsd_m=input_gsd,
+        overwrite=overwrite,
+        observer=make_observer(quiet),
     )
     show_domain(measured, output, as_json)
 

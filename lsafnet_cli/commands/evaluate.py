@@ -22,14 +22,15 @@ from lsafnet_cli.commands.options import (
     QuietOpt,
     ReadersOpt,
     SameClassOpt,
+    ScaleOpt,
     StretchOpt,
     ThresholdOpt,
     TileOpt,
     TtaOpt,
 )
-from lsafnet_cli.commands.predict_options import make_device_options, make_read_options
+from lsafnet_cli.commands.predict_options import make_device_options, make_read_options, make_tile_options
 from lsafnet_cli.errors import OptionError
-from lsafnet_cli.options import KINDS_OF_DATE, KindOfLabels, PredictOptions, TileOptions
+from lsafnet_cli.options import KINDS_OF_DATE, KindOfLabels, PredictOptions
 
 if TYPE_CHECKING:
     from lsafnet_cli.evaluation.report import Evaluation
@@ -133,6 +134,7 @@ def evaluate(
     stretch: StretchOpt = "auto",
     readers: ReadersOpt = 2,
     tile: TileOpt = None,
+    scale: ScaleOpt = "auto",
     overlap: OverlapOpt = None,
     blend: BlendOpt = "taper",
     threshold: ThresholdOpt = None,
@@ -150,7 +152,7 @@ def evaluate(
         threshold=threshold,
         same_class=same_class,
         read=make_read_options(bands, stretch, readers, nodata=nodata),
-        tile=TileOptions(tile, overlap, blend),
+        tile=make_tile_options(tile, overlap, blend, scale),
         device=make_device_options(device, precision, batch_size, compiled, memory),
     )
     _check_arguments(changes, references, dataset, checkpoint, labels, mapping, predict_options)

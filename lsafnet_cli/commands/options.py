@@ -117,6 +117,15 @@ CheckpointsOpt = Annotated[
         "the probabilities of several.",
     ),
 ]
+ScaleOpt = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|FACTOR",
+        help="Scale at which the network sees the images, such as 2 for twice their rows and cols. auto: "
+        "coarser images than suit the checkpoint are enlarged.",
+        rich_help_panel=TILES,
+    ),
+]
 TtaOpt = Annotated[
     bool,
     typer.Option(

@@ -38,6 +38,7 @@ from lsafnet_cli.commands.options import (
     ResolutionOpt,
     ResumeOpt,
     SameClassOpt,
+    ScaleOpt,
     SieveOpt,
     StretchOpt,
     ThresholdOpt,
@@ -61,10 +62,11 @@ from lsafnet_cli.commands.predict_options import (
     make_output_options,
     make_polygon_options,
     make_read_options,
+    make_tile_options,
     parse_also,
     split_checkpoints,
 )
-from lsafnet_cli.options import GridOptions, PredictOptions, TileOptions
+from lsafnet_cli.options import GridOptions, PredictOptions
 
 # readable=False: whether a file may be read is found out, and said, where it is read
 MapOpt = Annotated[
@@ -101,6 +103,7 @@ def predict(
     cloud_mask: CloudMaskOpt = None,
     readers: ReadersOpt = 2,
     tile: TileOpt = None,
+    scale: ScaleOpt = "auto",
     overlap: OverlapOpt = None,
     blend: BlendOpt = "taper",
     threshold: ThresholdOpt = None,
@@ -134,7 +137,7 @@ def predict(
         sieve_px=sieve,
         read=make_read_options(bands, stretch, readers, aoi, (exclude, exclude_values), cloud_mask, nodata),
         grid=GridOptions(grid, resolution, coregister, dst_crs, bounds),
-        tile=TileOptions(tile, overlap, blend),
+        tile=make_tile_options(tile, overlap, blend, scale),
         device=make_device_options(device, precision, batch_size, compiled, memory),
         output=make_output_options((*(polygons or ()), *beside), named, overwrite, resume, co),
         polygons=make_polygon_options(

@@ -12,6 +12,7 @@ from lsafnet_cli.options import (
     PolygonOptions,
     ReadOptions,
     StretchRule,
+    TileOptions,
     parse_bytes,
     parse_creation_options,
     parse_date,
@@ -46,6 +47,15 @@ def make_device_options(
 ) -> DeviceOptions:
     """Return where and how the network runs. Raises OptionError."""
     return DeviceOptions(device, precision, parse_batch_size(batch_size), compiled, parse_bytes(memory))
+
+
+def make_tile_options(tile: int | None, overlap: int | None, blend: str, scale: str) -> TileOptions:
+    """Return how scenes are cut into tiles, and at which scale the network sees them. Raises OptionError."""
+    try:
+        factor = None if scale == "auto" else float(scale)
+    except ValueError:
+        raise OptionError(f"--scale {scale}: write auto, or a factor such as 2") from None
+    return TileOptions(tile, overlap, blend, scale=factor)
 
 
 def make_output_options(

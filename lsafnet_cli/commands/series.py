@@ -33,6 +33,7 @@ from lsafnet_cli.commands.options import (
     ResolutionOpt,
     ResumeOpt,
     SameClassOpt,
+    ScaleOpt,
     SieveOpt,
     StretchOpt,
     ThresholdOpt,
@@ -52,10 +53,11 @@ from lsafnet_cli.commands.predict_options import (
     make_output_options,
     make_polygon_options,
     make_read_options,
+    make_tile_options,
     parse_names,
     split_checkpoints,
 )
-from lsafnet_cli.options import GridOptions, PredictOptions, TileOptions
+from lsafnet_cli.options import GridOptions, PredictOptions
 
 ImagesArg = Annotated[
     list[str],
@@ -153,6 +155,7 @@ def series(
     cloud_mask: CloudMaskOpt = None,
     readers: ReadersOpt = 2,
     tile: TileOpt = None,
+    scale: ScaleOpt = "auto",
     overlap: OverlapOpt = None,
     blend: BlendOpt = "taper",
     threshold: ThresholdOpt = None,
@@ -184,7 +187,7 @@ def series(
             sieve_px=sieve,
             read=make_read_options(bands, stretch, readers, aoi, (exclude, exclude_values), nodata=nodata),
             grid=GridOptions("before", resolution, coregister, dst_crs, bounds),
-            tile=TileOptions(tile, overlap, blend),
+            tile=make_tile_options(tile, overlap, blend, scale),
             device=make_device_options("auto", precision, batch_size, compiled, memory),
             output=make_output_options((), parse_names(also), overwrite, resume, co),
             polygons=make_polygon_options(min_area, simplify, smooth, dissolve, classes),

@@ -34,7 +34,7 @@ from lsafnet_cli.system.devices import choose_device
 from lsafnet_cli.system.heap import memory_errors
 
 MOST_NOTICES = 5  # of all images of a data set, which often say the same
-TOLD = ("threshold", "same_class", "tile_px", "overlap_px", "blend", "bands", "precision", "tta")
+TOLD = ("threshold", "same_class", "tile_px", "overlap_px", "scales", "blend", "bands", "precision", "tta")
 
 
 class ImageObserver(Observer):
@@ -226,4 +226,7 @@ def mapped(
             report = prediction.write(store)
         with open_raster(str(path)) as dataset:
             grid = grid_of(dataset)
-        yield Maps(path, grid, checkpoint.legend), {name: report.options[name] for name in TOLD}
+        yield (
+            Maps(path, grid, checkpoint.legend),
+            {name: report.options[name] for name in TOLD if name in report.options},
+        )

@@ -27,6 +27,7 @@ from lsafnet_cli.options.prediction import (
     DIFFER as DIFFER,
     KEEP as KEEP,
     SAME_CLASS as SAME_CLASS,
+    TILE_MULTIPLE_PX as TILE_MULTIPLE_PX,
     DeviceOptions as DeviceOptions,
     PredictOptions as PredictOptions,
     TileOptions as TileOptions,

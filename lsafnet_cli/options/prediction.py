@@ -11,6 +11,8 @@ from lsafnet_cli.options.reading import GridOptions, ReadOptions
 
 DIFFER, KEEP = "differ", "keep"
 SAME_CLASS = (DIFFER, KEEP)
+SCALES = 0.125, 8.0
+TILE_MULTIPLE_PX = 32
 LEAST_MEMORY_BYTES = 256 << 20
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -19,17 +21,23 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 class TileOptions:
     """How a scene is cut into tiles and their results are blended. None takes the checkpoint's own value.
 
-    `row_band_px` is how many rows are finished and written at once; it never changes the map.
+    `row_band_px` is how many rows are finished and written at once; it never changes the map. scale: by how much
+    the network sees the images enlarged (above 1) or reduced; sizes of tiles are those of the images themselves.
     """
 
     size_px: int | None = None
     overlap_px: int | None = None
     blend: str = "taper"
     row_band_px: int = 512
+    scale: float | None = None
 
     def __post_init__(self) -> None:
-        if self.size_px is not None and (self.size_px < 32 or self.size_px % 32):
-            raise OptionError(f"`size_px` {self.size_px}: the tile size must be a multiple of 32 pixels")
+        if self.scale is not None and not SCALES[0] <= self.scale <= SCALES[1]:
+            raise OptionError(f"`scale` {self.scale:g}: give a number from {SCALES[0]:g} to {SCALES[1]:g}")
+        if self.size_px is not None and (self.size_px < TILE_MULTIPLE_PX or self.size_px % TILE_MULTIPLE_PX):
+            raise OptionError(
+                f"`size_px` {self.size_px}: the tile size must be a multiple of {TILE_MULTIPLE_PX} pixels"
+            )
         if self.overlap_px is not None and self.overlap_px < 0:
             raise OptionError(f"`overlap_px` {self.overlap_px}: the overlap must be 0 pixels or more")
         if self.blend not in ("taper", "crop"):

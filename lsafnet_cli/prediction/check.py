@@ -14,6 +14,7 @@ from lsafnet_cli.errors import PairError, one_line
 from lsafnet_cli.files.sources import patience
 from lsafnet_cli.options import GridOptions, ReadOptions
 from lsafnet_cli.prediction.facts import CommonFacts, SceneFacts, common_facts, scene_facts
+from lsafnet_cli.prediction.input_scale import scale_for, scale_notice
 from lsafnet_cli.prediction.report import DomainVerdict
 from lsafnet_cli.scenes.align import AlignedPair, align_pair
 from lsafnet_cli.scenes.doubts import doubt_notices
@@ -110,6 +111,9 @@ def _check_pair(
         outside = _outside(aligned, samples, read, info)
         findings += [Finding("warning", outside_words(outside))] if outside else []
         findings += [Finding("note", text) for text in band_notices(pair, read.bands is not None)]
+        scale = scale_for(aligned.grid, info)
+        enlarged = scale_notice(aligned.grid, (scale,))
+        findings += [] if enlarged is None else [Finding("note", enlarged)]
     return PairCheck(
         verdict=verdict_of(findings),
         findings=tuple(findings),
@@ -122,6 +126,7 @@ def _check_pair(
             "name": checkpoint.name,
             "bands": info.bands,
             "gsd_m": info.gsd_m,
+            "input_gsd_m": info.input_gsd_m,
             "tile_px": info.tile_px,
             "value_range": list(info.value_range),
         },

@@ -54,7 +54,7 @@ class Computation:
         self._run, self._store, self._observer, self._freed = run, store, observer, freed
         self.shifts = ShiftSampler(len(run.plan))
         self._limits = run.limits
-        self._size = BatchSize(run.options.device.batch_size, run.device, run.plan.size)
+        self._size = BatchSize(run.options.device.batch_size, run.device, run.network_px)
 
     def notices(self) -> Iterator[str]:
         """Yield notices about the pixels that were read."""
@@ -67,7 +67,7 @@ class Computation:
     def _scorer(self) -> Scorer:
         run = self._run
         checkpoints = [member.checkpoint for member in run.checkpoint.members]
-        return Scorer(checkpoints, run.stretches, run.device, run.options.tta)
+        return Scorer(checkpoints, run.stretches, run.device, run.options.tta, run.scales)
 
     def compute(self, swath: Swath, done: int, end: int) -> None:
         """Compute the parts of one swath in rows [done, end): read, infer, stitch and write concurrently."""

@@ -1,6 +1,6 @@
 """What a map says of its making: its provenance, from the plan of the run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -27,8 +27,12 @@ def describe_run(
     shift_px: ShiftPx,
     outside: tuple[str, ...],
     stamps: Mapping[str, Any],
+    tiles: tuple[int, Sequence[float]],
 ) -> Provenance:
-    """Return the provenance of the map; the options are those that determine its pixels."""
+    """Return the provenance of the map; the options are those that determine its pixels.
+
+    tiles: their size in pixels, and the scale at which each network sees them.
+    """
     before, after = pair.before.scene, pair.after.scene
     return Provenance(
         legend=checkpoint.legend,
@@ -40,7 +44,7 @@ def describe_run(
         before_date=options.polygons.before_date or before.day,
         after_date=options.polygons.after_date or after.day,
         options={
-            **_decided_by(options, checkpoint, decision),
+            **_decided_by(options, decision, *tiles),
             **_read_by(options, pair),
             "shift_px": shift_px,
             **_stretched_by(options, stretches),
@@ -55,14 +59,17 @@ def describe_run(
     )
 
 
-def _decided_by(options: PredictOptions, checkpoint: NamedCheckpoint, decision: Decision) -> dict[str, Any]:
-    size = options.tile.size_px or checkpoint.tile_px
+def _decided_by(
+    options: PredictOptions, decision: Decision, tile_px: int, scales: Sequence[float]
+) -> dict[str, Any]:
     return {
         "threshold": decision.threshold,
         "same_class": decision.same_class,
         "sieve_px": options.sieve_px,
-        "tile_px": size,
-        "overlap_px": overlap_of(size, options.tile),
+        "tile_px": tile_px,
+        "overlap_px": overlap_of(tile_px, options.tile),
+        **({} if options.tile.scale is None else {"scale": options.tile.scale}),
+        **({"scales": list(scales)} if any(scale != 1 for scale in scales) else {}),
         "blend": options.tile.blend,
     }
 

@@ -9,7 +9,8 @@ from rasterio.windows import Window
 from lsafnet.domain import distances, image_features
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint
 from lsafnet_cli.geometry.windows import mirrored
-from lsafnet_cli.prediction.infer import prepared_network
+from lsafnet_cli.prediction.infer import prepared_network, resized
+from lsafnet_cli.prediction.input_scale import network_px
 from lsafnet_cli.prediction.scaling import DateScaling
 from lsafnet_cli.prediction.tile import TilePlan
 from lsafnet_cli.scenes.align import AlignedPair
@@ -46,12 +47,16 @@ def pair_reasons(
     stretches: tuple[Stretch | None, Stretch | None],
     device: Device,
     named_bands: bool,
+    scale: float = 1.0,
 ) -> tuple[str, ...]:
-    """Return why a pair is outside the domain of a checkpoint, from some of its tiles; () if it is inside."""
+    """Return why a pair is outside the domain of a checkpoint, from some of its tiles; () if it is inside.
+
+    scale: by how much the network sees them enlarged.
+    """
     looks = look_at(pair, plan)
     samples = looks.sample(0), looks.sample(1)
     found = list(outside_reasons(pair, checkpoint.info, samples, stretches, named_bands))
-    distance = feature_distance(looks, checkpoint, stretches, device)
+    distance = feature_distance(looks, checkpoint, stretches, device, scale)
     if distance is not None and distance[0] > distance[1]:
         found.append("feature distance {:.2g} (99 % of the training images: within {:.2g})".format(*distance))
     return tuple(found)
@@ -62,6 +67,7 @@ def feature_distance(
     checkpoint: NamedCheckpoint,
     stretches: tuple[Stretch | None, Stretch | None],
     device: Device,
+    scale: float = 1.0,
 ) -> tuple[float, float] | None:
     """Return the feature distance of a pair from the training images, the median of its windows, and their
     99th percentile.
@@ -76,9 +82,10 @@ def feature_distance(
     network = prepared_network(checkpoint.checkpoint.network, Device(where, device.precision))
     scaling = DateScaling(checkpoint.info.normalization, stretches, checkpoint.info.value_range).to(where)
     values = scaling(torch.from_numpy(looks.numbers[:, full]).to(where)).flatten(0, 1)
+    seen_px = network_px(values.shape[-1], scale)
     found = []
     for one in values.split(1):
-        features = image_features(network, [f"{INSIDE}{name}" for name in home], one)
+        features = image_features(network, [f"{INSIDE}{name}" for name in home], resized(one, seen_px))
         found += distances({name.removeprefix(INSIDE): row for name, row in features.items()}, home).tolist()
     return float(np.median(found)), domain.statistics.limit
 

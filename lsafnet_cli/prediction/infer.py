@@ -14,11 +14,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from lsafnet.checkpoint.files import Checkpoint
 from lsafnet.logits import ChangeLogits
 from lsafnet.prepare import prepare_network
 from lsafnet_cli.options import DeviceOptions
+from lsafnet_cli.prediction.input_scale import network_px
 from lsafnet_cli.prediction.scaling import Calibration, DateScaling
 from lsafnet_cli.prediction.tile import Tile
 from lsafnet_cli.prediction.tile_rows import TilePixels
@@ -81,7 +83,7 @@ class Member(nn.Module):
     """A network with its scaling: raw values and validity in, probabilities out, that of change calibrated.
 
     Pixels without data in either date are set to the mean in both. `views` are the flips of a tile, each as axes;
-    probabilities are averaged over them.
+    probabilities are averaged over them. `scale`: by how much the network sees tiles enlarged.
     """
 
     def __init__(
@@ -90,10 +92,11 @@ class Member(nn.Module):
         stretches: tuple[Stretch | None, Stretch | None],
         device: Device,
         views: tuple[tuple[int, ...], ...],
+        scale: float = 1.0,
     ) -> None:
         super().__init__()
         info = checkpoint.info
-        self._views = views
+        self._views, self._scale = views, scale
         self.network = prepared_network(checkpoint.network, device)
         self.scaling = DateScaling(info.normalization, stretches, info.value_range).to(device.torch_device)
         self.calibration = Calibration(info.decision).to(device.torch_device)
@@ -103,7 +106,12 @@ class Member(nn.Module):
         images = self.scaling(batch.images)
         if batch.valid is not None:
             images = torch.where(batch.valid, images, 0.0)
-        return mean_of(self._view(images, axes) for axes in self._views)
+        side = images.shape[-1]
+        seen_px = network_px(side, self._scale)
+        if seen_px == side:
+            return mean_of(self._view(images, axes) for axes in self._views)
+        seen = resized(images.flatten(0, 1), seen_px).reshape(*images.shape[:3], seen_px, seen_px)
+        return resized(mean_of(self._view(seen, axes) for axes in self._views), side)
 
     def _view(self, images: Tensor, axes: tuple[int, ...]) -> Tensor:
         before, after = images.flip(axes) if axes else images
@@ -114,7 +122,8 @@ class Member(nn.Module):
 class Scorer(nn.Module):
     """The networks of a run: raw values and validity in, the mean of their probabilities out.
 
-    `flips` runs every tile four times: unchanged, flipped along its rows, along its cols, and along both.
+    `flips` runs every tile four times: unchanged, flipped along its rows, along its cols, and along both. `scales`:
+    by how much each network sees the tiles enlarged, () for not at all.
     """
 
     def __init__(
@@ -123,15 +132,26 @@ class Scorer(nn.Module):
         stretches: tuple[Stretch | None, Stretch | None],
         device: Device,
         flips: bool = False,
+        scales: Sequence[float] = (),
     ) -> None:
         super().__init__()
         self.device = device
         views = FLIPS if flips else FLIPS[:1]
-        self.members = nn.ModuleList(Member(one, stretches, device, views) for one in checkpoints)
+        self.members = nn.ModuleList(
+            Member(one, stretches, device, views, scale)
+            for one, scale in zip(checkpoints, scales or [1.0] * len(checkpoints), strict=True)
+        )
 
     def forward(self, batch: TileBatch) -> Tensor:
         """Return (batch, scores, rows, cols) float32."""
         return mean_of(member(batch) for member in self.members)
+
+
+def resized(values: Tensor, side: int) -> Tensor:
+    """Return (batch, channels, side, side): bicubic where it gets larger, a mean of pixels where it gets smaller."""
+    if side > values.shape[-1]:
+        return interpolate(values, (side, side), mode="bicubic")
+    return interpolate(values, (side, side), mode="bilinear", antialias=True)
 
 
 def mean_of(scores: Iterable[Tensor]) -> Tensor:

@@ -19,6 +19,7 @@ from lsafnet_cli.prediction.decide import Decision
 from lsafnet_cli.prediction.describe import describe_run
 from lsafnet_cli.prediction.finished import FinishedMap, layers_behind
 from lsafnet_cli.prediction.home import pair_reasons
+from lsafnet_cli.prediction.input_scale import input_scales, network_px, scale_notice, scaled_tile_px
 from lsafnet_cli.prediction.inputs import input_stamps
 from lsafnet_cli.prediction.memory import MemoryPlan, plan_memory
 from lsafnet_cli.prediction.placing import find_area, masked_pair, place_pair
@@ -59,6 +60,7 @@ class RunPlan:
     options: PredictOptions
     provenance: Provenance
     stamps: Mapping[str, Any]  # of its inputs
+    scales: tuple[float, ...]  # by which each network sees the images enlarged
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -70,6 +72,11 @@ class RunPlan:
     def plan(self) -> TilePlan:
         """The tiles of what is computed."""
         return self.region.plan
+
+    @property
+    def network_px(self) -> int:
+        """The side of a tile in pixels as the network sees it, the largest of an ensemble's."""
+        return max(network_px(self.plan.size, scale) for scale in self.scales)
 
     @property
     def mapped(self) -> AlignedPair:
@@ -143,15 +150,26 @@ def prepare_run(
     for text in _notices(pair, aligned, checkpoint, (before, after), options):
         observer.notice(text)
     area = find_area(options, aligned.grid, observer)
-    check_overlap(options.tile.size_px or checkpoint.tile_px, options.tile)
-    region = Region.of(aligned, plan_tiles(aligned.grid, checkpoint.tile_px, options.tile), area)
+    scales = input_scales(aligned.grid, checkpoint, options.tile.scale)
+    enlarged = scale_notice(aligned.grid, scales)
+    if enlarged is not None and options.tile.scale is None:
+        observer.notice(enlarged)
+    tile_px = options.tile.size_px or scaled_tile_px(checkpoint, scales)
+    check_overlap(tile_px, options.tile)
+    region = Region.of(aligned, plan_tiles(aligned.grid, tile_px, options.tile), area)
     threshold = checkpoint.threshold if options.threshold is None else options.threshold
     layers = layers_to_compute(options) if found is None else found.layers_to_compute()
     decision = Decision(checkpoint.legend, threshold, layers, options.same_class)
     device = choose_device(options.device)
     outside = (
         pair_reasons(
-            region.pair, region.plan, checkpoint, (before, after), device, options.read.bands is not None
+            region.pair,
+            region.plan,
+            checkpoint,
+            (before, after),
+            device,
+            options.read.bands is not None,
+            scales[0],
         )
         if found is None
         else outside_of(found.tags) or ()
@@ -173,9 +191,19 @@ def prepare_run(
         stretches=(before, after),
         options=options,
         provenance=describe_run(
-            aligned, checkpoint, options, decision, device, (before, after), shift_px, outside, stamps
+            aligned,
+            checkpoint,
+            options,
+            decision,
+            device,
+            (before, after),
+            shift_px,
+            outside,
+            stamps,
+            (tile_px, scales),
         ),
         stamps=stamps,
+        scales=scales,
     )
 
 

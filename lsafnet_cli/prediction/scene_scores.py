@@ -29,9 +29,13 @@ class SceneScores:
 def scored_tiles(run: RunPlan) -> Iterator[TileScores]:
     """Yield the probabilities of each tile of a run that holds data, in the plan's order."""
     scorer = Scorer(
-        [member.checkpoint for member in run.checkpoint.members], run.stretches, run.device, run.options.tta
+        [member.checkpoint for member in run.checkpoint.members],
+        run.stretches,
+        run.device,
+        run.options.tta,
+        run.scales,
     )
-    size = BatchSize(run.options.device.batch_size, run.device, run.plan.size)
+    size = BatchSize(run.options.device.batch_size, run.device, run.network_px)
     rows = read_tile_rows(run.pair, run.plan, run.options.read.threads, limits=run.limits)
     return infer_tiles(scorer, make_batches(cut_tiles(rows, run.plan), size, run.device), size)
 

@@ -53,6 +53,7 @@ def show_checkpoint(facts: CheckpointFacts, as_json: bool) -> None:
         "after": _statistics_words(info.normalization.after),
         "tile": f"{info.tile_px} px",
         "pixel size": f"{info.gsd_m:g} m" if info.gsd_m else "any",
+        "enlarged to": f"{info.input_gsd_m:g} m" if info.input_gsd_m else "never",
         "domain": domain_words(info.domain),
         "metrics": ", ".join(f"{name} {value:.4g}" for name, value in info.metrics.items()) or "-",
         "decision": _decision_words(info.decision),

@@ -22,9 +22,9 @@ SAME = (
     "exclude", "exclude_values", "format",
     "formats", "labels", "layer", "learning_rate", "mapping", "match", "max_mb", "network", "nodata", "optimizer",
     "overwrite", "review_form", "same_class",
-    "pairs", "patience", "per_stratum", "plot", "polygons", "precision", "ray", "recipe", "seconds", "seed", "shard",
-    "shares", "smooth", "split_rows", "standard_error", "stretch", "tensorboard", "threshold", "total", "variety",
-    "weight_decay", "workers", "zone_field", "zone_layer",
+    "pairs", "patience", "per_stratum", "plot", "polygons", "precision", "ray", "recipe", "seconds", "seed", "scale",
+    "shard", "shares", "smooth", "split_rows", "standard_error", "stretch", "tensorboard", "threshold", "total",
+    "variety", "weight_decay", "workers", "zone_field", "zone_layer",
 )  # fmt: skip
 
 

@@ -177,6 +177,10 @@ MEANINGS = (
     ),
     Meaning("augment augmentation flip flips", (("--tta", "averages over each tile and its three flips"),)),
     Meaning(
+        "upscale upsample upsampling enlarge zoom input-scale scales multi-scale multiscale",
+        (("--scale", "sets by how much the network sees the images enlarged"),),
+    ),
+    Meaning(
         "config conf cfg params parameters settings options-file",
         (("--options", "repeats a run with the options of a file"),),
     ),

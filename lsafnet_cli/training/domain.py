@@ -108,15 +108,16 @@ def training_images(setup: TrainingSetup) -> TrainingImages:
     return TrainingImages(setup.data_sets, setup.train, setup.crop_px, setup.wide)
 
 
-def domain_of(network: nn.Module, info: CheckpointInfo, images: TrainingImages) -> Domain:
-    """Return the domain of a network: statistics of windows of its training images, and of its features there.
+def domain_of(
+    network: nn.Module, info: CheckpointInfo, images: TrainingImages, count: int = WINDOWS
+) -> Domain:
+    """Return the domain of a network: statistics of `count` windows of its training images, and of its features.
 
     Where hardly any window is filled, or the network's features are not finite, what is returned has no statistics.
     """
     gsd_m, bands = images.gsd_m, images.bands
-    windows = list(images.windows(WINDOWS))
     try:
-        return measure_domain(network, info, windows, gsd_m, bands)
+        return measure_domain(network, info, list(images.windows(count)), gsd_m, bands)
     except ValueError:
         return Domain(gsd_m, bands)
 
@@ -128,20 +129,23 @@ def add_domain(
     split: str | None = None,
     *,
     gsd_m: tuple[float, float] | None = None,
+    input_gsd_m: float | None = None,
+    windows: int = WINDOWS,
     overwrite: bool = False,
     observer: Observer | None = None,
 ) -> Domain:
     """Write the checkpoint at `path` with the domain measured on a split of the data sets it was trained on.
 
     split: "train" where there is one, else all, unless named. gsd_m: pixel sizes in m, where the data sets do not
-    tell. Raises CheckpointFileError, OptionError, OutputError and InputError.
+    tell. input_gsd_m: pixel size to which `predict` shall enlarge coarser images, None for what the checkpoint says.
+    windows: how many of the images are measured. Raises CheckpointFileError, OptionError, OutputError and InputError.
     """
     check_checkpoint_path(output, (str(path),), overwrite)
     notes = observer or Observer()
     named, sets = load_named_checkpoint(path), tuple(open_data_set(folder) for folder in folders)
     images = _images_of(sets, split, named.info)
     with memory_errors():
-        domain = domain_of(named.checkpoint.network, named.info, images)
+        domain = domain_of(named.checkpoint.network, named.info, images, windows)
     if domain.statistics is None:
         raise InputError(
             f"{', '.join(map(str, folders))}: no window of {images.crop_px} px is completely valid, "
@@ -149,7 +153,7 @@ def add_domain(
         )
     if gsd_m is not None:
         domain = replace(domain, gsd_m=gsd_m)
-    info = replace(named.info, domain=domain)
+    info = replace(named.info, domain=domain, input_gsd_m=input_gsd_m or named.info.input_gsd_m)
     write_with_info(path, output, info, overwrite, notes.notice)
     return domain
 

@@ -70,7 +70,8 @@ class CheckpointInfo:
 
     classes: K entries, index 0 is "unchanged". bands: how many the network takes. value_range: lowest and
     highest value an image band may hold. tile_px: side of the tiles it was trained on, a multiple of 8.
-    gsd_m: ground sample distance it was trained on, None when mixed. options: the network's, without
+    gsd_m: ground sample distance it was trained on, None when mixed. input_gsd_m: pixel size to which coarser images
+    are enlarged before they enter the network, None if they never are. options: the network's, without
     classes and bands. decision: how its logits of change become changed and unchanged. domain: what the images
     look like that it was trained on, None where nobody has measured it.
     """
@@ -88,6 +89,7 @@ class CheckpointInfo:
     metrics: Mapping[str, float] = field(default_factory=dict)
     decision: ChangeDecision = field(default_factory=ChangeDecision)
     domain: Domain | None = None
+    input_gsd_m: float | None = None
     format: int = FORMAT
 
     @property
@@ -123,8 +125,10 @@ class CheckpointInfo:
         self._check_scaling()
         is_tile = is_count(self.tile_px) and self.tile_px % TILE_MULTIPLE_PX == 0
         require(is_tile, f"tile_px must be a multiple of {TILE_MULTIPLE_PX}, not {self.tile_px!r}")
-        is_gsd = self.gsd_m is None or (is_number(self.gsd_m) and self.gsd_m > 0)
-        require(is_gsd, f"gsd_m must be a positive number of metres or null, not {self.gsd_m!r}")
+        for name in ("gsd_m", "input_gsd_m"):
+            size = getattr(self, name)
+            is_size = size is None or (is_number(size) and size > 0)
+            require(is_size, f"{name} must be a positive number of metres or null, not {size!r}")
 
     def _check_scaling(self) -> None:
         """Refuse statistics that turn values of the range into numbers that no network can compute with."""
@@ -185,7 +189,7 @@ _NEEDED = (
     *("format", "network", "classes", "bands", "normalization"),
     *("value_range", "tile_px", "trained_on", "license"),
 )
-_FIELDS = (*_NEEDED, "gsd_m", "options", "metrics", "decision", "domain")
+_FIELDS = (*_NEEDED, "gsd_m", "options", "metrics", "decision", "domain", "input_gsd_m")
 
 
 def _read_field(values: Mapping[str, Any], name: str) -> Any:

@@ -6,6 +6,7 @@ changes what it is given.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -148,6 +149,25 @@ def make_coarse(image: Floats, rng: np.random.Generator, coarsest: float) -> Flo
     share = rng.uniform(coarsest, max(coarsest, 0.875))
     small = resize_image(image, (max(1, round(rows * share)), max(1, round(cols * share))))
     return resize_image(small, (rows, cols))
+
+
+def make_coarse_pair(
+    images: Sequence[Floats], rng: np.random.Generator, value_range: ValueRange, options: LookOptions
+) -> list[Floats]:
+    """Return dates (bands, rows, cols) with the detail of one coarser sensor, as its images look when enlarged.
+
+    Shares of the rows and cols are as likely when halved as when doubled, from `options.coarsest` up; JPEG comes, by
+    `options.jpeg`, before they are enlarged.
+    """
+    share = float(np.exp(rng.uniform(np.log(options.coarsest), 0)))
+    seen = []
+    for image in images:
+        rows, cols = image.shape[-2:]
+        small = resize_image(image, (max(1, round(rows * share)), max(1, round(cols * share))))
+        if rng.random() < options.jpeg:
+            small = compress_jpeg(small, rng, value_range)
+        seen.append(resize_image(small, (rows, cols)))
+    return seen
 
 
 def displace(image: Floats, rng: np.random.Generator, most_px: float) -> Floats:

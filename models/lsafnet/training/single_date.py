@@ -20,6 +20,7 @@ from lsafnet.training.augment import (
     ValueRange,
     change_look,
     displace,
+    make_coarse_pair,
     resize_image,
     resize_labels,
     tint_where,
@@ -39,7 +40,8 @@ class SingleDateOptions:
     windows are drawn for each place, of which that with the most even classes is kept. displaced: the chance 0..1
     that one date lies up to `shift_px` beside the other, by a part of a pixel and not everywhere the same way.
     boxes: the chance 0..1 that pasted regions are rectangles, whatever the labels say. pasted_real: the chance 0..1
-    that regions are pasted into a pair of two real dates.
+    that regions are pasted into a pair of two real dates. coarse_pair: the chance 0..1 that both dates have the
+    detail of one coarser sensor, of `look.coarsest` of the rows and cols at least.
     """
 
     two_places: float = 0.3
@@ -52,6 +54,7 @@ class SingleDateOptions:
     displaced: float = 0.0
     boxes: float = 0.0
     pasted_real: float = 0.6
+    coarse_pair: float = 0.0
     value_range: ValueRange = (0, 255)
     look: LookOptions = field(default_factory=LookOptions)
 
@@ -218,6 +221,8 @@ def photograph(
             seen, down, right = displace(seen, rng, margin), 0, 0
         row, col = margin + down, margin + right
         images.append(np.ascontiguousarray(seen[:, row : row + size_px, col : col + size_px]))
+    if options.coarse_pair and rng.random() < options.coarse_pair:
+        images = make_coarse_pair(images, rng, options.value_range, options.look)
     labels = [np.ascontiguousarray(place.label[inner]) for place in (before, after)]
     if truth is None:
         valid = (labels[0] > 0) & (labels[1] > 0)

@@ -32,10 +32,13 @@ VARIED = SingleDateOptions(
     recolor=0.4,
     displaced=0.5,
     boxes=0.3,
-    look=LookOptions(1.6, haze=0.3, season=0.15, blur=0.3, noise=0.3, jpeg=0.4, coarse=0.4),
+    coarse_pair=0.2,
+    look=LookOptions(1.6, haze=0.3, season=0.15, blur=0.3, noise=0.3, jpeg=0.4, coarse=0.4, coarsest=0.25),
 )
 """How places of one date, and scenes whose two dates are drawn, are varied."""
-PLAIN = replace(VARIED, recolor=0, displaced=0.3, look=LookOptions(0.8, season=0.15, noise=0.2, jpeg=0.3))
+PLAIN = replace(
+    VARIED, recolor=0, displaced=0.3, look=LookOptions(0.8, season=0.15, noise=0.2, jpeg=0.3, coarsest=0.25)
+)
 """How a share of pairs is seen: nearly as it is."""
 MATCHED = 0.5  # how often what is pasted in takes the colours of the place around it
 REAL_STRENGTH = 0.55  # real dates differ in light and air already
