@@ -5,6 +5,7 @@ from PIL import Image
 
 import board_sets
 import score_checkpoints
+import score_scales
 from board_sets import BoardPair
 
 
@@ -47,3 +48,23 @@ def test_the_boxes_of_real_changes_are_those_of_the_places(tmp_path):
     assert second.changed.sum() == 91 * 35
     assert first.valid.all()
     assert second.valid.all()
+
+
+def test_a_reduced_pair_has_the_mean_of_its_pixels_and_the_nearest_of_its_labels(tmp_path):
+    rng = np.random.default_rng(1)
+    image = np.repeat(np.repeat(rng.integers(0, 256, (6, 8, 3)), 4, 0), 4, 1).astype(np.uint8)
+    label = np.repeat(np.repeat(rng.integers(0, 5, (6, 8)), 4, 0), 4, 1).astype(np.uint8)
+    files = [tmp_path / f"{date}.png" for date in "ab"]
+    for file in files:
+        Image.fromarray(image).save(file)
+    pair = BoardPair("place", *files, label, label[::-1], label > 2, label > 0)
+    (found,) = score_scales.reduced(
+        board_sets.BoardSet("set", board_sets.SEMANTIC, (pair,)), 4, tmp_path
+    ).pairs
+    np.testing.assert_array_equal(found.label_before, label[2::4, 2::4])
+    np.testing.assert_array_equal(found.label_after, label[::-1][2::4, 2::4])
+    np.testing.assert_array_equal(found.changed, found.label_before > 2)
+    np.testing.assert_array_equal(found.valid, found.label_before > 0)
+    with Image.open(found.before) as seen:
+        assert seen.size == (8, 6)
+        assert np.abs(np.asarray(seen).astype(int) - image[2::4, 2::4]).mean() < 25

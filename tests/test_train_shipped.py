@@ -25,6 +25,9 @@ NAMES = {
 }
 
 
+STAGE = train_shipped.Stage((1,), 1, 1, 1e-3)
+
+
 def write_data(data: Path, work: Path) -> None:
     """Write a few tiny images of every data set, with labels 1 and 2."""
     for folder in train_shipped.DATA_SETS:
@@ -195,3 +198,34 @@ def test_what_the_shipped_checkpoint_says_of_itself_is_what_was_scored_and_measu
     assert info.domain.statistics.images == finish_shipped.WINDOWS
     assert info.domain.statistics.level != before.domain.statistics.level
     assert (info.decision, info.tile_px, info.trained_on) == (before.decision, 256, train_shipped.TRAINED_ON)
+
+
+def test_class_weights_are_taken_out_of_the_land_cover_and_of_nothing_else(tmp_path):
+    start, weights = shipped_checkpoint(), (1.5, 1.0, 1.0, 1.4)
+    train_shipped.write_shipped(start, tmp_path / "plain.safetensors", weights)
+    images = torch.randn(2, 1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        was, now = (
+            load_checkpoint(p).network.eval()(*images) for p in (start, tmp_path / "plain.safetensors")
+        )
+    torch.testing.assert_close(now.change, was.change)
+    shift = torch.tensor(weights).log()[None, :, None, None]
+    for one, other in ((was.before, now.before), (was.after, now.after)):
+        torch.testing.assert_close(other[:, 1:], one[:, 1:] - shift, atol=2e-3, rtol=0)
+
+
+def test_a_round_has_the_teachers_it_names_beside_its_start(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        train_shipped, "ROUNDS", (train_shipped.Round("new", (STAGE,), (), teachers=("old",)),)
+    )
+    monkeypatch.setattr(train_shipped, "SYNTHETIC", "none")
+    monkeypatch.setattr(train_shipped, "complete_all", lambda *words: asked.append(words[1]) or [])
+    monkeypatch.setattr(train_shipped, "run_round", lambda *_: None)
+    monkeypatch.setattr(train_shipped, "write_shipped", lambda start, *_: asked.append(start))
+    start = tmp_path / "start.safetensors"
+    options = argparse.Namespace(
+        work=tmp_path, data=tmp_path, start=start, output=tmp_path / "out.safetensors", workers=0, scenes=0
+    )
+    train_shipped.train(options)
+    assert asked == [[start, tmp_path / "old.safetensors"], tmp_path / "new.safetensors"]

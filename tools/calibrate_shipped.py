@@ -90,8 +90,10 @@ def main() -> None:
     given = parser.parse_args()
     checkpoint = load_named_checkpoint(given.checkpoint)
     with TemporaryDirectory(prefix="lsafnet-board-") as folder:
+        cache = given.cache or Path(folder)
+        cache.mkdir(parents=True, exist_ok=True)
         sets = [one for one in read_board(given.data, Path(folder)) if one.name.startswith(SOURCES)]
-        found = count_halves(sets, checkpoint, given.cache or Path(folder))
+        found = count_halves(sets, checkpoint, cache)
     for line in report(found, checkpoint.info.decision):
         print(line)
     text = "half of five SECOND tiles and of 48 pairs made of Dubai tile 5; judged by the other half"

@@ -2,13 +2,14 @@
 
 A step took 4.5 s on one core of a busy AMD EPYC (first round, bf16), 6.5 and 12 s on one of an Intel Xeon (second
 round, fp32), 1.8 s at 192 px and 4.2 s at 256 px on one of an AMD EPYC with native bf16 (the next two), 4 and 8 s
-there on the deeper backbone, with both cores at work (the last three).
+there on the deeper backbone, with both cores at work (the rest; the last round 7.5).
 
 A rerun gives a checkpoint like the one that ships, not the same. Some stages of the first two rounds ended before
 their rates had fallen to 0, the first two had stronger looks, and the labels of the second round knew no season.
 Those of "larger" were completed by a mean of three epochs and the start instead of two. Its stages ended an epoch
 after their weights were taken, or with it, and the one of the round before an epoch early. The first stage of
-"deeper" had no pairs with change, and its stages ended with the epochs whose weights were taken.
+"deeper" had no pairs with change, and its stages ended with the epochs whose weights were taken. All rounds but the
+last saw no pairs of one coarser sensor, and its stages ended in the tenth of their epochs.
 """
 
 from dataclasses import dataclass
@@ -143,5 +144,21 @@ ROUNDS = (
         parts=((1, 1, 1 / 3), (2, 1, 1 / 3)),
         changes=True,
         labels="deeper",
+    ),
+    Round(
+        "coarser",
+        (
+            Stage(
+                (9, 6, 6, 3, 3, 1, 1, 2), 11, 60, 2.5e-4, 0.98, power=0.7, warmup=8, backbone=0.4,
+                water_building=(1.5, 1.4), seed=51,
+            ),
+            Stage(
+                (10, 5, 6, 2, 3, 1, 1, 2), 11, 60, 3e-4, 0.98, power=0.7, warmup=8, backbone=0.4,
+                water_building=(1.5, 1.4), seed=52, begin="cities.safetensors",
+            ),
+        ),
+        parts=((1, 9, 0.4), (2, 9, 0.4)),
+        changes=True,
+        teachers=("larger",),
     ),
 )  # fmt: skip

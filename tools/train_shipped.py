@@ -29,7 +29,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
+from torch import nn
 
 from changed_places import NAIP_CHANGES, write_changed_pairs
 from complete_labels import CONFIDENCE, Teacher, complete, load_teachers
@@ -147,7 +149,7 @@ def command_of(
         "--warmup": stage.warmup,
         "--clip": 1,
         "--ema": stage.ema,
-        "--class-weights": "{},1,1,{}".format(*stage.water_building),
+        "--class-weights": ",".join(f"{weight:g}" for weight in class_weights(stage)),
         "--seed": stage.seed,
         "--crop": stage.crop,
         "--precision": options.precision,
@@ -175,6 +177,34 @@ def write_mean(parts: Sequence[tuple[float, Path]], output: Path) -> None:
     first = loaded[0]
     first.network.load_state_dict(mean)
     save_checkpoint(output, first.network, replace(first.info, input_gsd_m=INPUT_GSD_M), half=True)
+
+
+def without_class_weights(network: nn.Module, weights: Sequence[float]) -> None:
+    """Take the weights of the classes 1..K-1 in the loss out of a network's land-cover logits.
+
+    A loss in which a class counts w times raises its logit by log w, as if it were that much more frequent (Menon et
+    al., "Long-tail learning via logit adjustment", ICLR 2021). That helps it to be learned, and then it is seen too
+    often.
+    """
+    shift = torch.tensor([1.0, *weights]).log()
+    with torch.no_grad():
+        for name in ("semantic_classifier_before", "semantic_classifier_after"):
+            last = [one for one in network.get_submodule(name).modules() if isinstance(one, nn.Conv2d)][-1]
+            assert last.bias is not None
+            last.bias -= shift
+
+
+def write_shipped(trained: Path, output: Path, weights: Sequence[float]) -> None:
+    """Write the result of the last round as what is calibrated: without the loss's class weights."""
+    loaded = load_checkpoint(trained)
+    without_class_weights(loaded.network, weights)
+    save_checkpoint(output, loaded.network, loaded.info, half=True)
+
+
+def class_weights(stage: Stage) -> tuple[float, ...]:
+    """Return the weights of water, ground, vegetation and building in a stage's loss."""
+    water, building = stage.water_building
+    return water, 1.0, 1.0, building
 
 
 def run_round(one: Round, files: list[Path], start: Path, output: Path, options: argparse.Namespace) -> None:
@@ -236,14 +266,15 @@ def train(options: argparse.Namespace) -> None:
         list(pool.map(partial(write_scene, options.work / SYNTHETIC), seeds))
     described, start = describe(options.data, options.work), options.start
     for one in ROUNDS:
-        output = options.output if one is ROUNDS[-1] else options.work / f"{one.name}.safetensors"
-        if one is ROUNDS[-1] or not output.exists():
+        output = options.work / f"{one.name}.safetensors"
+        if not output.exists():
             boxes = read_boxes(NAIP_CHANGES) if one.changes else {}
             labels = options.work / f"labels-{one.labels or one.name}"
             teachers = [start, *(options.work / f"{name}.safetensors" for name in one.teachers)]
             files = complete_all(described, teachers, labels, boxes) if one.completed else described
             run_round(one, files, first_of(one, start, options), output, options)
         start = output
+    write_shipped(start, options.output, class_weights(ROUNDS[-1].stages[-1]))
 
 
 def parse_arguments() -> argparse.Namespace:
