@@ -13,6 +13,10 @@ from torch.nn.functional import interpolate
 from lsafnet import CheckpointError, load_checkpoint, save_checkpoint
 from lsafnet_cli import PredictOptions, predict_change
 from lsafnet_cli.app import main
+from lsafnet_cli.batch.estimate import estimate_batch
+from lsafnet_cli.batch.options import BatchOptions
+from lsafnet_cli.batch.pairing import pair_folders
+from lsafnet_cli.batch.plan import plan_batch
 from lsafnet_cli.checkpoints.choose import load_ensemble, load_named_checkpoint
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.geometry.grid import Grid
@@ -152,7 +156,9 @@ def test_the_command_line_takes_a_scale_and_check_tells_of_it(fine_checkpoint, t
     pair = [str(write_raster(tmp_path / f"{n}.tif", noise(n, 64, 64), **place)) for n in (1, 2)]
     checkpoint = ["--checkpoint", str(fine_checkpoint)]
     assert run(["check", *pair, *checkpoint]) == 0
-    assert "enlarged 2 times for the network" in capsys.readouterr().out.replace("\n", " ")
+    told = capsys.readouterr().out.replace("\n", " ")
+    assert "enlarged 2 times for the network" in told
+    assert "--scale 1 leaves them as they are" in told
     out = tmp_path / "map.tif"
     assert run(["predict", *pair, "-o", str(out), *checkpoint, "--scale", "1.5", "-q"]) == 0
     with rasterio.open(out) as dataset:
@@ -186,3 +192,25 @@ def run(words):
     with pytest.raises(SystemExit) as left:
         main(words)
     return left.value.code
+
+
+def test_the_estimate_of_a_batch_counts_the_tiles_of_enlarged_scenes(fine_checkpoint, tmp_path):
+    for folder, seed in (("b", 1), ("a", 2)):
+        for name, size_m in (("coarse", 1), ("fine", 0.5)):
+            path = tmp_path / folder / f"{name}.tif"
+            path.parent.mkdir(exist_ok=True)
+            write_raster(path, noise(seed, 100, 100), transform=Affine(size_m, 0, 6e5, 0, -size_m, 5.3e6))
+    scenes = pair_folders(tmp_path / "b", tmp_path / "a").scenes
+
+    def tiles(scale=None):
+        options = BatchOptions(
+            predict=PredictOptions(checkpoint=fine_checkpoint, tile=TileOptions(overlap_px=0, scale=scale)),
+            devices="cpu",
+        )
+        plan = plan_batch(scenes, tmp_path / "out", options)
+        assert [(one.size.width, one.size.height) for one in plan.todo] == [(100, 100)] * 2
+        return estimate_batch(plan, options).tiles
+
+    assert tiles() == 16 + 4  # of 32 px, and of 64
+    assert tiles(2) == 16 + 16
+    assert tiles(1) == 4 + 4

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from lsafnet_cli.errors import printable
 from lsafnet_cli.terminal.console import show_json
+from lsafnet_cli.terminal.flags import in_flags
 from lsafnet_cli.terminal.room import print_table, say
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def show_check(found: PairCheck, as_json: bool) -> None:
     if found.registration is not None and found.registration.distance_px is not None:
         say(printable(f"shift: {_shift_words(found.registration)}"))
     for finding in found.findings:
-        say(printable(f"{finding.level}: {finding.text}"))
+        say(printable(in_flags(f"{finding.level}: {finding.text}")))
     say(printable(f"the pair {found.verdict}"))
 
 
