@@ -26,7 +26,12 @@ from lsafnet_cli import (
     write_report_page,
 )  # fmt: skip
 from lsafnet_cli.app import main
+from lsafnet_cli.batch.driver import BatchReport
+from lsafnet_cli.batch.records import FAILED, SceneRecord
+from lsafnet_cli.doctor.diagnosis import Problem, examine
 from lsafnet_cli.observer import Observer
+from lsafnet_cli.terminal.batch import show_batch
+from lsafnet_cli.terminal.doctor import show_diagnosis
 from lsafnet_cli.terminal.flags import FLAGS, SAME, flag_of, in_flags
 
 ROOT = Path(__file__).parents[1]
@@ -118,6 +123,15 @@ def test_an_option_is_called_as_its_field_in_python_and_as_its_flag_in_a_command
         main(["predict", *map(str, pair), "-o", str(tmp_path / "changes.tif"), "--overlap", "-1"])
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("lsafnet: --overlap -1: ")
+
+
+def test_a_failed_scene_and_a_problem_of_the_machine_name_flags(capsys):
+    record = SceneRecord("x", FAILED, "b.tif", "a.tif", "x.tif", exit_code=7, error="lower `size_px`")
+    show_batch(BatchReport("out", (record,), 0, {}, 1.0, "0"), as_json=False)
+    assert "lower --tile" in capsys.readouterr().out
+    found = replace(examine(seconds=0), problems=(Problem("out of memory; lower `size_px`", 7),))
+    show_diagnosis(found, as_json=False)
+    assert "problem: out of memory; lower --tile" in capsys.readouterr().out
 
 
 def test_what_is_no_option_stays_in_backquotes():

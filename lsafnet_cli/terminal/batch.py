@@ -9,6 +9,7 @@ from rich.text import Text
 
 from lsafnet_cli.errors import printable
 from lsafnet_cli.terminal.console import show_json
+from lsafnet_cli.terminal.flags import in_flags
 from lsafnet_cli.terminal.room import print_table, say
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def show_batch(report: BatchReport, as_json: bool) -> None:
             "scene", "exit code", Column("why", overflow="fold"), title="Failed", title_justify="left"
         )
         for record in report.failures:
-            shown.add_row(Text(record.name), str(record.exit_code), Text(record.error))
+            shown.add_row(Text(record.name), str(record.exit_code), Text(in_flags(record.error)))
         print_table(shown)
     say(_batch_words(report))
     for name, path in report.outputs.items():

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from lsafnet_cli.errors import printable
 from lsafnet_cli.terminal.console import show_json
+from lsafnet_cli.terminal.flags import in_flags
 from lsafnet_cli.terminal.room import in_lines, print_table, say
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def show_diagnosis(found: Diagnosis, as_json: bool) -> None:
         say(f"{name}: {printable(words)}")
     print_table(_device_table(found.devices))
     for problem in found.problems:
-        text = in_lines(f"problem: {printable(problem.text)}", sys.stdout)
+        text = in_lines(f"problem: {printable(in_flags(problem.text))}", sys.stdout)
         console.print(Text(text, style="bold red"))
     if not found.problems:
         console.print(Text("nothing is wrong", style="green"))
