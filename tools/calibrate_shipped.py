@@ -4,8 +4,9 @@
 
 Nothing is trained: temperature and bias of the probability of change, and its threshold. Both halves are fitted, each
 is judged by the other; OUTPUT holds the first, and its calibration error on the second. The full SECOND tile is cut
-into its left and right half; of the small ones and the Dubai pairs every other one goes to either side. SECOND and
-Dubai count as much.
+into its left and right half; of the small ones and the Dubai pairs every other one goes to either side. Temperature
+and bias are of the three as equals, so that probabilities hold at any pixel size; for the threshold, by F1, SECOND
+counts by its pixels, and as much as Dubai: small tiles alone would have it lower, with more false alarms elsewhere.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from lsafnet_cli.checkpoints.choose import CALIBRATION_ERROR, NamedCheckpoint, l
 from lsafnet_cli.options import PredictOptions
 from score_checkpoints import DATA, cached_scores
 
-SOURCES = ("SECOND", "Dubai")
+SOURCES = ("SECOND full", "SECOND small", "Dubai")
+OF_THRESHOLD = ("SECOND", "Dubai")
 SMALLEST_PROBABILITY = 1e-7
 Halves = tuple[ChangeCounts, ChangeCounts]
 
@@ -59,17 +61,25 @@ def _logits(probability: NDArray[np.float32], decision: ChangeDecision) -> NDArr
     return np.asarray((np.log(clipped) - np.log1p(-clipped) - decision.bias) * decision.temperature)
 
 
-def together(found: dict[str, Halves], half: int) -> ChangeCounts:
-    """Return the counts of a half of all sources, each of which weighs the same."""
+def together(found: dict[str, Halves], half: int, groups: Sequence[str] = SOURCES) -> ChangeCounts:
+    """Return the counts of a half of all sources; groups, named by how their sources begin, weigh the same."""
     counts = logit_counts()
-    for halves in found.values():
-        counts.counts += halves[half].counts / max(halves[half].counts.sum(), 1.0)
+    for group in groups:
+        own = sum(halves[half].counts for source, halves in found.items() if source.startswith(group))
+        counts.counts += own / np.maximum(np.sum(own), 1.0)
     return counts
+
+
+def fitted_on(found: dict[str, Halves], half: int, text: str) -> ChangeDecision:
+    """Return the decision that a half fits."""
+    fitted = fit_decision(together(found, half), text)
+    curve = calibrated_curve(together(found, half, OF_THRESHOLD), fitted)
+    return replace(fitted, threshold=round(curve.best_f1()[0], 4))
 
 
 def report(found: dict[str, Halves], own: ChangeDecision) -> Iterator[str]:
     """Yield lines: what each half fits, and what that does on the other one, beside the checkpoint's own decision."""
-    fits = [fit_decision(together(found, half), f"half {half + 1}") for half in (0, 1)]
+    fits = [fitted_on(found, half, f"half {half + 1}") for half in (0, 1)]
     for half, fitted in enumerate(fits):
         yield f"fitted on half {half + 1}: {fitted}"
         for source, halves in found.items():
@@ -97,7 +107,7 @@ def main() -> None:
     for line in report(found, checkpoint.info.decision):
         print(line)
     text = "half of five SECOND tiles and of 48 pairs made of Dubai tile 5; judged by the other half"
-    fitted = fit_decision(together(found, 0), text)
+    fitted = fitted_on(found, 0, text)
     # each source by itself: over both together their opposite errors would cancel
     errors = [calibrated_curve(halves[1], fitted).calibration_error() for halves in found.values()]
     error = float(np.mean(errors))
