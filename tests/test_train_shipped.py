@@ -209,6 +209,7 @@ def test_class_weights_are_taken_out_of_the_land_cover_and_of_nothing_else(tmp_p
             load_checkpoint(p).network.eval()(*images) for p in (start, tmp_path / "plain.safetensors")
         )
     torch.testing.assert_close(now.change, was.change)
+    assert load_checkpoint(tmp_path / "plain.safetensors").info.input_gsd_m == 0.5
     shift = torch.tensor(weights).log()[None, :, None, None]
     for one, other in ((was.before, now.before), (was.after, now.after)):
         torch.testing.assert_close(other[:, 1:], one[:, 1:] - shift, atol=2e-3, rtol=0)

@@ -63,6 +63,13 @@ class BoardSet:
     pairs: tuple[BoardPair, ...]
 
 
+def chosen_sets(data: Path, cache: Path, words: str | None) -> Iterator[BoardSet]:
+    """Yield the sets whose names hold one of the words, separated by commas; all without words."""
+    for one in read_board(data, cache):
+        if not words or any(word in one.name for word in words.split(",")):
+            yield one
+
+
 def read_board(data: Path, cache: Path) -> Iterator[BoardSet]:
     """Yield the sets of a folder; images that are no files yet are written into `cache`."""
     for name, folder in (("SECOND full", "second_pragyan"), ("SECOND small", "second_small")):

@@ -21,7 +21,7 @@ import rasterio
 import torch
 from numpy.typing import NDArray
 
-from board_sets import BINARY, BUILDING, SEMANTIC, UNCHANGED, BoardPair, BoardSet, Bools, read_board
+from board_sets import BINARY, BUILDING, SEMANTIC, UNCHANGED, BoardPair, BoardSet, Bools, chosen_sets
 from lsafnet.metrics import ChangeMetrics
 from lsafnet.scores.change_curve import ChangeCounts
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint, load_named_checkpoint
@@ -205,11 +205,7 @@ def main() -> None:
     with TemporaryDirectory(prefix="lsafnet-board-") as folder:
         cache = given.cache or Path(folder)
         cache.mkdir(parents=True, exist_ok=True)
-        sets = [
-            one
-            for one in read_board(given.data, Path(folder))
-            if not given.sets or any(word in one.name for word in given.sets.split(","))
-        ]
+        sets = list(chosen_sets(given.data, Path(folder), given.sets))
         for name, column, row, value, tally in make_board(sets, given.checkpoints, options, cache):
             board.setdefault(f"{name}: {row}", {})[column] = value
             if tally.kind == UNCHANGED:

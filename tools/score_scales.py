@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from board_sets import BoardPair, BoardSet, read_board
+from board_sets import BoardPair, BoardSet, chosen_sets
 from lsafnet.training.augment import resize_labels
 from lsafnet_cli.checkpoints.choose import load_named_checkpoint
 from lsafnet_cli.options import PredictOptions, TileOptions
@@ -49,9 +49,7 @@ def score_all(given: argparse.Namespace) -> Iterator[str]:
     checkpoint = load_named_checkpoint(given.checkpoint)
     with TemporaryDirectory(prefix="lsafnet-scales-") as name:
         folder = Path(name)
-        for one in read_board(given.data, folder):
-            if not any(word in one.name for word in given.sets.split(",")):
-                continue
+        for one in chosen_sets(given.data, folder, given.sets):
             for by in map(float, given.reduce.split(",")):
                 coarse = reduced(one, by, folder)
                 for scale in map(float, given.scales.split(",")):

@@ -161,10 +161,7 @@ def command_of(
 
 
 def write_mean(parts: Sequence[tuple[float, Path]], output: Path) -> None:
-    """Write the mean of checkpoints' weights, each with a share, in half precision; all else is the first one's.
-
-    Coarser images than INPUT_GSD_M will be enlarged for it.
-    """
+    """Write the mean of checkpoints' weights, each with a share, in half precision; all else is the first one's."""
     shares, paths = zip(*parts, strict=True)
     loaded = [load_checkpoint(path) for path in paths]
     weights = [one.network.state_dict() for one in loaded]
@@ -176,7 +173,7 @@ def write_mean(parts: Sequence[tuple[float, Path]], output: Path) -> None:
     }
     first = loaded[0]
     first.network.load_state_dict(mean)
-    save_checkpoint(output, first.network, replace(first.info, input_gsd_m=INPUT_GSD_M), half=True)
+    save_checkpoint(output, first.network, first.info, half=True)
 
 
 def without_class_weights(network: nn.Module, weights: Sequence[float]) -> None:
@@ -195,10 +192,14 @@ def without_class_weights(network: nn.Module, weights: Sequence[float]) -> None:
 
 
 def write_shipped(trained: Path, output: Path, weights: Sequence[float]) -> None:
-    """Write the result of the last round as what is calibrated: without the loss's class weights."""
+    """Write the result of the last round as what is calibrated.
+
+    It is without the loss's class weights, and images coarser than INPUT_GSD_M will be enlarged for it.
+    """
     loaded = load_checkpoint(trained)
     without_class_weights(loaded.network, weights)
-    save_checkpoint(output, loaded.network, loaded.info, half=True)
+    info = replace(loaded.info, input_gsd_m=INPUT_GSD_M)
+    save_checkpoint(output, loaded.network, info, half=True)
 
 
 def class_weights(stage: Stage) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from lsafnet_cli.checkpoints.choose import NamedCheckpoint, load_ensemble
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.options import TileOptions
 from lsafnet_cli.prediction.infer import FLIPS, prepared_network
-from lsafnet_cli.prediction.input_scale import input_scales, network_px, scaled_tile_px
+from lsafnet_cli.prediction.input_scale import network_px, tiles_seen
 from lsafnet_cli.prediction.speed import tile_seconds
 from lsafnet_cli.prediction.tile import plan_tiles
 from lsafnet_cli.system.devices import choose_device
@@ -71,8 +71,7 @@ class _SceneWork(NamedTuple):
 
 
 def _scene_work(grid: Grid, checkpoint: NamedCheckpoint, options: TileOptions) -> _SceneWork:
-    scales = input_scales(grid, checkpoint, options.scale)
-    tile_px = options.size_px or scaled_tile_px(checkpoint, scales)
+    tile_px, scales = tiles_seen(grid, checkpoint, options)
     return _SceneWork(
         len(plan_tiles(grid, tile_px, options)), tuple(network_px(tile_px, scale) for scale in scales)
     )

@@ -11,9 +11,8 @@ from lsafnet_cli.commands.options import OUTPUT
 from lsafnet_cli.errors import InputError, OptionError, one_line, reason_of
 
 MAP_ENDINGS = (".tif", ".tiff")
-FOUND = frozenset(
-    {"bands_after", "shift_px", "dated_by", "scales"}
-)  # what a run finds, and no option asks for
+# what a run finds, and no option asks for
+FOUND = frozenset({"bands_after", "shift_px", "dated_by", "scales"})
 AS_TYPED = {  # what maps and reports call options otherwise than the command line
     "tile_px": "tile", "overlap_px": "overlap", "sieve_px": "sieve", "resolution_m": "resolution",
     "cloud_masks": "cloud_mask", "compile": "compiled",

@@ -11,13 +11,21 @@ from lsafnet.checkpoint.info import CheckpointInfo
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.geometry.ground import pixel_size_m
-from lsafnet_cli.options import TILE_MULTIPLE_PX
+from lsafnet_cli.options import TILE_MULTIPLE_PX, TileOptions
 
 MOST = 4.0  # times that images of known pixel size are enlarged; the time it takes grows with the square
 FARTHEST = 6.0  # times `input_gsd_m`: beyond it maps of enlarged images were not seen to be better
 MOST_UNPLACED = 2.0  # times that images of unknown pixel size are
 LEAST = 1.25  # below it, images stay as they are
 NETWORK_MULTIPLE = 8  # pixels to which the side of an enlarged tile is rounded
+
+
+def tiles_seen(
+    grid: Grid, checkpoint: NamedCheckpoint, options: TileOptions
+) -> tuple[int, tuple[float, ...]]:
+    """Return the tile size in pixels of the images, and the scale at which each network sees them."""
+    scales = input_scales(grid, checkpoint, options.scale)
+    return options.size_px or scaled_tile_px(checkpoint, scales), scales
 
 
 def input_scales(grid: Grid, checkpoint: NamedCheckpoint, given: float | None) -> tuple[float, ...]:

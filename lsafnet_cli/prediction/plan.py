@@ -19,7 +19,7 @@ from lsafnet_cli.prediction.decide import Decision
 from lsafnet_cli.prediction.describe import describe_run
 from lsafnet_cli.prediction.finished import FinishedMap, layers_behind
 from lsafnet_cli.prediction.home import pair_reasons
-from lsafnet_cli.prediction.input_scale import input_scales, network_px, scale_notice, scaled_tile_px
+from lsafnet_cli.prediction.input_scale import network_px, scale_notice, tiles_seen
 from lsafnet_cli.prediction.inputs import input_stamps
 from lsafnet_cli.prediction.memory import MemoryPlan, plan_memory
 from lsafnet_cli.prediction.placing import find_area, masked_pair, place_pair
@@ -150,11 +150,9 @@ def prepare_run(
     for text in _notices(pair, aligned, checkpoint, (before, after), options):
         observer.notice(text)
     area = find_area(options, aligned.grid, observer)
-    scales = input_scales(aligned.grid, checkpoint, options.tile.scale)
-    enlarged = scale_notice(aligned.grid, scales)
-    if enlarged is not None and options.tile.scale is None:
-        observer.notice(enlarged)
-    tile_px = options.tile.size_px or scaled_tile_px(checkpoint, scales)
+    tile_px, scales = tiles_seen(aligned.grid, checkpoint, options.tile)
+    if options.tile.scale is None and (words := scale_notice(aligned.grid, scales)) is not None:
+        observer.notice(words)
     check_overlap(tile_px, options.tile)
     region = Region.of(aligned, plan_tiles(aligned.grid, tile_px, options.tile), area)
     threshold = checkpoint.threshold if options.threshold is None else options.threshold

@@ -145,10 +145,8 @@ def blur(image: Floats, rng: np.random.Generator) -> Floats:
 
 def make_coarse(image: Floats, rng: np.random.Generator, coarsest: float) -> Floats:
     """Return (bands, rows, cols) with the detail of fewer rows and cols: `coarsest` of them at least, 7/8 at most."""
-    rows, cols = image.shape[-2:]
-    share = rng.uniform(coarsest, max(coarsest, 0.875))
-    small = resize_image(image, (max(1, round(rows * share)), max(1, round(cols * share))))
-    return resize_image(small, (rows, cols))
+    small = _reduced(image, rng.uniform(coarsest, max(coarsest, 0.875)))
+    return resize_image(small, image.shape[-2:])
 
 
 def make_coarse_pair(
@@ -162,11 +160,10 @@ def make_coarse_pair(
     share = float(np.exp(rng.uniform(np.log(options.coarsest), 0)))
     seen = []
     for image in images:
-        rows, cols = image.shape[-2:]
-        small = resize_image(image, (max(1, round(rows * share)), max(1, round(cols * share))))
+        small = _reduced(image, share)
         if rng.random() < options.jpeg:
             small = compress_jpeg(small, rng, value_range)
-        seen.append(resize_image(small, (rows, cols)))
+        seen.append(resize_image(small, image.shape[-2:]))
     return seen
 
 
@@ -248,6 +245,12 @@ def resize_labels(labels: Labels, size: tuple[int, int]) -> Labels:
         for wanted, have in zip(size, labels.shape, strict=True)
     )
     return np.ascontiguousarray(labels[rows[:, None], cols])
+
+
+def _reduced(image: Floats, share: float) -> Floats:
+    """Return (bands, rows, cols) with a share of the rows and cols."""
+    rows, cols = (max(1, round(side * share)) for side in image.shape[-2:])
+    return resize_image(image, (rows, cols))
 
 
 def _to_unit(image: Floats, value_range: ValueRange) -> Floats:
