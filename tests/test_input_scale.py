@@ -20,6 +20,7 @@ from lsafnet_cli.batch.plan import plan_batch
 from lsafnet_cli.checkpoints.choose import load_ensemble, load_named_checkpoint
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.geometry.grid import Grid
+from lsafnet_cli.geometry.ground import pixel_size_m
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.options import DeviceOptions, OutputOptions, TileOptions
 from lsafnet_cli.prediction.infer import Scorer, TileBatch, probabilities
@@ -58,6 +59,9 @@ def test_pixels_in_degrees_have_a_size_too(fine_checkpoint):
     info = load_checkpoint(fine_checkpoint).info
     degrees = Grid(rasterio.CRS.from_epsg(4326), Affine(9e-6, 0, 10, 0, -9e-6, 0.01), 99, 99)
     assert scale_for(degrees, info) == pytest.approx(2, rel=0.02)
+    three = Grid(rasterio.CRS.from_epsg(4326), Affine(2.71e-5, 0, 10, 0, -2.71e-5, 0.01), 99, 99)
+    assert pixel_size_m(three) > 3
+    assert scale_for(three, info) == 4
 
 
 @pytest.mark.parametrize(("rows", "cols", "scale"), [(20, 20, 2), (40, 30, 1.6), (60, 30, 1), (64, 64, 1)])

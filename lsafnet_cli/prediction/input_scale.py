@@ -46,7 +46,8 @@ def scale_for(grid: Grid, info: CheckpointInfo) -> float:
         scale = min(info.tile_px / max(grid.shape), MOST_UNPLACED)
     else:
         scale = size / info.input_gsd_m
-        scale = min(scale, MOST) if scale <= FARTHEST else 1.0
+        within = round(scale, 1) <= FARTHEST  # pixels of 3 m, said in degrees, measure 3.01 m
+        scale = min(scale, MOST) if within else 1.0
     return round(scale, 3) if scale >= LEAST else 1.0
 
 
