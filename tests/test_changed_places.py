@@ -74,7 +74,7 @@ def write_places(tmp_path):
 def test_dates_are_labelled_by_themselves_within_the_boxes_of_their_place(tmp_path):
     boxes = {"town_1": [[0, 0, 16, 16]]}
     new = complete_labels.complete(
-        write_places(tmp_path), BrightIsBuilding(), tmp_path / "out", 0.6, changed=boxes
+        write_places(tmp_path), BrightIsBuilding(), tmp_path / "out", 0.6, changed=boxes, edge_px=0
     )
     read = {
         file.stem: np.unique(np.asarray(Image.open(file))[:, :16]).tolist()

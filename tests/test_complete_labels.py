@@ -100,6 +100,18 @@ def season(before, after, most_px=6):
     return found.astype(int).tolist()
 
 
+def test_completed_buildings_end_before_their_borders_and_given_ones_stay():
+    ground_or_building = 6
+    label = np.full((20, 20), ground_or_building, np.uint8)
+    label[:, :4] = BUILDING  # said by a person, and beside what is completed
+    done = np.full((20, 20), GROUND, np.uint8)
+    done[:, :12] = BUILDING
+    found = complete_labels.without_edges(done, label, BUILDING, 3)
+    assert found[0].tolist() == [BUILDING] * 9 + [ground_or_building] * 3 + [GROUND] * 8
+    assert (found == found[0]).all()  # the edge of an image is no border
+    assert complete_labels.without_edges(done, label, BUILDING, 0).tolist() == done.tolist()
+
+
 def test_small_regions_whose_dates_exclude_each_other_are_of_the_season():
     dry = [[2, 2, 2, 4, 4, 0], [2, 2, 2, 4, 3, 0]]
     green = [[3, 3, 2, 4, 4, 3], [3, 3, 2, 3, 5, 2]]

@@ -155,6 +155,38 @@ def test_cores_are_counted_where_no_affinity_is_told(monkeypatch):
     assert cores.usable_cores() == os.cpu_count()
 
 
+FAULTS = """
+import resource, sys
+import torch
+from lsafnet_cli.system.heap import FreedMemory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(4):
+        torch.empty(64 << 20, dtype=torch.uint8).fill_(1)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+usual = faults()
+with FreedMemory():
+    faults()
+    large = faults()
+with FreedMemory(every_size=True):
+    for _ in range(4):  # glibc keeps a few small pieces between large ones, which cannot join until these are used up
+        faults()
+    kept = faults()
+again = faults()
+print(usual, large, kept, again)
+"""
+
+
+@pytest.mark.skipif(heap._glibc() is None, reason="glibc alone keeps freed memory")
+def test_arrays_of_any_size_are_kept_where_training_asks_for_it():
+    found = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    usual, large, kept, again = map(int, found.stdout.split())
+    assert min(usual, large, again) > 1000  # 64 MiB are 16,384 pages
+    assert kept < 100
+
+
 @pytest.mark.parametrize("error", [OSError, TypeError])
 def test_memory_is_kept_by_nobody_where_there_is_no_glibc(monkeypatch, error):
     def refuse(name):

@@ -9,6 +9,9 @@ set elsewhere. A student that learns from these labels under strong variation ke
 steadier (Xie et al., "Self-training with noisy student improves ImageNet classification", CVPR 2020). For each
 description FOLDER gets a folder of labels, links to the images, and a description that reads them.
 
+A teacher's borders are soft: beside a roof it calls yards and drives building too, and a student would learn that. So
+building that is completed ends EDGE_PX pixels before its border, and the labels' own set stays there.
+
 Lawns dry and crowns grow: where the labels of a place's dates exclude each other, in regions of at most --season-px
 and nowhere surely water or building, all dates get "ground or vegetation", by which nothing has changed there.
 Larger regions may be graded lots, and stay as they are: not known to have changed or not. Where somebody saw that a
@@ -27,7 +30,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import label as number_regions
+from scipy.ndimage import binary_erosion, label as number_regions
 from torch.nn.functional import interpolate
 
 from lsafnet.checkpoint.info import CheckpointInfo
@@ -48,6 +51,8 @@ CONFIDENCE = 0.6
 SEASON_PX = 2000  # pixels of the largest region that the season may have turned, 720 square metres in NAIP
 OTHER_SHARE = 0.1  # of a region that is building or water: more of it, and it is no season
 EITHER = ("ground", "vegetation")
+SHARP = "building"
+EDGE_PX = 3
 MULTIPLE = 32  # rows and cols that are seen are made a multiple of it by repeating the border
 
 
@@ -126,6 +131,15 @@ def completed(label: Labels, sets: LabelSets, probabilities: Probabilities, conf
     return np.where(sure, weighed.argmax(axis=0) + 1, label).astype(np.uint8)
 
 
+def without_edges(done: Labels, label: Labels, number: int, edge_px: int) -> Labels:
+    """Return completed labels (rows, cols) with `label` again within `edge_px` of the border of class `number`."""
+    there = done == number
+    if not edge_px or not there.any():
+        return done
+    core = binary_erosion(there, np.ones((3, 3), bool), iterations=edge_px, border_value=1)
+    return np.where(there & ~core, label, done)
+
+
 def turned_by_season(labels: Sequence[Labels], sets: LabelSets, either: set[int], most_px: int) -> Bools:
     """Return where (rows, cols) the labels of one place exclude each other in small regions.
 
@@ -167,6 +181,7 @@ def complete(
     confidence: float,
     season_px: int = SEASON_PX,
     changed: Boxes | None = None,
+    edge_px: int = EDGE_PX,
 ) -> Path:
     """Write the completed labels of a data set, and its new description; return the latter.
 
@@ -196,6 +211,11 @@ def complete(
             turned = turned_by_season(done, sets, either, season_px)
             numbers[str(sets.count)] = sorted(EITHER)
             done = [np.where(turned, sets.count, label).astype(np.uint8) for label in done]
+        if SHARP in names:
+            sharp = names.index(SHARP)
+            done = [
+                without_edges(one, label, sharp, edge_px) for one, (_, label) in zip(done, read, strict=True)
+            ]
         for date, label in zip(dates, done, strict=True):
             Image.fromarray(label).save(folder / "labels" / f"{Path(date.path).stem}.png")
     new = output / description.name
@@ -232,6 +252,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--season-px", type=int, default=SEASON_PX, help="pixels of the largest region that the season turns"
     )
+    parser.add_argument(
+        "--edge-px",
+        type=int,
+        default=EDGE_PX,
+        help=f"completed {SHARP} ends so many pixels before its border",
+    )
     parser.add_argument("--zooms", default="1", help="sizes at which images are seen, by comma")
     return parser.parse_args()
 
@@ -249,6 +275,7 @@ def main() -> None:
                 given.output,
                 given.confidence,
                 given.season_px,
+                edge_px=given.edge_px,
             ),
             flush=True,
         )

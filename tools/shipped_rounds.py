@@ -2,14 +2,16 @@
 
 A step took 4.5 s on one core of a busy AMD EPYC (first round, bf16), 6.5 and 12 s on one of an Intel Xeon (second
 round, fp32), 1.8 s at 192 px and 4.2 s at 256 px on one of an AMD EPYC with native bf16 (the next two), 4 and 8 s
-there on the deeper backbone, with both cores at work (the rest; the last round 7.5).
+there on the deeper backbone, with both cores at work (the rest; "coarser" 7.5; the last round 10 and 12 on an Intel
+Xeon with AMX).
 
 A rerun gives a checkpoint like the one that ships, not the same. Some stages of the first two rounds ended before
 their rates had fallen to 0, the first two had stronger looks, and the labels of the second round knew no season.
 Those of "larger" were completed by a mean of three epochs and the start instead of two. Its stages ended an epoch
 after their weights were taken, or with it, and the one of the round before an epoch early. The first stage of
 "deeper" had no pairs with change, and its stages ended with the epochs whose weights were taken. All rounds but the
-last saw no pairs of one coarser sensor, and its stages ended in the tenth of their epochs.
+last two saw no pairs of one coarser sensor; the stages of "coarser" ended in the tenth of their epochs, and the last
+round began from its result without the loss's class weights, with fewer places for validation.
 """
 
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ class Stage:
 
     power: of the rate's decay. crop: side of the windows in pixels. backbone: rate of the backbone as a share of
     the others'. seed: of the examples. begin: the checkpoint to start from, in the work folder; the last one of the
-    stage before if "".
+    stage before if "". batch: pairs of a step.
     """
 
     shares: tuple[int, ...]
@@ -36,6 +38,7 @@ class Stage:
     water_building: tuple[float, float] = (1.5, 1.5)
     seed: int = 1
     begin: str = ""
+    batch: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Round:
     the labels are completed by that. changes: real pairs with change follow those of NAIP in the stages' shares.
     backbone: its decoders are put on this one first, so that it has no part in the mean. labels: the round whose
     completed labels are taken, this one itself if "". teachers: rounds whose results complete the labels too.
+    edge_px: completed buildings end so many pixels before their borders.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Round:
     backbone: str = ""
     labels: str = ""
     teachers: tuple[str, ...] = ()
+    edge_px: int = 0
 
 
 ROUNDS = (
@@ -160,5 +165,22 @@ ROUNDS = (
         parts=((1, 9, 0.4), (2, 9, 0.4)),
         changes=True,
         teachers=("larger",),
+    ),
+    Round(
+        "edges",
+        (
+            Stage(
+                (7, 5, 6, 3, 4, 3, 2, 6), 8, 60, 3e-4, 0.98, power=0.7, warmup=8, backbone=0.4,
+                water_building=(1.5, 1.4), seed=61,
+            ),
+            Stage(
+                (7, 5, 6, 3, 4, 3, 2, 6), 8, 54, 3e-4, 0.98, power=0.7, warmup=8, crop=384, backbone=0.4,
+                water_building=(1.5, 1.4), seed=62, begin="coarser.safetensors", batch=4,
+            ),
+        ),
+        parts=((1, 7, 0.4), (2, 7, 0.4)),
+        changes=True,
+        teachers=("larger",),
+        edge_px=3,
     ),
 )  # fmt: skip

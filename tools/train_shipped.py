@@ -138,9 +138,9 @@ def command_of(
     values = {
         "--start": start,
         "--shares": ",".join(map(str, stage.shares)),
-        "--batch-size": 8,
+        "--batch-size": stage.batch,
         "--epochs": stage.epochs,
-        "--crops-per-epoch": 8 * stage.steps,
+        "--crops-per-epoch": stage.batch * stage.steps,
         "--optimizer": "adamw",
         "--learning-rate": stage.rate,
         "--backbone-rate": stage.backbone,
@@ -224,10 +224,13 @@ def run_round(one: Round, files: list[Path], start: Path, output: Path, options:
     write_mean(parts, output)
 
 
-def complete_all(files: Sequence[Path], teachers: Sequence[Path], output: Path, changed: Boxes) -> list[Path]:
+def complete_all(
+    files: Sequence[Path], teachers: Sequence[Path], output: Path, changed: Boxes, edge_px: int = 0
+) -> list[Path]:
     """Complete the labels of the data sets that have sets of classes; return the descriptions to train on.
 
-    Where there are boxes in which places of NAIP have changed, pairs of these places follow those of NAIP.
+    Where there are boxes in which places of NAIP have changed, pairs of these places follow those of NAIP. edge_px:
+    completed buildings end so many pixels before their borders.
     """
     networks, info = load_teachers(teachers)
     output.mkdir(parents=True, exist_ok=True)
@@ -240,7 +243,7 @@ def complete_all(files: Sequence[Path], teachers: Sequence[Path], output: Path, 
         found.append(output / file.name)
         boxes = changed if file.stem == UNCHANGED else {}
         if not found[-1].exists():
-            complete(file, teacher, output, CONFIDENCE, changed=boxes)
+            complete(file, teacher, output, CONFIDENCE, changed=boxes, edge_px=edge_px)
         if boxes:
             found.append(write_changed_pairs(found[-1], boxes, output / CHANGED, CHANGED_VAL))
     return found
@@ -272,7 +275,9 @@ def train(options: argparse.Namespace) -> None:
             boxes = read_boxes(NAIP_CHANGES) if one.changes else {}
             labels = options.work / f"labels-{one.labels or one.name}"
             teachers = [start, *(options.work / f"{name}.safetensors" for name in one.teachers)]
-            files = complete_all(described, teachers, labels, boxes) if one.completed else described
+            files = described
+            if one.completed:
+                files = complete_all(described, teachers, labels, boxes, one.edge_px)
             run_round(one, files, first_of(one, start, options), output, options)
         start = output
     write_shipped(start, options.output, class_weights(ROUNDS[-1].stages[-1]))

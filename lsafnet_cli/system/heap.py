@@ -7,7 +7,7 @@ from typing import Self
 
 from lsafnet_cli.errors import DeviceError, reason_of
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8  # of glibc's malloc.h
 
 
 KEEPING = {
@@ -15,7 +15,10 @@ KEEPING = {
     M_TRIM_THRESHOLD: (1 << 31) - 1,
     M_ARENA_MAX: 1,
 }  # threads share the freed memory
-USUAL = {M_MMAP_THRESHOLD: 128 << 10, M_TRIM_THRESHOLD: 128 << 10, M_ARENA_MAX: 0}
+KEEPING_ALL = KEEPING | {
+    M_MMAP_MAX: 0
+}  # glibc takes no threshold above 32 MiB, which arrays of training exceed
+USUAL = {M_MMAP_THRESHOLD: 128 << 10, M_TRIM_THRESHOLD: 128 << 10, M_MMAP_MAX: 65536, M_ARENA_MAX: 0}
 OUT_OF_MEMORY_WORDS = (
     "out of memory", "can't allocate memory", "not enough memory",
     "_STATUS_ALLOC_FAILED", "HOST_ALLOCATION_FAILED",  # cuBLAS and cuDNN
@@ -28,15 +31,20 @@ class FreedMemory:
     """Makes glibc keep freed memory for the next large array, and release it regularly and at the end.
 
     By default glibc returns every large array to the system, which then provides zeroed pages again: on a CPU
-    that takes longer than small networks themselves. With other C libraries nothing is done.
+    that takes longer than small networks themselves. With other C libraries nothing is done. `every_size`: also
+    arrays above 32 MiB.
     """
 
-    def __init__(self, uses_between: int = TILES_BETWEEN) -> None:
+    def __init__(self, uses_between: int = TILES_BETWEEN, every_size: bool = False) -> None:
         self._library = _glibc()
-        self._used, self._uses_between = 0, uses_between
+        self._used, self._uses_between, self._keeping = (
+            0,
+            uses_between,
+            KEEPING_ALL if every_size else KEEPING,
+        )
 
     def __enter__(self) -> Self:
-        self._set(KEEPING)
+        self._set(self._keeping)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -22,6 +22,7 @@ from lsafnet_cli.observer import Observer, watched
 from lsafnet_cli.options import DeviceOptions
 from lsafnet_cli.system.apart import without_main_module
 from lsafnet_cli.system.devices import choose_device, is_out_of_memory
+from lsafnet_cli.system.heap import FreedMemory
 from lsafnet_cli.training.boards import open_board
 from lsafnet_cli.training.curves import draw_curves
 from lsafnet_cli.training.domain import domain_of, training_images
@@ -158,6 +159,7 @@ class Training:
         with (
             watched(observer, "train", total, "steps", done=self.trainer.step),
             open_board(self.run.path, tensorboard) as board,
+            FreedMemory(every_size=True) as freed,
         ):
             if self.setup.options.start is not None and self.trainer.step == 0:
                 self.progress.start = self._scores()
@@ -165,6 +167,7 @@ class Training:
                 batches = iter(self._loader())
             while self.trainer.step < total and not self.progress.complete:
                 self._step(batches)
+                freed.used_once()
                 if self.trainer.step % schedule.steps_per_epoch == 0:
                     board.add(self._end_epoch())
         return self._report()
