@@ -24,11 +24,12 @@ from PIL import Image
 
 from dubai_tiles import held_out_pairs
 from lsafnet.training.examples import Example
-from place_boxes import read_boxes, within
+from place_boxes import BoxList, read_boxes, within
 from second_tiles import read_second_pairs
 
 DUBAI_PX = 256
 FALSE_ALARM_YEARS = ("2016", "2020")
+HELD_OUT_PLACES = "*_33"  # train_shipped.py keeps them for validation
 REAL_CHANGES = Path(__file__).parent / "claremont_changes.toml"
 BUILDING_SETS = ("inria_austin", "spacenet", "ramp", "dhaka")
 SEMANTIC, BINARY, UNCHANGED, BUILDING = "semantic", "binary", "unchanged", "building"
@@ -91,6 +92,30 @@ def read_board(data: Path, cache: Path) -> Iterator[BoardSet]:
             yield BoardSet(name, BUILDING, tuple(_single_images(data / "eval" / name, cache)))
 
 
+def held_out_places(data: Path) -> Iterator[BoardPair]:
+    """Yield the first and last date of the places of NAIP that training leaves out, in which nothing has changed."""
+    images = data / "train" / "naip_california" / "images"
+    for first, *_, last in _dates_of_places(images, HELD_OUT_PLACES):
+        yield _unchanged_pair(first, last, ())
+
+
+def _dates_of_places(images: Path, pattern: str) -> Iterator[list[Path]]:
+    """Yield the images of each place, PLACE_YEAR, of which there are two or more."""
+    dates: dict[str, list[Path]] = {}
+    for file in sorted(images.glob(f"{pattern}_[0-9][0-9][0-9][0-9].*")):
+        dates.setdefault(file.stem.rpartition("_")[0], []).append(file)
+    yield from (files for files in dates.values() if len(files) > 1)
+
+
+def _unchanged_pair(before: Path, after: Path, boxes: BoxList) -> BoardPair:
+    """Return a pair of one place in which nothing has changed outside the boxes."""
+    with Image.open(before) as image:
+        shape = image.height, image.width
+    none, changed = np.zeros(shape, np.uint8), within(boxes, shape)
+    place = before.stem.rpartition("_")[0]
+    return BoardPair(place, before, after, none, none, changed, np.ones(shape, bool))
+
+
 def _written(name: str, examples: list[Example], cache: Path) -> tuple[BoardPair, ...]:
     """Return pairs that are arrays as pairs of files."""
     found = []
@@ -133,10 +158,7 @@ def _unchanged_pairs(images: Path) -> Iterator[BoardPair]:
         place = file.stem.removesuffix(f"_{first}")
         after = images / f"{place}_{last}.jpg"
         if after.exists():
-            with Image.open(file) as image:
-                shape = image.height, image.width
-            none, changed = np.zeros(shape, np.uint8), within(boxes.get(place, ()), shape)
-            yield BoardPair(place, file, after, none, none, changed, np.ones(shape, bool))
+            yield _unchanged_pair(file, after, boxes.get(place, ()))
 
 
 def _single_images(folder: Path, cache: Path) -> Iterator[BoardPair]:

@@ -178,7 +178,7 @@ ROUNDS = (
                 water_building=(1.5, 1.4), seed=62, begin="coarser.safetensors", batch=4,
             ),
         ),
-        parts=((1, 7, 0.4), (2, 7, 0.4)),
+        parts=((1, 8, 0.3), (2, 7, 0.2)),
         changes=True,
         teachers=("larger",),
         edge_px=3,
