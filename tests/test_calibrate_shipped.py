@@ -40,9 +40,7 @@ def counted():
     found = {source: (logit_counts(), logit_counts()) for source in (*calibrate_shipped.SOURCES, STILL)}
     for source, halves in found.items():
         for counts in halves:
-            changed = np.arange(20_000) % 2 == 0
-            if source == STILL:
-                changed &= False
+            changed = (np.arange(20_000) % 2 == 0) & (source != STILL)
             counts.add(rng.normal(np.where(changed, 1.0, -1.0), 1.0), changed)
     return found
 

@@ -29,7 +29,7 @@ from second_tiles import read_second_pairs
 
 DUBAI_PX = 256
 FALSE_ALARM_YEARS = ("2016", "2020")
-HELD_OUT_PLACES = "*_33"  # train_shipped.py keeps them for validation
+HELD_OUT_PLACES = "*_33"  # of NAIP: what the threshold is fitted on is never trained on
 REAL_CHANGES = Path(__file__).parent / "claremont_changes.toml"
 BUILDING_SETS = ("inria_austin", "spacenet", "ramp", "dhaka")
 SEMANTIC, BINARY, UNCHANGED, BUILDING = "semantic", "binary", "unchanged", "building"

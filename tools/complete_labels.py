@@ -185,7 +185,8 @@ def complete(
 ) -> Path:
     """Write the completed labels of a data set, and its new description; return the latter.
 
-    changed: boxes in which dates of a place differ, by place.
+    changed: boxes in which dates of a place differ, by place. edge_px: completed buildings end so many pixels before
+    their borders.
     """
     said = json.loads(description.read_text(encoding="utf-8"))
     data_set, folder = open_data_set(description), output / description.stem

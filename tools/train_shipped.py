@@ -33,6 +33,8 @@ import torch
 from PIL import Image
 from torch import nn
 
+import dubai_tiles
+from board_sets import HELD_OUT_PLACES
 from changed_places import NAIP_CHANGES, write_changed_pairs
 from complete_labels import CONFIDENCE, Teacher, complete, load_teachers
 from graft_backbone import graft, images_below
@@ -49,7 +51,7 @@ CLASSES = [
     {"name": "vegetation", "color": "#008000"},
     {"name": "building", "color": "#800000"},
 ]
-HELD_OUT_TILE = "tile5"  # of Dubai
+HELD_OUT_TILE = f"tile{dubai_tiles.HELD_OUT_TILE}"
 DUBAI = {"0": None, "1": "building", "2": "ground", "3": "ground", "4": "vegetation", "5": "water"}
 BUILDING_OR_NOT = {"0": None, "1": "building", "2": ["water", "ground", "vegetation"]}
 VEGETATION_OR_NOT = {"0": None, "1": "vegetation", "2": ["water", "ground", "building"]}
@@ -85,7 +87,7 @@ DATA_SETS: dict[str, dict[str, Any]] = {
     "train/naip_california": {
         "kind": "unchanged pairs",
         "numbers": VEGETATION_OR_NOT,
-        "splits": {"train": "*", "val": ["*_33", "*_77"]},
+        "splits": {"train": "*", "val": [HELD_OUT_PLACES, "*_77"]},
         "zoom": (0.5, 2),
     },
     "train/banepa": buildings("OAM-386695-22024[0-3]-19", (0.8, 5)),

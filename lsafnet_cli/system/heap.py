@@ -15,9 +15,8 @@ KEEPING = {
     M_TRIM_THRESHOLD: (1 << 31) - 1,
     M_ARENA_MAX: 1,
 }  # threads share the freed memory
-KEEPING_ALL = KEEPING | {
-    M_MMAP_MAX: 0
-}  # glibc takes no threshold above 32 MiB, which arrays of training exceed
+# arrays of training exceed 32 MiB, and glibc takes no threshold above that
+KEEPING_ALL = KEEPING | {M_MMAP_MAX: 0}
 USUAL = {M_MMAP_THRESHOLD: 128 << 10, M_TRIM_THRESHOLD: 128 << 10, M_MMAP_MAX: 65536, M_ARENA_MAX: 0}
 OUT_OF_MEMORY_WORDS = (
     "out of memory", "can't allocate memory", "not enough memory",
@@ -37,11 +36,8 @@ class FreedMemory:
 
     def __init__(self, uses_between: int = TILES_BETWEEN, every_size: bool = False) -> None:
         self._library = _glibc()
-        self._used, self._uses_between, self._keeping = (
-            0,
-            uses_between,
-            KEEPING_ALL if every_size else KEEPING,
-        )
+        self._used, self._uses_between = 0, uses_between
+        self._keeping = KEEPING_ALL if every_size else KEEPING
 
     def __enter__(self) -> Self:
         self._set(self._keeping)
