@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from lsafnet import ChangeLogits, load_checkpoint
+from lsafnet.checkpoint.context import ChangeContext
 from lsafnet.checkpoint.decision import ChangeDecision
 from lsafnet.checkpoint.files import Checkpoint, replace_info
 from lsafnet.checkpoint.info import read_checkpoint_info
@@ -22,6 +23,7 @@ from lsafnet_cli.evaluation.data_sets import evaluate_data_set
 from lsafnet_cli.options import DeviceOptions, OutputOptions, PredictOptions, TileOptions
 
 from .conftest import noise, reading_checkpoint, write_raster
+from .test_import import run
 
 CLASSES = ("unchanged", "water", "ground", "vegetation", "building")
 PLAIN = PredictOptions(device=DeviceOptions(device="cpu", precision="fp32"))
@@ -62,6 +64,36 @@ def test_a_fitted_checkpoint_is_better_calibrated_and_keeps_its_weights(tmp_path
     assert read_checkpoint_info(out).metrics["ece"] == report.after.calibration_error
     weights = [load_checkpoint(path).network.state_dict() for path in (tiny_checkpoint, out)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_the_context_is_kept_or_set_and_probabilities_are_fitted_with_it(tmp_path, tiny_checkpoint, data_set):
+    first, kept, off = (tmp_path / f"{name}.safetensors" for name in ("first", "kept", "off"))
+    words = ("checkpoint", "calibrate", "--dataset", data_set, "--split", "all", "--device", "cpu")
+    assert run(*words, tiny_checkpoint, "--context", "8,1.5", "-o", first) == 0
+    assert run(*words, first, "-o", kept) == 0
+    assert run(*words, first, "--context", "off", "-o", off) == 0
+    infos = [read_checkpoint_info(one) for one in (first, kept, off)]
+    assert [info.context for info in infos] == [ChangeContext(8, 1.5), ChangeContext(8, 1.5), None]
+    assert infos[0].decision == infos[1].decision
+    assert infos[0].decision != infos[2].decision
+
+
+def test_a_lower_beta_gives_a_higher_threshold(tmp_path, tiny_checkpoint, data_set):
+    thresholds = []
+    for beta in ("1", "0.5"):
+        out = tmp_path / f"{beta}.safetensors"
+        words = ("--dataset", data_set, "--split", "all", "--device", "cpu", "--beta", beta, "-o", out)
+        assert run("checkpoint", "calibrate", tiny_checkpoint, *words) == 0
+        thresholds.append(read_checkpoint_info(out).decision.threshold)
+    assert thresholds[1] > thresholds[0]
+
+
+@pytest.mark.parametrize("given", ["8", "8,", "0,1", "8,1,2", "none", "8,99"])
+def test_a_context_that_cannot_be_is_told(tmp_path, tiny_checkpoint, given, capsys):
+    words = ("--dataset", tmp_path, "--context", given, "-o", tmp_path / "x.safetensors")
+    assert run("checkpoint", "calibrate", tiny_checkpoint, *words) == 2
+    assert "--context" in capsys.readouterr().err
+    assert not (tmp_path / "x.safetensors").exists()
 
 
 class FirstBandIsLogit(nn.Module):

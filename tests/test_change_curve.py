@@ -88,3 +88,30 @@ def test_a_decision_that_exists_is_right(wrong):
 
     with pytest.raises(CheckpointError):
         ChangeDecision(**wrong)
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.7, 1.0, 2.0])
+def test_the_best_f_beta_is_that_of_precision_and_recall(beta):
+    rng = np.random.default_rng(5)
+    changed = rng.random(4000) < 0.3
+    counts = ChangeCounts()
+    counts.add(np.clip(rng.normal(np.where(changed, 0.6, 0.4), 0.15), 0, 1), changed)
+    curve = counts.curve()
+
+    def f_beta(threshold):
+        unchanged_above, right = curve.counts[:, curve.levels > threshold].sum(axis=1)
+        precision, recall = right / max(right + unchanged_above, 1), right / changed.sum()
+        return (1 + beta**2) * precision * recall / max(beta**2 * precision + recall, 1e-9)
+
+    threshold, best = curve.best_f_beta(beta)
+    assert best == pytest.approx(f_beta(threshold))
+    assert best == pytest.approx(max(map(f_beta, (curve.levels[1:] + curve.levels[:-1]) / 2)))
+
+
+def test_a_lower_beta_gives_a_higher_threshold_and_leaves_the_calibration():
+    rng = np.random.default_rng(6)
+    counts, changed = logit_counts(), rng.random(20_000) < 0.2
+    counts.add(rng.normal(np.where(changed, 1.0, -1.0), 1.5), changed)
+    plain, careful = fit_decision(counts, "x"), fit_decision(counts, "x", beta=0.5)
+    assert careful.threshold > plain.threshold + 0.05
+    assert (careful.temperature, careful.bias) == (plain.temperature, plain.bias)

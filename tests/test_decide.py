@@ -1,5 +1,7 @@
 """How probabilities become a map: which classes, and at what cost on the device."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ from hypothesis import given, settings, strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lsafnet import load_checkpoint
+from lsafnet.checkpoint.context import ChangeContext
+from lsafnet.checkpoint.files import Checkpoint
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.observer import Observer
@@ -138,10 +142,13 @@ class Operations(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.parametrize("context", [None, ChangeContext(32, 1)])
 @pytest.mark.parametrize(("batch_size", "nodata"), [(1, False), (4, True)])
 def test_a_tile_costs_fifteen_device_operations_at_most_outside_the_network(
-    tmp_path, seven_classes, monkeypatch, batch_size, nodata
+    tmp_path, seven_classes, monkeypatch, batch_size, nodata, context
 ):
+    info = replace(seven_classes.info, context=context)
+    seven_classes = replace(seven_classes, checkpoint=Checkpoint(seven_classes.checkpoint.network, info))
     mask = np.full((600, 1300), 255, "uint8")
     mask[100:300, 50:900] = 0 if nodata else 255
     images = [write_raster(tmp_path / f"{n}.tif", noise(n, 600, 1300), mask=mask) for n in range(2)]
@@ -150,6 +157,8 @@ def test_a_tile_costs_fifteen_device_operations_at_most_outside_the_network(
     monkeypatch.setattr(Device, "lanes", 1)  # a mode sees the operations of its own thread alone
     monkeypatch.setattr(decide, "on_host", lambda _: False)
     scorer = Scorer([seven_classes.checkpoint], run.stretches, run.device)
+    if context is not None:  # what is made once for a tile's size
+        scorer.members[0].calibration.context(torch.zeros(1, 1, run.plan.size, run.plan.size))
     size = BatchSize(batch_size, run.device, run.plan.size)
     with Operations() as counted:
         counted.leave_out(scorer.members[0].network)
@@ -164,8 +173,6 @@ def test_a_tile_costs_fifteen_device_operations_at_most_outside_the_network(
 @pytest.fixture
 def seven_classes(tmp_path):
     """Return an untrained network with SECOND's seven classes, calibrated, and tiles of 512 pixels."""
-    from dataclasses import replace
-
     from lsafnet import build_network, save_checkpoint
     from lsafnet.checkpoint.decision import ChangeDecision
     from lsafnet.checkpoint.info import BandStatistics, CheckpointInfo, ClassEntry, Normalization
@@ -183,5 +190,5 @@ def seven_classes(tmp_path):
         decision=ChangeDecision(0.4, 1.5, 0.2, "nothing"),
     )
     path = tmp_path / "seven.safetensors"
-    save_checkpoint(path, build_network("lsafnet-tiny", num_classes=7), replace(info))
+    save_checkpoint(path, build_network("lsafnet-tiny", num_classes=7), info)
     return NamedCheckpoint("seven", "0" * 64, load_checkpoint(path))

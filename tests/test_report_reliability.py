@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import rasterio
 
+from lsafnet.checkpoint.context import ChangeContext
 from lsafnet.checkpoint.decision import ChangeDecision
 from lsafnet.checkpoint.domain import Domain
-from lsafnet.checkpoint.files import load_checkpoint, save_checkpoint
+from lsafnet.checkpoint.files import load_checkpoint, replace_info, save_checkpoint
+from lsafnet.checkpoint.info import read_checkpoint_info
 from lsafnet_cli import PredictOptions, predict_change, write_report_page
 from lsafnet_cli.checkpoints.choose import CALIBRATION_ERROR, load_ensemble
 from lsafnet_cli.files.provenance import DOMAIN, OPTIONS, RELIABILITY, outside_of, reliability_of
@@ -73,9 +75,21 @@ def test_the_rows_say_home_calibration_and_whose_threshold_it_is():
     assert rows["changed above a probability of"] == "0.3 (the checkpoint's own)"
     raised = dict(reliability_rows(tags_of(ONE, threshold=0.6)))
     assert raised["changed above a probability of"] == "0.6 (the checkpoint's own is 0.3)"
+    assert "surroundings" not in rows
+    with_context = tags_of({**ONE, "context": {"sigma_px": 64.0, "weight": 1.0}})
+    assert (
+        dict(reliability_rows(with_context))["surroundings"] == "count with weight 1, by a Gaussian of 64 px"
+    )
     both = dict(reliability_rows(tags_of(ONE, {**ONE, "name": "b", "gsd_m": None})))
     assert both["trained on of b"] == "aerial images of a town"
     assert "pixels it was trained on of b" not in both
+
+
+@pytest.mark.parametrize("context", [None, 7, "64", {}, {"sigma_px": "64", "weight": 1}, {"sigma_px": 64}])
+def test_a_context_that_cannot_be_read_is_left_out(context):
+    rows = dict(reliability_rows(tags_of({**ONE, "context": context})))
+    assert "surroundings" not in rows
+    assert rows["calibration"].startswith("temperature 1.5")
 
 
 @pytest.mark.parametrize(
@@ -143,3 +157,13 @@ def test_an_ensemble_tells_of_each_of_its_checkpoints(calibrated, tiny_checkpoin
     first, second = load_ensemble(calibrated, (tiny_checkpoint,)).reliability
     assert (first["name"], first["fitted_on"]) == ("calibrated.safetensors", "noise (val, 3 pairs)")
     assert (second["name"], second["fitted_on"], second["ece"]) == (tiny_checkpoint.name, "", None)
+    assert "context" not in first
+
+
+def test_a_map_tells_of_the_context_of_its_checkpoint(pair, calibrated, tmp_path):
+    info = replace(read_checkpoint_info(calibrated), context=ChangeContext(8, 1.5))
+    replace_info(calibrated, tmp_path / "context.safetensors", info)
+    predict_change(*pair, tmp_path / "map.tif", PredictOptions(checkpoint=tmp_path / "context.safetensors"))
+    with rasterio.open(tmp_path / "map.tif") as dataset:
+        rows = dict(reliability_rows(dataset.tags()))
+    assert rows["surroundings"] == "count with weight 1.5, by a Gaussian of 8 px"

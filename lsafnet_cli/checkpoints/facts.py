@@ -44,6 +44,7 @@ class CheckpointFacts:
             "input_gsd_m": info.input_gsd_m,
             "trained_on": info.trained_on,
             "metrics": dict(info.metrics),
+            "context": None if info.context is None else asdict(info.context),
             "decision": asdict(info.decision),
             "license": info.license,
         }

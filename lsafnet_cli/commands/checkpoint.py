@@ -3,11 +3,14 @@
 import math
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lsafnet_cli.commands.options import JsonOpt, OverwriteOpt, QuietOpt
+
+if TYPE_CHECKING:
+    from lsafnet.checkpoint.context import ChangeContext
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -84,6 +87,22 @@ InputSizeOpt = Annotated[
         help="Pixel size on which the network works best: predict enlarges coarser images to it, up to four times.",
     ),
 ]
+ContextOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PX,WEIGHT|off",
+        help="How much a pixel's surroundings count, such as 32,1: its logit rises by WEIGHT times the Gaussian mean "
+        "of tanh(logit / 2), with a standard deviation of PX pixels. Default: as in the checkpoint.",
+    ),
+]
+BetaOpt = Annotated[
+    float,
+    typer.Option(
+        min=0.01,
+        max=100,
+        help="The threshold is that of the best F-beta: 1 for F1, below it for fewer false alarms.",
+    ),
+]
 PlotOpt = Annotated[
     Path | None,
     typer.Option(
@@ -145,6 +164,8 @@ def calibrate(
     dataset: DataSetsOpt,
     output: OutputOpt,
     split: SplitOpt = "val",
+    context: ContextOpt = None,
+    beta: BetaOpt = 1.0,
     plot: PlotOpt = None,
     device: DeviceOpt = "auto",
     overwrite: OverwriteOpt = False,
@@ -161,7 +182,15 @@ def calibrate(
     if plot is not None:
         check_plot(plot, (str(checkpoint),), overwrite)
     report = calibrate_checkpoint(
-        checkpoint, dataset, output, split, device=device, overwrite=overwrite, observer=make_observer(quiet)
+        checkpoint,
+        dataset,
+        output,
+        split,
+        context="keep" if context is None else _context(context),
+        beta=beta,
+        device=device,
+        overwrite=overwrite,
+        observer=make_observer(quiet),
     )
     if plot is not None:
         plot_reliability(report, plot)
@@ -209,6 +238,21 @@ def _pixel_sizes(text: str) -> tuple[float, float]:
             f"{text!r}: write two rising numbers above 0, such as 0.2,1.5", param_hint="--gsd"
         )
     return low, high
+
+
+def _context(text: str) -> "ChangeContext | None":
+    from lsafnet.checkpoint.checks import CheckpointError
+    from lsafnet.checkpoint.context import ChangeContext
+
+    if text == "off":
+        return None
+    try:
+        sigma_px, weight = (float(part) for part in text.split(","))
+        return ChangeContext(sigma_px, weight)
+    except (ValueError, CheckpointError) as error:
+        raise typer.BadParameter(
+            f"{text!r}: write pixels and a weight, such as 32,1, or off", param_hint="--context"
+        ) from error
 
 
 @app.command()

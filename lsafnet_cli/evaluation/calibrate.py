@@ -5,14 +5,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import rasterio
 from rasterio.windows import Window
 
+from lsafnet.checkpoint.context import ChangeContext
 from lsafnet.checkpoint.decision import ChangeDecision
 from lsafnet.checkpoint.files import Checkpoint
+from lsafnet.checkpoint.info import CheckpointInfo
 from lsafnet.scores.calibration import calibrated_curve, fit_decision, logit_counts
 from lsafnet.scores.change_curve import ChangeCounts, ReliabilityRow
 from lsafnet_cli.checkpoints.choose import CALIBRATION_ERROR, NamedCheckpoint, load_named_checkpoint
@@ -64,26 +66,32 @@ def calibrate_checkpoint(
     output: Path,
     split: str = "val",
     *,
+    context: ChangeContext | Literal["keep"] | None = "keep",
+    beta: float = 1.0,
     device: str = "auto",
     overwrite: bool = False,
     observer: Observer | None = None,
 ) -> CalibrationReport:
     """Write the checkpoint at `path` with temperature, bias and threshold fitted on a split of data sets.
 
-    Only what has changed is asked of the labels; each data set counts as much as any other. Raises
-    CheckpointFileError, OptionError, OutputError, and InputError for files that cannot be read and for labels that
-    nothing can be fitted on.
+    Only what has changed is asked of the labels; each data set counts as much as any other. context: how much a
+    pixel's surroundings count from then on, None if not at all; "keep" leaves what the checkpoint says. beta: the
+    threshold is that of the best F-beta; below 1 precision counts more than recall. Raises CheckpointFileError,
+    OptionError, OutputError, and InputError for files that cannot be read and for labels that nothing can be fitted
+    on.
     """
     check_checkpoint_path(output, (str(path),), overwrite)
     notes = observer or Observer()
     named, sets = load_named_checkpoint(path), [open_data_set(folder) for folder in folders]
+    if context != "keep":
+        named = _with_info(named, replace(named.info, context=context))
     pairs = [one.split(split) for one in sets]
     counts = _count_sets(uncalibrated(named), sets, split, DeviceOptions(device), notes)
     names = " + ".join(
         f"{one.folder.resolve().name} ({split}, {len(some)} pairs)"
         for one, some in zip(sets, pairs, strict=True)
     )
-    report = _fit(named, counts, names, output, sum(map(len, pairs)))
+    report = _fit(named, counts, names, output, sum(map(len, pairs)), beta)
     metrics = {**named.info.metrics, CALIBRATION_ERROR: report.after.calibration_error}
     info = replace(named.info, decision=report.after.decision, metrics=metrics)
     write_with_info(path, output, info, overwrite, notes.notice)
@@ -91,8 +99,11 @@ def calibrate_checkpoint(
 
 
 def uncalibrated(named: NamedCheckpoint) -> NamedCheckpoint:
-    """Return a checkpoint whose probabilities are the sigmoids of its logits."""
-    info = replace(named.info, decision=ChangeDecision())
+    """Return a checkpoint whose probabilities are the sigmoids of its logits, with their context."""
+    return _with_info(named, replace(named.info, decision=ChangeDecision()))
+
+
+def _with_info(named: NamedCheckpoint, info: CheckpointInfo) -> NamedCheckpoint:
     return replace(named, checkpoint=Checkpoint(named.checkpoint.network, info), others=())
 
 
@@ -144,10 +155,10 @@ def count_logits(run: RunPlan, labels: PairLabels, counts: ChangeCounts) -> None
 
 
 def _fit(
-    named: NamedCheckpoint, counts: ChangeCounts, fitted_on: str, output: Path, pairs: int
+    named: NamedCheckpoint, counts: ChangeCounts, fitted_on: str, output: Path, pairs: int, beta: float
 ) -> CalibrationReport:
     try:
-        fitted = fit_decision(counts, fitted_on)
+        fitted = fit_decision(counts, fitted_on, beta)
     except ValueError as error:
         raise InputError(f"{fitted_on}: {error}") from error
     before, after = (reliability(counts, decision) for decision in (named.info.decision, fitted))

@@ -99,23 +99,29 @@ class Member(nn.Module):
         self._views, self._scale = views, scale
         self.network = prepared_network(checkpoint.network, device)
         self.scaling = DateScaling(info.normalization, stretches, info.value_range).to(device.torch_device)
-        self.calibration = Calibration(info.decision).to(device.torch_device)
+        self.calibration = Calibration(info.decision, info.context).to(device.torch_device)
 
     def forward(self, batch: TileBatch) -> Tensor:
         """Return (batch, scores, rows, cols) float32."""
         images = self.scaling(batch.images)
         if batch.valid is not None:
             images = torch.where(batch.valid, images, 0.0)
+        valid = batch.valid if self.calibration.context is not None else None
         side = images.shape[-1]
         seen_px = network_px(side, self._scale)
         if seen_px == side:
-            return mean_of(self._view(images, axes) for axes in self._views)
+            return mean_of(self._view(images, valid, axes) for axes in self._views)
         seen = resized(images.flatten(0, 1), seen_px).reshape(*images.shape[:3], seen_px, seen_px)
-        return resized(mean_of(self._view(seen, axes) for axes in self._views), side)
+        if valid is not None:
+            valid = interpolate(valid.float(), (seen_px, seen_px)) > 0
+        return resized(mean_of(self._view(seen, valid, axes) for axes in self._views), side)
 
-    def _view(self, images: Tensor, axes: tuple[int, ...]) -> Tensor:
+    def _view(self, images: Tensor, valid: Tensor | None, axes: tuple[int, ...]) -> Tensor:
         before, after = images.flip(axes) if axes else images
-        scores = probabilities(self.calibration(self.network(before, after)))
+        logits = self.network(before, after)
+        if valid is not None and axes:
+            valid = valid.flip(axes)
+        scores = probabilities(self.calibration(logits, valid))
         return scores.flip(axes) if axes else scores
 
 

@@ -1,12 +1,14 @@
-"""Scaling: raw values are normalised for the network, and its change logits are calibrated."""
+"""Scaling: raw values are normalised for the network, and its change logits get their context and are calibrated."""
 
 import math
 
 import torch
 from torch import Tensor, nn
 
+from lsafnet.checkpoint.context import ChangeContext
 from lsafnet.checkpoint.decision import ChangeDecision
 from lsafnet.checkpoint.info import BandStatistics, Normalization
+from lsafnet.context import ContextFilter
 from lsafnet.logits import ChangeLogits
 from lsafnet_cli.scenes.stretch import Stretch
 
@@ -58,15 +60,19 @@ def _per_band(values: tuple[float, ...]) -> Tensor:
 
 
 class Calibration(nn.Module):
-    """Calibrates change logits by the checkpoint's decision: logit / temperature + bias."""
+    """Calibrates change logits by the checkpoint's context and decision: (logit + context) / temperature + bias."""
 
-    def __init__(self, decision: ChangeDecision) -> None:
+    def __init__(self, decision: ChangeDecision, context: ChangeContext | None = None) -> None:
         super().__init__()
         self._plain, self._slope = decision.plain, 1 / decision.temperature
         self.bias = nn.Buffer(torch.tensor(decision.bias, dtype=torch.float32))
+        self.context = None if context is None else ContextFilter(context)
 
-    def forward(self, logits: ChangeLogits) -> ChangeLogits:
-        """Return the logits with calibrated change."""
-        if self._plain:
-            return logits
-        return logits._replace(change=torch.add(self.bias, logits.change, alpha=self._slope))
+    def forward(self, logits: ChangeLogits, valid: Tensor | None = None) -> ChangeLogits:
+        """Return the logits with calibrated change; valid: bool (batch, 1, rows, cols), None where all is valid."""
+        change = logits.change
+        if self.context is not None:
+            change = self.context(change, valid)
+        if not self._plain:
+            change = torch.add(self.bias, change, alpha=self._slope)
+        return logits._replace(change=change)

@@ -50,6 +50,8 @@ def reliability_rows(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             low, high = one["gsd_m"]
             size = f"{low:g} m" if low == high else f"{low:g} to {high:g} m"
             yield f"pixels it was trained on{of}", size
+        if context := _context(one):
+            yield f"surroundings{of}", context
         yield f"calibration{of}", _calibration(one)
     threshold = _threshold(tags)
     if known and threshold is not None:
@@ -58,6 +60,16 @@ def reliability_rows(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             "the checkpoint's own" if math.isclose(own, threshold) else f"the checkpoint's own is {own:.3g}"
         )
         yield "changed above a probability of", f"{threshold:.3g} ({whose})"
+
+
+def _context(one: Mapping[str, Any]) -> str:
+    """Return how much the surroundings of a pixel counted, "" where each was judged by itself or no tag says so."""
+    found = one.get("context")
+    numbers = [found.get(name) for name in ("sigma_px", "weight")] if isinstance(found, Mapping) else [None]
+    if not all(map(_is_number, numbers)):
+        return ""
+    sigma_px, weight = numbers
+    return f"count with weight {weight:.3g}, by a Gaussian of {sigma_px:.3g} px"
 
 
 def _calibration(one: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from lsafnet_cli.terminal.room import print_table, say
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lsafnet.checkpoint.context import ChangeContext
     from lsafnet.checkpoint.decision import ChangeDecision
     from lsafnet.checkpoint.domain import Domain
     from lsafnet.checkpoint.info import BandStatistics
@@ -56,6 +57,7 @@ def show_checkpoint(facts: CheckpointFacts, as_json: bool) -> None:
         "enlarged to": f"{info.input_gsd_m:g} m" if info.input_gsd_m else "never",
         "domain": domain_words(info.domain),
         "metrics": ", ".join(f"{name} {value:.4g}" for name, value in info.metrics.items()) or "-",
+        "context": _context_words(info.context),
         "decision": _decision_words(info.decision),
         "licence": info.license,
     }
@@ -88,6 +90,12 @@ def domain_words(domain: Domain | None) -> str:
     measured = domain.statistics
     statistics = "no statistics" if measured is None else f"statistics of {measured.images} training images"
     return f"pixels {sizes}; bands {bands}; {statistics}"
+
+
+def _context_words(context: ChangeContext | None) -> str:
+    if context is None:
+        return "each pixel by itself"
+    return f"surroundings count with weight {context.weight:g}, by a Gaussian of {context.sigma_px:g} px"
 
 
 def _decision_words(decision: ChangeDecision) -> str:

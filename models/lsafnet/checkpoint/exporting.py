@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lsafnet.checkpoint.files import Checkpoint
 from lsafnet.checkpoint.info import METADATA_KEY, BandStatistics, CheckpointInfo
+from lsafnet.context import ContextFilter
 from lsafnet.prepare import fold_batch_norms
 
 INPUTS, OUTPUTS = ("before", "after"), ("change", "land_cover_before", "land_cover_after")
@@ -24,8 +25,10 @@ class Standalone(nn.Module):
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
         self.network = fold_batch_norms(checkpoint.network)
-        self._decision = checkpoint.info.decision
-        normalization = checkpoint.info.normalization
+        info = checkpoint.info
+        self._decision = info.decision
+        self.context = None if info.context is None else ContextFilter(info.context)
+        normalization = info.normalization
         self.before_mean, self.before_std = _per_band(normalization.before)
         self.after_mean, self.after_std = _per_band(normalization.after)
 
@@ -33,6 +36,8 @@ class Standalone(nn.Module):
         change, *land_cover = self.network(
             (before - self.before_mean) / self.before_std, (after - self.after_mean) / self.after_std
         )
+        if self.context is not None:
+            change = self.context(change)
         change = change / self._decision.temperature + self._decision.bias
         return change.sigmoid(), *(date[:, 1:].softmax(1) for date in land_cover if date is not None)
 

@@ -18,6 +18,7 @@ from lsafnet.checkpoint.checks import (
     is_number,
     require,
 )
+from lsafnet.checkpoint.context import ChangeContext
 from lsafnet.checkpoint.decision import ChangeDecision
 from lsafnet.checkpoint.domain import Domain
 from lsafnet.texts import LONGEST_NAME, LONGEST_NOTE, is_legible
@@ -72,8 +73,9 @@ class CheckpointInfo:
     highest value an image band may hold. tile_px: side of the tiles it was trained on, a multiple of 8.
     gsd_m: ground sample distance it was trained on, None when mixed. input_gsd_m: pixel size to which coarser images
     are enlarged before they enter the network, None if they never are. options: the network's, without
-    classes and bands. decision: how its logits of change become changed and unchanged. domain: what the images
-    look like that it was trained on, None where nobody has measured it.
+    classes and bands. context: how much a pixel's surroundings count in whether it has changed, None if not at all.
+    decision: how its logits of change become changed and unchanged. domain: what the images look like that it was
+    trained on, None where nobody has measured it.
     """
 
     network: str
@@ -90,6 +92,7 @@ class CheckpointInfo:
     decision: ChangeDecision = field(default_factory=ChangeDecision)
     domain: Domain | None = None
     input_gsd_m: float | None = None
+    context: ChangeContext | None = None
     format: int = FORMAT
 
     @property
@@ -184,12 +187,13 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "metrics": dict,
     "decision": lambda value: ChangeDecision(**value),
     "domain": Domain.read,
+    "context": lambda value: None if value is None else ChangeContext(**value),
 }
 _NEEDED = (
     *("format", "network", "classes", "bands", "normalization"),
     *("value_range", "tile_px", "trained_on", "license"),
 )
-_FIELDS = (*_NEEDED, "gsd_m", "options", "metrics", "decision", "domain", "input_gsd_m")
+_FIELDS = (*_NEEDED, "gsd_m", "options", "metrics", "decision", "domain", "input_gsd_m", "context")
 
 
 def _read_field(values: Mapping[str, Any], name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Fit the calibration of change logits: temperature and bias by maximum likelihood, threshold by F1."""
+"""Fit the calibration of change logits: temperature and bias by maximum likelihood, threshold by F-beta."""
 
 import numpy as np
 
@@ -20,8 +20,10 @@ def calibrated_curve(counts: ChangeCounts, decision: ChangeDecision) -> ChangeCu
     return ChangeCurve(_sigmoid(counts.values / decision.temperature + decision.bias), counts.counts.copy())
 
 
-def fit_decision(counts: ChangeCounts, fitted_on: str) -> ChangeDecision:
-    """Return the decision under which labels are most likely, and the F1 of changed pixels is best.
+def fit_decision(counts: ChangeCounts, fitted_on: str, beta: float = 1.0) -> ChangeDecision:
+    """Return the decision under which labels are most likely, and the F-beta of changed pixels is best.
+
+    beta: 1 for F1; below it, precision counts more than recall.
 
     Raises ValueError where nothing has changed, or everything, or where higher logits do not mean change.
     """
@@ -33,7 +35,7 @@ def fit_decision(counts: ChangeCounts, fitted_on: str) -> ChangeDecision:
             f"no temperature fits (its inverse came to {slope:.3g}): the logits do not discriminate change"
         )
     fitted = ChangeDecision(0.5, round(1 / slope, 6), round(bias, 6), fitted_on)
-    threshold = float(np.clip(calibrated_curve(counts, fitted).best_f1()[0], 1e-3, 1 - 1e-3))
+    threshold = float(np.clip(calibrated_curve(counts, fitted).best_f_beta(beta)[0], 1e-3, 1 - 1e-3))
     return ChangeDecision(round(threshold, 4), fitted.temperature, fitted.bias, fitted_on)
 
 

@@ -32,12 +32,12 @@ class ChangeCurve:
     levels: Floats
     counts: Floats
 
-    def _f1(self) -> Floats:
-        """Return the F1 of calling the pixels of each level and of higher ones changed, and, last, of none."""
+    def _f_beta(self, beta: float = 1.0) -> Floats:
+        """Return F-beta of calling the pixels of each level and of higher ones changed, and, last, of none."""
         found, right = self._from_level_on()
-        whole = found + self.counts[1].sum()
-        f1 = np.divide(2 * right, whole, out=np.zeros_like(whole), where=whole > 0)
-        return np.append(f1, 0.0)
+        whole = found + beta**2 * self.counts[1].sum()
+        f_beta = np.divide((1 + beta**2) * right, whole, out=np.zeros_like(whole), where=whole > 0)
+        return np.append(f_beta, 0.0)
 
     def _from_level_on(self) -> tuple[Floats, Floats]:
         """Return, for each level, how many pixels of it and of higher ones there are, and how many have changed."""
@@ -46,13 +46,21 @@ class ChangeCurve:
 
     def f1_at(self, threshold: float) -> float:
         """Return the F1 of the levels above a threshold; 0 of nothing."""
-        return float(self._f1()[np.searchsorted(self.levels, threshold, side="right")])
+        return float(self._f_beta()[np.searchsorted(self.levels, threshold, side="right")])
 
     def best_f1(self) -> tuple[float, float]:
         """Return (threshold, F1) of the best threshold, which lies in the middle between two levels."""
-        f1 = self._f1()[1:-1]
-        best = int(f1.argmax())
-        return float(self.levels[best : best + 2].mean()), float(f1[best])
+        return self.best_f_beta(1.0)
+
+    def best_f_beta(self, beta: float) -> tuple[float, float]:
+        """Return (threshold, F-beta) of the best threshold, as `best_f1`.
+
+        F-beta is the harmonic mean of precision and recall, with recall weighing beta**2 times as much (van
+        Rijsbergen, "Information retrieval", 1979).
+        """
+        f_beta = self._f_beta(beta)[1:-1]
+        best = int(f_beta.argmax())
+        return float(self.levels[best : best + 2].mean()), float(f_beta[best])
 
     def average_precision(self) -> float:
         """Return the area under the precision-recall curve, in steps; 0 where nothing has changed."""
