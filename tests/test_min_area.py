@@ -27,6 +27,7 @@ GROUND_TO_BUILDING = 6
         ("25,building=10", (25.0, {"building": 10.0})),
         ("building=10,0", (0.0, {"building": 10.0})),
         ("a=b=3", (None, {"a=b": 3.0})),
+        (r"grass\, dry=4,a+b=2,a\=b=3", (None, {"grass, dry": 4.0, "a+b": 2.0, "a=b": 3.0})),
     ],
 )
 def test_a_default_classes_and_both_are_read(text, expected):

@@ -19,6 +19,7 @@ from lsafnet_cli.polygons.wishes import wanted_codes
 from lsafnet_cli.prediction.redecide import RedecideOptions, redecide_map
 
 from .conftest import noise, write_raster
+from .maps import legend_of
 
 LEGEND = Legend(("unchanged", "low veg", "tree", "ice"), ((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3)))
 
@@ -243,6 +244,14 @@ def test_from_to_and_probability_are_written_beside_the_new_map(tmp_path, first)
     )
     assert (tmp_path / "new.gpkg").exists()
     assert (tmp_path / "new.from.qml").exists()
+
+
+def test_names_of_classes_may_hold_the_signs_that_separate_them():
+    legend = legend_of(("#111111", "#222222", "#333333"), ("a+b", "c=d", "e"))
+    found = regroup(legend, [r"a\+b + c\=d = f+g=h"], [])
+    assert found.legend.names == ("unchanged", "f+g=h", "e")
+    with pytest.raises(OptionError, match="has no class a;"):
+        regroup(legend, ["a+b+e=x"], [])
 
 
 def test_without_a_sieve_from_and_to_follow_merged_classes(tmp_path, first):

@@ -127,6 +127,10 @@ def test_groups_and_rare_changes_make_strata(made, tmp_path):
     assert [stratum.name for stratum in by.strata] == ["unchanged", "changed"]
 
 
+def test_groups_of_classes_with_signs_in_their_names_are_read():
+    assert parse_groups([r"a=b=x\,y:z,w\=v:*", "c = p:q"]) == {"a=b": ("x,y:z", "w=v:*"), "c": ("p:q",)}
+
+
 def test_points_of_a_perfect_map_say_so_and_give_its_own_areas(made, tmp_path):
     path, codes = made
     sample_map(path, tmp_path / "points.gpkg", SMALL)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.legend.classes import UNCHANGED, Legend
 from lsafnet_cli.maps.count import CodeCounts
+from lsafnet_cli.options.words import split_words, without_backslashes
 from lsafnet_cli.polygons.wishes import wanted_codes
 
 STRATA = ("transition", "from", "to", "change")
@@ -53,13 +54,15 @@ def parse_groups(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Read "urban growth=ground:building,vegetation:building". Raises OptionError for anything else."""
     groups: dict[str, tuple[str, ...]] = {}
     for text in texts:
-        name, equals, wishes = text.rpartition("=")
-        parts = tuple(part.strip() for part in wishes.split(",") if part.strip())
-        if not (equals and name.strip() and parts) or name.strip() in groups:
+        *names, wishes = split_words(text, "=")
+        name = without_backslashes("=".join(names))
+        parts = tuple(without_backslashes(part) for part in split_words(wishes, ",") if part)
+        if not (name and parts) or name in groups:
             raise OptionError(
-                f'`groups` {text}: write NAME=FROM:TO,..., each name once, as "gain=*:building"'
+                f'`groups` {text}: write NAME=FROM:TO,..., each name once, as "gain=*:building"; '
+                "= and , in the name of a class are written \\= and \\,"
             )
-        groups[name.strip()] = parts
+        groups[name] = parts
     return groups
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.legend.classes import Legend, transition_codes
+from lsafnet_cli.options.words import split_words, without_backslashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,14 @@ def _new_codes(
 
 def _parts(merge: str, legend: Legend) -> tuple[list[int], str]:
     """Return the classes that "a+b=c" merges, and their new name."""
-    left, sign, name = (part.strip() for part in merge.partition("="))
-    parts = [part.strip() for part in left.split("+")]
-    if not sign or not name or len(parts) < 2:
+    left, *right = split_words(merge, "=")
+    parts, name = [without_backslashes(part) for part in split_words(left, "+")], "=".join(right)
+    if not name or len(parts) < 2:
         raise OptionError(
-            f"`merged` {merge}: write FIRST+SECOND=NAME, for example low_vegetation+tree=vegetation"
+            f"`merged` {merge}: write FIRST+SECOND=NAME, for example low_vegetation+tree=vegetation; "
+            "+ and = in a name are written \\+ and \\="
         )
-    return [_number(part, merge, legend) for part in parts], name
+    return [_number(part, merge, legend) for part in parts], without_backslashes(name)
 
 
 def _number(name: str, merge: str, legend: Legend) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lsafnet_cli.errors import OptionError
+from lsafnet_cli.options.words import split_words, without_backslashes
 
 POLYGON_SIEVE_PX = 16  # default minimum size of polygons
 YEAR = r"\d{4}(-\d{2})?"
@@ -92,8 +93,8 @@ def parse_min_area(text: str | None) -> tuple[float | None, dict[str, float]]:
     Raises OptionError for anything else.
     """
     default, by_class = None, {}
-    for part in text.split(",") if text is not None else ():
-        name, sign, number = (word.strip() for word in part.rpartition("="))
+    for part in split_words(text, ",") if text is not None else ():
+        name, sign, number = (without_backslashes(word.strip()) for word in part.rpartition("="))
         try:
             area = float(number)
         except ValueError:
@@ -105,7 +106,8 @@ def parse_min_area(text: str | None) -> tuple[float | None, dict[str, float]]:
             or not 0 <= area < math.inf
         ):
             raise OptionError(
-                f"`min_area_m2` {text}: write M2, CLASS=M2 or both, each once, as 25,building=10; 0 keeps all"
+                f"`min_area_m2` {text}: write M2, CLASS=M2 or both, each once, as 25,building=10; 0 keeps all; "
+                "a comma in a name is written \\,"
             )
         if sign:
             by_class[name] = area
