@@ -69,11 +69,12 @@ def test_a_fitted_checkpoint_is_better_calibrated_and_keeps_its_weights(tmp_path
 def test_the_context_is_kept_or_set_and_probabilities_are_fitted_with_it(tmp_path, tiny_checkpoint, data_set):
     first, kept, off = (tmp_path / f"{name}.safetensors" for name in ("first", "kept", "off"))
     words = ("checkpoint", "calibrate", "--dataset", data_set, "--split", "all", "--device", "cpu")
-    assert run(*words, tiny_checkpoint, "--context", "8,1.5", "-o", first) == 0
+    assert run(*words, tiny_checkpoint, "--context", "8,1.5", "--scale-bias", "0.5", "-o", first) == 0
     assert run(*words, first, "-o", kept) == 0
     assert run(*words, first, "--context", "off", "-o", off) == 0
     infos = [read_checkpoint_info(one) for one in (first, kept, off)]
     assert [info.context for info in infos] == [ChangeContext(8, 1.5), ChangeContext(8, 1.5), None]
+    assert [info.scale_bias for info in infos] == [0.5] * 3
     assert infos[0].decision == infos[1].decision
     assert infos[0].decision != infos[2].decision
 

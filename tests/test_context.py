@@ -1,4 +1,4 @@
-"""Spatial context of change logits: the filter, its place in inference and export, its metadata and commands."""
+"""Context and scale bias of change logits: the filter, its place in inference and export, metadata and commands."""
 
 import json
 from dataclasses import replace
@@ -66,8 +66,12 @@ class FirstBandIsLogit(nn.Module):
 
 
 def scorer_of(context: ChangeContext | None, decision: ChangeDecision, **options) -> Scorer:
-    info = replace(reading_checkpoint(num_classes=5).checkpoint.info, context=context, decision=decision)
+    info = scorer_info(context, decision)
     return Scorer([Checkpoint(FirstBandIsLogit(), info)], (None, None), CPU, **options)
+
+
+def scorer_info(context: ChangeContext | None, decision: ChangeDecision) -> CheckpointInfo:
+    return replace(reading_checkpoint(num_classes=5).checkpoint.info, context=context, decision=decision)
 
 
 @pytest.mark.parametrize("scales", [(), (2.0,)])
@@ -85,6 +89,23 @@ def test_context_comes_before_temperature_and_bias_in_every_view(scales):
         logits = torch.where(valid, pixels[0].float(), 0.0)
         expected = torch.sigmoid(ContextFilter(context)(logits, valid) / 2 - 1)
         torch.testing.assert_close(once[:, :1], expected)
+
+
+@pytest.mark.parametrize(("scale", "added"), [(1.0, 0.0), (2.0, 0.5), (4.0, 1.0), (0.5, 0.0)])
+def test_enlarged_images_get_the_scale_bias_for_each_doubling(scale, added):
+    pixels = torch.full((2, 1, 1, 64, 64), 3, dtype=torch.uint8)
+    decision = ChangeDecision(0.5, 2.0, -1.0, "drawn")
+    info = replace(scorer_info(None, decision), scale_bias=0.5)
+    scorer = Scorer([Checkpoint(FirstBandIsLogit(), info)], (None, None), CPU, scales=(scale,))
+    expected = torch.sigmoid(torch.tensor((3 + added) / 2 - 1))
+    torch.testing.assert_close(scorer(TileBatch([], pixels))[0, 0], expected.expand(64, 64))
+
+
+@pytest.mark.parametrize("given", ["0.5", None, float("inf"), 9, True])
+def test_a_scale_bias_that_cannot_be_is_rejected(with_context, given):
+    values = json.loads(read_checkpoint_info(with_context).to_json()) | {"scale_bias": given}
+    with pytest.raises(CheckpointError, match="scale_bias"):
+        CheckpointInfo.from_json(json.dumps(values))
 
 
 @pytest.fixture
@@ -119,8 +140,9 @@ def test_metadata_has_the_context_or_null(with_context, tiny_checkpoint, capsys)
     assert info.context == ChangeContext(16, 1.25)
     assert CheckpointInfo.from_json(info.to_json()) == info
     older = json.loads(info.to_json())
-    del older["context"]
-    assert CheckpointInfo.from_json(json.dumps(older)).context is None
+    del older["context"], older["scale_bias"]
+    read = CheckpointInfo.from_json(json.dumps(older))
+    assert (read.context, read.scale_bias) == (None, 0.0)
     assert run("checkpoint", "show", with_context, "--json") == 0
     assert json.loads(capsys.readouterr().out)["context"] == {"sigma_px": 16, "weight": 1.25}
     assert run("checkpoint", "show", with_context) == 0

@@ -8,8 +8,8 @@ into its left and right half; of the small ones and the Dubai pairs every other 
 and bias are of the three as equals, so that probabilities hold at any pixel size; for the threshold, SECOND
 counts by its pixels, and as much as Dubai: small tiles alone would have it lower, with more false alarms elsewhere.
 Most of these pixels have changed, unlike those of usual scenes, and that makes a threshold by F1 low; so places of
-NAIP in which nothing has changed, left out of training, count as much as each of the two, and precision counts twice
-as much as recall (BETA).
+NAIP in which nothing has changed, left out of training, count as much as each of the two, and precision counts more
+than recall (BETA).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from score_checkpoints import DATA, cached_scores
 SOURCES = ("SECOND full", "SECOND small", "Dubai")
 STILL = "held-out places of NAIP"
 OF_THRESHOLD = ("SECOND", "Dubai", STILL)
-BETA = 0.7
+BETA = 0.8
 SMALLEST_PROBABILITY = 1e-7
 Halves = tuple[ChangeCounts, ChangeCounts]
 

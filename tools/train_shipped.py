@@ -62,7 +62,8 @@ UNCHANGED = "naip_california"
 CHANGED = "naip_changes"
 CHANGED_VAL = ("riverside_80_2016_2020", "riverside_41_2016_2020", "chico_81_*")
 INPUT_GSD_M = 0.5  # docs/checkpoints.md, section Scale
-CONTEXT = ChangeContext(sigma_px=32, weight=1.5)  # docs/checkpoints.md, section Context
+SCALE_BIAS = 0.5  # likewise
+CONTEXT = ChangeContext(sigma_px=32, weight=1)  # docs/checkpoints.md, section Context
 SCENES, SCENE_PX, FIRST_SEED, HELD_OUT_OF = 240, 512, 1_000_000, 60
 TRAINED_ON = (
     "aerial images of Dubai (Humans in the Loop and MBRSC, CC0 1.0; tile 5 kept for validation), NAIP pairs of "
@@ -198,12 +199,12 @@ def without_class_weights(network: nn.Module, weights: Sequence[float]) -> None:
 def write_shipped(trained: Path, output: Path, weights: Sequence[float]) -> None:
     """Write the result of the last round as what is calibrated.
 
-    It is without the loss's class weights, images coarser than INPUT_GSD_M will be enlarged for it, and change has
-    CONTEXT.
+    It is without the loss's class weights, images coarser than INPUT_GSD_M will be enlarged for it, and the logits of
+    change get SCALE_BIAS and CONTEXT.
     """
     loaded = load_checkpoint(trained)
     without_class_weights(loaded.network, weights)
-    info = replace(loaded.info, input_gsd_m=INPUT_GSD_M, context=CONTEXT)
+    info = replace(loaded.info, input_gsd_m=INPUT_GSD_M, scale_bias=SCALE_BIAS, context=CONTEXT)
     save_checkpoint(output, loaded.network, info, half=True)
 
 

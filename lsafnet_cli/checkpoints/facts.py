@@ -42,6 +42,7 @@ class CheckpointFacts:
             "tile_px": info.tile_px,
             "gsd_m": info.gsd_m,
             "input_gsd_m": info.input_gsd_m,
+            "scale_bias": info.scale_bias,
             "trained_on": info.trained_on,
             "metrics": dict(info.metrics),
             "context": None if info.context is None else asdict(info.context),

@@ -95,6 +95,15 @@ ContextOpt = Annotated[
         "of tanh(logit / 2), with a standard deviation of PX pixels. Default: as in the checkpoint.",
     ),
 ]
+ScaleBiasOpt = Annotated[
+    float | None,
+    typer.Option(
+        min=-8,
+        max=8,
+        help="Added to the logits of change for each doubling of the images' size, where predict enlarges them. "
+        "Default: as in the checkpoint.",
+    ),
+]
 BetaOpt = Annotated[
     float,
     typer.Option(
@@ -165,6 +174,7 @@ def calibrate(
     output: OutputOpt,
     split: SplitOpt = "val",
     context: ContextOpt = None,
+    scale_bias: ScaleBiasOpt = None,
     beta: BetaOpt = 1.0,
     plot: PlotOpt = None,
     device: DeviceOpt = "auto",
@@ -187,6 +197,7 @@ def calibrate(
         output,
         split,
         context="keep" if context is None else _context(context),
+        scale_bias=scale_bias,
         beta=beta,
         device=device,
         overwrite=overwrite,

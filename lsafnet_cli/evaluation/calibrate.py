@@ -67,6 +67,7 @@ def calibrate_checkpoint(
     split: str = "val",
     *,
     context: ChangeContext | Literal["keep"] | None = "keep",
+    scale_bias: float | None = None,
     beta: float = 1.0,
     device: str = "auto",
     overwrite: bool = False,
@@ -75,16 +76,18 @@ def calibrate_checkpoint(
     """Write the checkpoint at `path` with temperature, bias and threshold fitted on a split of data sets.
 
     Only what has changed is asked of the labels; each data set counts as much as any other. context: how much a
-    pixel's surroundings count from then on, None if not at all; "keep" leaves what the checkpoint says. beta: the
-    threshold is that of the best F-beta; below 1 precision counts more than recall. Raises CheckpointFileError,
-    OptionError, OutputError, and InputError for files that cannot be read and for labels that nothing can be fitted
-    on.
+    pixel's surroundings count from then on, None if not at all; "keep" leaves what the checkpoint says. scale_bias:
+    what enlarged images get for each doubling, None for what the checkpoint says. beta: the threshold is that of the
+    best F-beta; below 1 precision counts more than recall. Raises CheckpointFileError, OptionError, OutputError, and
+    InputError for files that cannot be read and for labels that nothing can be fitted on.
     """
     check_checkpoint_path(output, (str(path),), overwrite)
     notes = observer or Observer()
     named, sets = load_named_checkpoint(path), [open_data_set(folder) for folder in folders]
     if context != "keep":
         named = _with_info(named, replace(named.info, context=context))
+    if scale_bias is not None:
+        named = _with_info(named, replace(named.info, scale_bias=scale_bias))
     pairs = [one.split(split) for one in sets]
     counts = _count_sets(uncalibrated(named), sets, split, DeviceOptions(device), notes)
     names = " + ".join(

@@ -99,7 +99,7 @@ class Member(nn.Module):
         self._views, self._scale = views, scale
         self.network = prepared_network(checkpoint.network, device)
         self.scaling = DateScaling(info.normalization, stretches, info.value_range).to(device.torch_device)
-        self.calibration = Calibration(info.decision, info.context).to(device.torch_device)
+        self.calibration = Calibration(info, scale).to(device.torch_device)
 
     def forward(self, batch: TileBatch) -> Tensor:
         """Return (batch, scores, rows, cols) float32."""

@@ -1,13 +1,11 @@
-"""Scaling: raw values are normalised for the network, and its change logits get their context and are calibrated."""
+"""Scaling: raw values are normalised for the network, and its change logits are calibrated."""
 
 import math
 
 import torch
 from torch import Tensor, nn
 
-from lsafnet.checkpoint.context import ChangeContext
-from lsafnet.checkpoint.decision import ChangeDecision
-from lsafnet.checkpoint.info import BandStatistics, Normalization
+from lsafnet.checkpoint.info import BandStatistics, CheckpointInfo, Normalization
 from lsafnet.context import ContextFilter
 from lsafnet.logits import ChangeLogits
 from lsafnet_cli.scenes.stretch import Stretch
@@ -60,17 +58,24 @@ def _per_band(values: tuple[float, ...]) -> Tensor:
 
 
 class Calibration(nn.Module):
-    """Calibrates change logits by the checkpoint's context and decision: (logit + context) / temperature + bias."""
+    """Calibrates change logits as a checkpoint says: its scale bias, its context, then temperature and bias.
 
-    def __init__(self, decision: ChangeDecision, context: ChangeContext | None = None) -> None:
+    scale: by how much the network sees the images enlarged. Reduced images get no scale bias.
+    """
+
+    def __init__(self, info: CheckpointInfo, scale: float = 1.0) -> None:
         super().__init__()
+        decision = info.decision
         self._plain, self._slope = decision.plain, 1 / decision.temperature
+        self._of_scale = info.scale_bias * max(math.log2(scale), 0.0)
         self.bias = nn.Buffer(torch.tensor(decision.bias, dtype=torch.float32))
-        self.context = None if context is None else ContextFilter(context)
+        self.context = None if info.context is None else ContextFilter(info.context)
 
     def forward(self, logits: ChangeLogits, valid: Tensor | None = None) -> ChangeLogits:
         """Return the logits with calibrated change; valid: bool (batch, 1, rows, cols), None where all is valid."""
         change = logits.change
+        if self._of_scale:
+            change = change + self._of_scale
         if self.context is not None:
             change = self.context(change, valid)
         if not self._plain:

@@ -55,6 +55,7 @@ def show_checkpoint(facts: CheckpointFacts, as_json: bool) -> None:
         "tile": f"{info.tile_px} px",
         "pixel size": f"{info.gsd_m:g} m" if info.gsd_m else "any",
         "enlarged to": f"{info.input_gsd_m:g} m" if info.input_gsd_m else "never",
+        "scale bias": f"{info.scale_bias:+g} for each doubling" if info.scale_bias else "none",
         "domain": domain_words(info.domain),
         "metrics": ", ".join(f"{name} {value:.4g}" for name, value in info.metrics.items()) or "-",
         "context": _context_words(info.context),

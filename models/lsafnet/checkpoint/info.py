@@ -28,6 +28,7 @@ LEGIBLE = f"a text of 1 to {LONGEST_NAME} printable characters"
 METADATA_KEY = "lsafnet"
 TILE_MULTIPLE_PX = 8  # the networks' deepest maps are one eighth of the tile
 _LARGEST_NORMALISED = 1e9  # a value's distance from the mean in standard deviations
+_LARGEST_SCALE_BIAS = 8.0
 _LENGTH_BYTES = 8
 _LONGEST_HEADER_BYTES = 100_000_000  # safetensors' own limit
 
@@ -72,7 +73,8 @@ class CheckpointInfo:
     classes: K entries, index 0 is "unchanged". bands: how many the network takes. value_range: lowest and
     highest value an image band may hold. tile_px: side of the tiles it was trained on, a multiple of 8.
     gsd_m: ground sample distance it was trained on, None when mixed. input_gsd_m: pixel size to which coarser images
-    are enlarged before they enter the network, None if they never are. options: the network's, without
+    are enlarged before they enter the network, None if they never are. scale_bias: what is added to the logits of
+    change for each doubling of the images' size, for enlarged images look more alike. options: the network's, without
     classes and bands. context: how much a pixel's surroundings count in whether it has changed, None if not at all.
     decision: how its logits of change become changed and unchanged. domain: what the images look like that it was
     trained on, None where nobody has measured it.
@@ -93,6 +95,7 @@ class CheckpointInfo:
     domain: Domain | None = None
     input_gsd_m: float | None = None
     context: ChangeContext | None = None
+    scale_bias: float = 0.0
     format: int = FORMAT
 
     @property
@@ -128,6 +131,8 @@ class CheckpointInfo:
         self._check_scaling()
         is_tile = is_count(self.tile_px) and self.tile_px % TILE_MULTIPLE_PX == 0
         require(is_tile, f"tile_px must be a multiple of {TILE_MULTIPLE_PX}, not {self.tile_px!r}")
+        is_bias = is_number(self.scale_bias) and abs(self.scale_bias) <= _LARGEST_SCALE_BIAS
+        require(is_bias, f"scale_bias is {self.scale_bias!r}, not between -8 and 8")
         for name in ("gsd_m", "input_gsd_m"):
             size = getattr(self, name)
             is_size = size is None or (is_number(size) and size > 0)
@@ -193,7 +198,17 @@ _NEEDED = (
     *("format", "network", "classes", "bands", "normalization"),
     *("value_range", "tile_px", "trained_on", "license"),
 )
-_FIELDS = (*_NEEDED, "gsd_m", "options", "metrics", "decision", "domain", "input_gsd_m", "context")
+_FIELDS = (
+    *_NEEDED,
+    "gsd_m",
+    "options",
+    "metrics",
+    "decision",
+    "domain",
+    "input_gsd_m",
+    "context",
+    "scale_bias",
+)
 
 
 def _read_field(values: Mapping[str, Any], name: str) -> Any:
