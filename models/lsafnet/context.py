@@ -38,7 +38,7 @@ class ContextFilter(nn.Module):
 
     def _mean(self, size: int, device: torch.device) -> Tensor:
         """Return `gaussian_mean`, kept for each size unless a program is being exported."""
-        if torch.compiler.is_exporting():
+        if torch.compiler.is_compiling():
             return gaussian_mean(size, self._sigma_px, device)
         if (size, device) not in self._means:
             self._means[size, device] = gaussian_mean(size, self._sigma_px, device)
