@@ -57,6 +57,19 @@ def test_pixels_without_data_speak_neither_for_change_nor_against_it():
     assert (context(far, valid)[..., 9] > context(far, near)[..., 9] + 0.5).all()
 
 
+def test_a_logit_that_is_not_a_number_stays_alone():
+    logits = torch.randn((2, 1, 16, 16), generator=torch.Generator().manual_seed(4))
+    broken = logits.clone()
+    broken[1, 0, 5, 7] = torch.nan
+    found, other = (ContextFilter(ChangeContext(4, 2))(one) for one in (broken, logits))
+    assert found.isnan().sum() == 1
+    assert found[1, 0, 5, 7].isnan()
+    assert torch.equal(found[0], other[0])
+    valid = ~broken.isnan()
+    torch.testing.assert_close(found[valid], ContextFilter(ChangeContext(4, 2))(logits, valid)[valid])
+    assert ContextFilter(ChangeContext(4, 2))(torch.full((1, 1, 8, 8), torch.inf)).isposinf().all()
+
+
 class FirstBandIsLogit(nn.Module):
     """Says of change the logit that stands in the first band of the before image."""
 

@@ -102,7 +102,7 @@ def calibrate_checkpoint(
 
 
 def uncalibrated(named: NamedCheckpoint) -> NamedCheckpoint:
-    """Return a checkpoint whose probabilities are the sigmoids of its logits, with their context."""
+    """Return a checkpoint whose probabilities are the sigmoids of its logits, with context and scale bias."""
     return _with_info(named, replace(named.info, decision=ChangeDecision()))
 
 

@@ -18,31 +18,33 @@ class ContextFilter(nn.Module):
     def __init__(self, context: ChangeContext) -> None:
         super().__init__()
         self._sigma_px, self._weight = context.sigma_px, context.weight
-        self._means: dict[tuple[int, torch.device], Tensor] = {}
+        self._kept: dict[tuple[int, torch.device], Tensor] = {}
+        self._half = nn.Buffer(torch.full((1, 1, 1), -0.5), persistent=False)
 
     def forward(self, change: Tensor, valid: Tensor | None = None) -> Tensor:
         """Return float32 logits (batch, 1, rows, cols) like `change`.
 
         valid: bool (batch, 1, rows, cols); elsewhere nothing is known, which speaks neither for change nor
-        against it. Beyond the border of the image nothing is assumed: the mean is that of the pixels inside.
+        against it, as where a logit is NaN. Beyond the border of the image nothing is assumed: the mean is that of
+        the pixels inside.
         """
-        logits = change.float()
-        state = torch.tanh(logits * 0.5)
+        logits = change[:, 0].float()
+        # tanh(x / 2) is 2 * (sigmoid(x) - 1/2); the half is taken off in the first product, whose rows sum to 1
+        state = torch.nan_to_num(torch.sigmoid(logits), nan=0.5)
         if valid is not None:
-            state = torch.where(valid, state, 0.0)
-        count, (height, width) = len(logits), logits.shape[-2:]
-        rows = self._mean(height, logits.device).expand(count, -1, -1)
-        cols = self._mean(width, logits.device).T.expand(count, -1, -1)
-        summed = torch.baddbmm(logits[:, 0], torch.bmm(rows, state[:, 0]), cols, alpha=self._weight)
-        return summed[:, None]
+            state = torch.where(valid[:, 0], state, 0.5)
+        count, height, width = logits.shape
+        rows, cols = (self._mean(size, logits.device) for size in (height, width))
+        mean = torch.baddbmm(self._half.expand_as(logits), rows.expand(count, -1, -1), state)
+        return torch.baddbmm(logits, mean, cols.T.expand(count, -1, -1), alpha=2 * self._weight)[:, None]
 
     def _mean(self, size: int, device: torch.device) -> Tensor:
         """Return `gaussian_mean`, kept for each size unless a program is being exported."""
         if torch.compiler.is_compiling():
             return gaussian_mean(size, self._sigma_px, device)
-        if (size, device) not in self._means:
-            self._means[size, device] = gaussian_mean(size, self._sigma_px, device)
-        return self._means[size, device]
+        if (size, device) not in self._kept:
+            self._kept[size, device] = gaussian_mean(size, self._sigma_px, device)
+        return self._kept[size, device]
 
 
 def gaussian_mean(size: int, sigma_px: float, device: torch.device | None = None) -> Tensor:
