@@ -3,7 +3,7 @@
     python tools/score_scales.py CHECKPOINT --sets LEVIR --reduce 1,2,3,6 --scales 1,1.5,2,3,4
 
 Images are reduced as a coarser sensor would see them (Lanczos), labels by the nearest pixel. One line for each set,
-reduction and scale: average precision and F_scd of change, or IoU of building.
+reduction and scale: average precision and F_scd of change, IoU of building, or false alarms.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lsafnet_cli.checkpoints.choose import load_named_checkpoint
 from lsafnet_cli.options import PredictOptions, TileOptions
 from score_checkpoints import DATA, score_checkpoint
 
-SHOWN = ("AP", "F_scd", "IoU of building")
+SHOWN = ("AP", "F_scd", "IoU of building", "false alarms")
 
 
 def reduced(one: BoardSet, by: float, folder: Path) -> BoardSet:
