@@ -6,9 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from lsafnet import ChangeLogits, load_checkpoint
+from lsafnet import load_checkpoint
 from lsafnet.checkpoint.checks import CheckpointError
 from lsafnet.checkpoint.context import ChangeContext
 from lsafnet.checkpoint.decision import ChangeDecision
@@ -19,6 +18,7 @@ from lsafnet_cli.prediction.infer import Scorer, TileBatch
 from lsafnet_cli.system.devices import Device
 
 from .conftest import noise, reading_checkpoint
+from .test_calibrate import FirstBandIsLogit
 from .test_import import run
 
 CPU = Device(torch.device("cpu"), "fp32")
@@ -68,14 +68,6 @@ def test_a_logit_that_is_not_a_number_stays_alone():
     valid = ~broken.isnan()
     torch.testing.assert_close(found[valid], ContextFilter(ChangeContext(4, 2))(logits, valid)[valid])
     assert ContextFilter(ChangeContext(4, 2))(torch.full((1, 1, 8, 8), torch.inf)).isposinf().all()
-
-
-class FirstBandIsLogit(nn.Module):
-    """Says of change the logit that stands in the first band of the before image."""
-
-    def forward(self, before, after):
-        land_cover = torch.zeros(len(after), 5, *after.shape[2:])
-        return ChangeLogits(before[:, :1].clone(), land_cover, land_cover)
 
 
 def scorer_of(context: ChangeContext | None, decision: ChangeDecision, **options) -> Scorer:
