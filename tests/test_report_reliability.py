@@ -76,6 +76,9 @@ def test_the_rows_say_home_calibration_and_whose_threshold_it_is():
     raised = dict(reliability_rows(tags_of(ONE, threshold=0.6)))
     assert raised["changed above a probability of"] == "0.6 (the checkpoint's own is 0.3)"
     assert "surroundings" not in rows
+    assert "scale bias" not in rows
+    of_scale = dict(reliability_rows(tags_of({**ONE, "scale_bias": 0.5})))["scale bias"]
+    assert of_scale == "+0.5 to the log-odds of change for each doubling of the images"
     with_context = tags_of({**ONE, "context": {"sigma_px": 64.0, "weight": 1.0}})
     assert (
         dict(reliability_rows(with_context))["surroundings"] == "count with weight 1, by a Gaussian of 64 px"
@@ -158,12 +161,19 @@ def test_an_ensemble_tells_of_each_of_its_checkpoints(calibrated, tiny_checkpoin
     assert (first["name"], first["fitted_on"]) == ("calibrated.safetensors", "noise (val, 3 pairs)")
     assert (second["name"], second["fitted_on"], second["ece"]) == (tiny_checkpoint.name, "", None)
     assert "context" not in first
+    assert "scale_bias" not in first
 
 
-def test_a_map_tells_of_the_context_of_its_checkpoint(pair, calibrated, tmp_path):
-    info = replace(read_checkpoint_info(calibrated), context=ChangeContext(8, 1.5))
+@pytest.mark.parametrize("bias", [None, "0.5", [], float("nan"), True])
+def test_a_scale_bias_that_cannot_be_read_is_left_out(bias):
+    assert "scale bias" not in dict(reliability_rows(tags_of({**ONE, "scale_bias": bias})))
+
+
+def test_a_map_tells_of_the_context_and_the_scale_bias_of_its_checkpoint(pair, calibrated, tmp_path):
+    info = replace(read_checkpoint_info(calibrated), context=ChangeContext(8, 1.5), scale_bias=-0.25)
     replace_info(calibrated, tmp_path / "context.safetensors", info)
     predict_change(*pair, tmp_path / "map.tif", PredictOptions(checkpoint=tmp_path / "context.safetensors"))
     with rasterio.open(tmp_path / "map.tif") as dataset:
         rows = dict(reliability_rows(dataset.tags()))
     assert rows["surroundings"] == "count with weight 1.5, by a Gaussian of 8 px"
+    assert rows["scale bias"].startswith("-0.25 ")

@@ -57,10 +57,11 @@ class NamedCheckpoint:
 
     @property
     def reliability(self) -> tuple[dict[str, Any], ...]:
-        """What each member was trained on, its decision, its context and calibration error where there are any."""
+        """What each member was trained on, its decision, its scale bias, context and calibration error if any."""
         return tuple(
             {"name": member.name, "trained_on": member.info.trained_on, "gsd_m": _home_gsd_m(member.info)}
             | asdict(member.info.decision)
+            | ({"scale_bias": member.info.scale_bias} if member.info.scale_bias else {})
             | ({} if member.info.context is None else {"context": asdict(member.info.context)})
             | {"ece": member.info.metrics.get(CALIBRATION_ERROR)}
             for member in self.members

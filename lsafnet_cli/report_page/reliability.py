@@ -52,6 +52,8 @@ def reliability_rows(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield f"pixels it was trained on{of}", size
         if context := _context(one):
             yield f"surroundings{of}", context
+        if _is_number(bias := one.get("scale_bias")):
+            yield f"scale bias{of}", f"{bias:+.3g} to the log-odds of change for each doubling of the images"
         yield f"calibration{of}", _calibration(one)
     threshold = _threshold(tags)
     if known and threshold is not None:
