@@ -15,7 +15,7 @@ from lsafnet_cli.legend.regroup import regroup
 from lsafnet_cli.options import DeviceOptions, OutputOptions, PolygonOptions, PredictOptions
 from lsafnet_cli.polygons import files
 from lsafnet_cli.polygons.components import label_runs
-from lsafnet_cli.polygons.wishes import wanted_codes
+from lsafnet_cli.polygons.wishes import least_areas, wanted_codes
 from lsafnet_cli.prediction.redecide import RedecideOptions, redecide_map
 
 from .conftest import noise, write_raster
@@ -250,8 +250,34 @@ def test_names_of_classes_may_hold_the_signs_that_separate_them():
     legend = legend_of(("#111111", "#222222", "#333333"), ("a+b", "c=d", "e"))
     found = regroup(legend, [r"a\+b + c\=d = f+g=h"], [])
     assert found.legend.names == ("unchanged", "f+g=h", "e")
-    with pytest.raises(OptionError, match="has no class a;"):
+    with pytest.raises(OptionError, match="has no class a;") as refused:
         regroup(legend, ["a+b+e=x"], [])
+    assert str(refused.value).endswith(r"it has a+b, c=d, e; + and = in a name are written \+ and \=")
+    plain = legend_of(("#111111", "#222222"), ("a", "b"))
+    with pytest.raises(OptionError, match=r"it has a, b$"):
+        regroup(plain, ["a+c=x"], [])
+
+
+@pytest.mark.parametrize(
+    ("names", "option", "hint"),
+    [
+        (("a,b", "c"), "groups", r"; = and , in a name are written \= and \,"),
+        (("a,b", "c"), "classes", ""),
+        (("a", "c"), "groups", ""),
+    ],
+)
+def test_a_refused_transition_says_how_signs_in_names_are_written(names, option, hint):
+    legend = legend_of(("#111111", "#222222"), names)
+    with pytest.raises(OptionError) as refused:
+        wanted_codes(legend, ("x:c",), option)
+    assert str(refused.value) == f"`{option}` x:c: the map has no class x; it has {', '.join(names)}{hint}"
+
+
+def test_a_refused_smallest_area_says_how_a_comma_in_a_name_is_written():
+    legend = legend_of(("#111111", "#222222"), ("a,b", "c"))
+    with pytest.raises(OptionError) as refused:
+        least_areas(legend, {"b": 3.0})
+    assert str(refused.value).endswith(r"it has a,b, c; , in a name is written \,")
 
 
 def test_without_a_sieve_from_and_to_follow_merged_classes(tmp_path, first):

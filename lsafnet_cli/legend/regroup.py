@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lsafnet_cli.errors import OptionError
 from lsafnet_cli.legend.classes import Legend, transition_codes
-from lsafnet_cli.options.words import split_words, without_backslashes
+from lsafnet_cli.options.words import backslash_hint, split_words, without_backslashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +74,7 @@ def _parts(merge: str, legend: Legend) -> tuple[list[int], str]:
 def _number(name: str, merge: str, legend: Legend) -> int:
     if numbers := legend.numbers_of(name):
         return numbers[0]
-    raise OptionError(f"`merged` {merge}: the map has no class {name}; it has {', '.join(legend.names[1:])}")
+    raise OptionError(
+        f"`merged` {merge}: the map has no class {name}; it has {', '.join(legend.names[1:])}"
+        f"{backslash_hint(legend.names, '+=')}"
+    )

@@ -8,8 +8,10 @@ from lsafnet_cli.geometry.crs import name_of, way_to_wgs84
 from lsafnet_cli.geometry.grid import Grid
 from lsafnet_cli.legend.classes import Legend
 from lsafnet_cli.options import POLYGON_FORMATS, PolygonOptions
+from lsafnet_cli.options.words import backslash_hint
 
 ANY = "*"
+GROUPS = "groups"  # whose wishes are separated by commas and follow =
 
 
 def wanted_codes(legend: Legend, wishes: tuple[str, ...], option: str = "classes") -> list[int]:
@@ -39,6 +41,7 @@ def least_areas(legend: Legend, by_class: Mapping[str, float]) -> dict[int, floa
         if not (numbers := legend.numbers_of(name)):
             raise OptionError(
                 f"`min_area_by_class` {name}: the map has no such class; it has {', '.join(legend.names[1:])}"
+                f"{backslash_hint(legend.names, ',')}"
             )
         area_of |= dict.fromkeys(numbers, area)
     areas = {
@@ -85,6 +88,7 @@ def _pairs(legend: Legend, wish: str, option: str) -> Iterator[tuple[int, int]]:
         strange = [name.strip() for name in cuts[0] if not _class_numbers(legend, name.strip())]
         raise OptionError(
             f"`{option}` {wish}: the map has no class {strange[0]}; it has {', '.join(legend.names[1:])}"
+            f"{backslash_hint(legend.names, '=,') if option == GROUPS else ''}"
         )
     before, after = possible[0]
     yield from ((source, target) for source in before for target in after)
