@@ -1,5 +1,6 @@
 """Random views of examples: arrays move together, values stay in range, equal seeds give equal arrays."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -78,12 +79,13 @@ WAYS = {
     "noise": partial(augment.add_noise, value_range=RANGE),
     "jpeg": partial(augment.compress_jpeg, value_range=RANGE),
     "tint": lambda image, rng: augment.tint_where(image, np.ones(image.shape[1:], bool), rng, RANGE),
+    "leafless": lambda image, rng: augment.shed_leaves(image, np.ones(image.shape[1:], bool), rng, RANGE),
     "look": lambda image, rng: change_look(
         image,
         np.ones(image.shape[1:], np.uint8),
         rng,
         RANGE,
-        LookOptions(haze=1, season=1, blur=1, noise=1, jpeg=1, seasonal=(1,)),
+        LookOptions(haze=1, season=1, blur=1, noise=1, jpeg=1, seasonal=(1,), leafless=1),
     ),
 }
 
@@ -108,6 +110,33 @@ def test_looks_stay_in_range_depend_on_the_seed_alone_and_leave_the_image_as_it_
 def test_light_of_no_strength_leaves_an_image_as_it_is():
     found = augment.jitter_light(picture(), np.random.default_rng(0), RANGE, strength=0)
     np.testing.assert_allclose(found, picture(), rtol=1e-4)
+
+
+def test_crowns_without_leaves_are_grey_and_grained_and_all_else_stays():
+    where = np.zeros((64, 64), bool)
+    where[:, :20] = True
+    image = np.empty((3, 64, 64), np.float32)
+    image[:] = np.array((40, 160, 60), np.float32)[:, None, None]
+    for seed in range(5):
+        found = augment.shed_leaves(image, where, np.random.default_rng(seed), (0, 255))
+        assert np.allclose(found[:, :, 40:], image[:, :, 40:], atol=0.01)
+        red, green, blue = (band[:, :14].mean() for band in found)
+        assert green - red < 0.6 * (160 - 40)
+        assert green - blue < 0.7 * (160 - 60)
+        assert found[1, :, :14].std() > 2
+
+
+def test_only_the_classes_that_follow_the_season_lose_their_leaves():
+    label = np.ones((32, 32), np.uint8)
+    label[:, 16:] = 2
+    image = picture(3, 32)
+    still = LookOptions(0, haze=0, blur=0, noise=0, jpeg=0, seasonal=(2,), season=0)
+    as_it_was = change_look(image, label, np.random.default_rng(1), RANGE, still)
+    found = change_look(image, label, np.random.default_rng(1), RANGE, replace(still, leafless=1))
+    assert np.allclose(found[:, :, :8], as_it_was[:, :, :8], rtol=1e-4)
+    assert not np.allclose(found[:, :, 24:], as_it_was[:, :, 24:], rtol=1e-2)
+    none = change_look(image, label, np.random.default_rng(1), RANGE, replace(still, leafless=1, seasonal=()))
+    assert np.allclose(none, as_it_was, rtol=1e-4)
 
 
 def test_a_tint_stays_near_its_place():

@@ -33,6 +33,19 @@ def test_held_out_places_are_seen_at_their_first_and_last_date(tmp_path):
     assert not list(board_sets.held_out_places(tmp_path / "elsewhere"))
 
 
+def test_boxes_in_which_a_held_out_place_changed_do_not_count(tmp_path, monkeypatch):
+    images, boxes = tmp_path / "train" / "naip_california" / "images", tmp_path / "boxes.toml"
+    images.mkdir(parents=True)
+    for name in ("a_33_2018", "a_33_2020"):
+        Image.fromarray(np.zeros((8, 12, 3), np.uint8)).save(images / f"{name}.jpg")
+    boxes.write_text("[held_out]\na_33 = [[2, 1, 5, 4]]\n")
+    monkeypatch.setattr(board_sets, "NAIP_CHANGES", boxes)
+    (pair,) = board_sets.held_out_places(tmp_path)
+    assert not pair.changed.any()
+    assert not pair.valid[1:4, 2:5].any()
+    assert pair.valid.sum() == 8 * 12 - 9
+
+
 @pytest.fixture
 def counted():
     """Return counts of both halves: half of a source's pixels changed, with higher logits; those of STILL did not."""

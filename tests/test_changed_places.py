@@ -3,11 +3,13 @@
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
 
 import changed_places
 import complete_labels
 import place_boxes
+from board_sets import HELD_OUT_PLACES
 from lsafnet.label_sets import LabelSets
 from lsafnet_cli.data_sets.opening import open_data_set
 
@@ -93,15 +95,23 @@ def test_dates_are_labelled_by_themselves_within_the_boxes_of_their_place(tmp_pa
     assert json.loads(pairs.read_text())["zoom"] == [0.5, 2]
 
 
-def test_every_place_with_boxes_has_some_inside_its_image():
-    for file in (
-        changed_places.NAIP_CHANGES,
-        changed_places.NAIP_CHANGES.with_name("claremont_changes.toml"),
-    ):
-        boxes = place_boxes.read_boxes(file)
-        assert len(boxes) > 10
-        for its in boxes.values():
-            assert its
-            for left, top, right, bottom in its:
-                assert 0 <= left < right <= 256
-                assert 0 <= top < bottom <= 256
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("naip_changes.toml", place_boxes.SURE),
+        ("naip_changes.toml", place_boxes.UNSURE),
+        ("naip_changes.toml", place_boxes.HELD_OUT),
+        ("claremont_changes.toml", place_boxes.SURE),
+    ],
+)
+def test_every_place_with_boxes_has_some_inside_its_image_and_held_out_ones_are_not_trained_on(name, table):
+    boxes = place_boxes.read_boxes(place_boxes.NAIP_CHANGES.with_name(name), table)
+    assert boxes
+    for place, its in boxes.items():
+        assert its
+        assert (
+            place.endswith(HELD_OUT_PLACES.strip("*")) == (table == place_boxes.HELD_OUT) or "clare" in place
+        )
+        for left, top, right, bottom in its:
+            assert 0 <= left < right <= 256
+            assert 0 <= top < bottom <= 256

@@ -1,5 +1,7 @@
 """The board: what it counts, and how it prints it."""
 
+import json
+
 import numpy as np
 from PIL import Image
 
@@ -48,6 +50,28 @@ def test_the_boxes_of_real_changes_are_those_of_the_places(tmp_path):
     assert second.changed.sum() == 91 * 35
     assert first.valid.all()
     assert second.valid.all()
+
+
+def test_roofs_drawn_on_claremont_are_a_set_of_buildings_beside_the_four_of_the_mean(tmp_path, monkeypatch):
+    images, drawn = tmp_path / "eval" / "naip_california" / "images", tmp_path / "roofs.json"
+    images.mkdir(parents=True)
+    Image.fromarray(np.zeros((16, 24, 3), np.uint8)).save(images / "claremont_1_2020.jpg")
+    roof, unknown = [8, 8, 40, 8, 40, 40, 8, 40], [0, 0, 96, 0, 96, 12, 0, 12]
+    one = {"roofs": [roof], "unknown": [unknown]}
+    drawn.write_text(json.dumps({"claremont_1_2020": one, "claremont_2_2020": one}))
+    monkeypatch.setattr(board_sets, "CLAREMONT_ROOFS", drawn)
+    sets = {one.name: one for one in board_sets.read_board(tmp_path, tmp_path)}
+    (pair,) = sets["Claremont"].pairs
+    assert sets["Claremont"].kind == board_sets.BUILDING
+    assert not pair.valid[:3].any()
+    assert pair.valid[3:].all()
+    assert (pair.label_before[3:10, 2:10] == board_sets.BUILDING_NUMBER).all()
+    assert ((pair.label_before == board_sets.BUILDING_NUMBER) & pair.valid).sum() == 7 * 8
+    assert pair.after.read_bytes() == pair.before.read_bytes()
+    board = {f"{name}: IoU of building": {"a": 0.25, "b": None} for name in board_sets.BUILDING_SETS}
+    board["Claremont: IoU of building"] = {"a": 1.0, "b": 1.0}
+    score_checkpoints._add_means(board)
+    assert board["mean IoU of building"] == {"a": 0.25}
 
 
 def test_a_reduced_pair_has_the_mean_of_its_pixels_and_the_nearest_of_its_labels(tmp_path):

@@ -6,14 +6,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from rasterio.windows import Window
+from shapely import box
 
 import finish_shipped
+import shipped_data
 import train_shipped
+from drawn_roofs import Roofs
 from lsafnet.checkpoint.files import load_checkpoint, save_checkpoint
 from lsafnet_cli.checkpoints.choose import shipped_checkpoint
+from lsafnet_cli.data_sets.opening import open_data_set
 from lsafnet_cli.observer import Observer
 from lsafnet_cli.training.options import TrainOptions
 from lsafnet_cli.training.setup import prepare_training
+from shipped_data import Seen
 
 NAMES = {
     "dubai": ("tile1_001", "tile4_002", "tile5_001", "tile5_009"),
@@ -30,7 +36,7 @@ STAGE = train_shipped.Stage((1,), 1, 1, 1e-3)
 
 def write_data(data: Path, work: Path) -> None:
     """Write a few tiny images of every data set, with labels 1 and 2."""
-    for folder in train_shipped.DATA_SETS:
+    for folder in shipped_data.DATA_SETS:
         name = Path(folder).name
         for stem in NAMES.get(name, ()):
             for kind, ending in (("images", "jpg"), ("labels", "png")):
@@ -41,7 +47,7 @@ def write_data(data: Path, work: Path) -> None:
                 Image.fromarray(pixels).save(path)
     for split in ("train", "val"):
         for kind in ("before", "after", "label_before", "label_after"):
-            path = work / train_shipped.SYNTHETIC / split / kind / "1.png"
+            path = work / shipped_data.SYNTHETIC / split / kind / "1.png"
             path.parent.mkdir(parents=True)
             shape = (64, 64) if kind.startswith("label") else (64, 64, 3)
             Image.fromarray(np.ones(shape, np.uint8)).save(path)
@@ -49,7 +55,7 @@ def write_data(data: Path, work: Path) -> None:
 
 def test_the_recipes_data_sets_open_and_tile_5_is_never_trained_on(tmp_path):
     write_data(tmp_path / "data", tmp_path)
-    files = train_shipped.describe(tmp_path / "data", tmp_path)
+    files = shipped_data.describe(tmp_path / "data", tmp_path)
     rounds = [one for one in train_shipped.ROUNDS if not one.changes]  # those with changes are opened below
     for stage in (stage for one in rounds for stage in one.stages):
         assert len(stage.shares) == len(files)
@@ -59,7 +65,7 @@ def test_the_recipes_data_sets_open_and_tile_5_is_never_trained_on(tmp_path):
         assert not any(item.name.startswith("tile5") for item in setup.train[0].items)
         assert [item.name for item in setup.val[0].items] == ["tile5_001"]
         assert setup.sets.sets == ((1, 2, 4), (1, 2, 3))
-        assert setup.info.trained_on == train_shipped.TRAINED_ON
+        assert setup.info.trained_on == shipped_data.TRAINED_ON
 
 
 def test_a_stages_words_are_options_of_train(tmp_path):
@@ -126,8 +132,8 @@ def test_the_mean_of_two_checkpoints_lies_between_them(tmp_path):
 
 def test_labels_that_leave_classes_open_are_completed_and_others_stay(tmp_path):
     write_data(tmp_path / "data", tmp_path)
-    files = train_shipped.describe(tmp_path / "data", tmp_path)
-    done = train_shipped.complete_all(files, [shipped_checkpoint()], tmp_path / "completed", {})
+    files = shipped_data.describe(tmp_path / "data", tmp_path)
+    done = shipped_data.complete_all(files, [shipped_checkpoint()], tmp_path / "completed", Seen())
     assert done[:2] == files[:2]
     assert [file.parent for file in done[2:]] == [tmp_path / "completed"] * 5
     options = TrainOptions(start=shipped_checkpoint(), shares=(1,) * 7, crop_px=64)
@@ -135,18 +141,48 @@ def test_labels_that_leave_classes_open_are_completed_and_others_stay(tmp_path):
 
 
 def test_places_that_changed_become_pairs_beside_those_that_did_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(train_shipped, "CHANGED_VAL", ("chico_33_*",))
+    monkeypatch.setattr(shipped_data, "CHANGED_VAL", ("chico_33_*",))
     write_data(tmp_path / "data", tmp_path)
-    files = train_shipped.describe(tmp_path / "data", tmp_path)
+    files = shipped_data.describe(tmp_path / "data", tmp_path)
     boxes = {"chico_1": [[0, 0, 32, 64]], "chico_33": [[0, 0, 64, 64]]}
-    done = train_shipped.complete_all(files, [shipped_checkpoint()], tmp_path / "completed", boxes)
+    done = shipped_data.complete_all(files, [shipped_checkpoint()], tmp_path / "completed", Seen(boxes))
     assert [file.stem for file in done[2:5]] == ["naip_california", "naip_changes", "banepa"]
-    rounds = [one for one in train_shipped.ROUNDS if one.changes]
+    rounds = [one for one in train_shipped.ROUNDS if one.changes and not one.roofs]
     for stage in (stage for one in rounds for stage in one.stages):
         options = TrainOptions(start=shipped_checkpoint(), shares=stage.shares, crop_px=64)
         setup = prepare_training(done, options, Observer())
         assert [item.name for item in setup.train[3].items] == ["chico_1_2016_2020"]
         assert [item.name for item in setup.val[3].items] == ["chico_33_2016_2018"]
+
+
+def test_images_on_which_roofs_were_drawn_follow_the_pairs_with_change(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped_data, "CHANGED_VAL", ())
+    monkeypatch.setattr(shipped_data, "ROOFS_SPLITS", {"train": "chico_1_2020", "val": "chico_1_2016"})
+    write_data(tmp_path / "data", tmp_path)
+    files = shipped_data.describe(tmp_path / "data", tmp_path)
+    drawn = {name: Roofs((box(16, 16, 48, 48),), ()) for name in ("chico_1_2016", "chico_1_2020")}
+    seen = Seen({"chico_1": [[0, 0, 32, 64]]}, {"chico_33": [[0, 0, 64, 64]]}, drawn)
+    done = shipped_data.complete_all(files, [shipped_checkpoint()], tmp_path / "completed", seen)
+    assert [file.stem for file in done[2:6]] == ["naip_california", "naip_changes", "naip_roofs", "banepa"]
+    (image,) = open_data_set(done[4]).items("train")
+    _, label, _ = image.read_all(Window(0, 0, 64, 64))
+    assert (label[18:46, 18:46] == 4).all()
+    assert not (label[:12] == 4).any()
+    rounds = [one for one in train_shipped.ROUNDS if one.roofs]
+    assert rounds
+    for stage in (stage for one in rounds for stage in one.stages):
+        options = TrainOptions(start=shipped_checkpoint(), shares=stage.shares, crop_px=64)
+        setup = prepare_training(done, options, Observer())
+        assert [item.name for item in setup.train[4].items] == ["chico_1_2020"]
+
+
+def test_both_kinds_of_boxes_set_the_dates_apart():
+    seen = Seen({"a": [[0, 0, 1, 1]], "b": [[2, 2, 3, 3]]}, {"b": [[4, 4, 5, 5]], "c": [[6, 6, 7, 7]]})
+    assert {place: list(boxes) for place, boxes in seen.apart().items()} == {
+        "a": [[0, 0, 1, 1]],
+        "b": [[2, 2, 3, 3], [4, 4, 5, 5]],
+        "c": [[6, 6, 7, 7]],
+    }
 
 
 def test_a_round_on_another_backbone_starts_from_its_grafted_start_and_has_no_part_of_it(
@@ -185,7 +221,7 @@ def test_a_round_on_another_backbone_starts_from_its_grafted_start_and_has_no_pa
 def test_what_the_shipped_checkpoint_says_of_itself_is_what_was_scored_and_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(finish_shipped, "WINDOWS", 12)
     write_data(tmp_path / "data", tmp_path)
-    files = train_shipped.describe(tmp_path / "data", tmp_path)
+    files = shipped_data.describe(tmp_path / "data", tmp_path)
     start, board = shipped_checkpoint(), {}
     for number, row in enumerate(finish_shipped.SCORES.values()):
         board[row] = {"other": 0.9, str(start): 0.1 * number + 1e-6}
@@ -198,7 +234,7 @@ def test_what_the_shipped_checkpoint_says_of_itself_is_what_was_scored_and_measu
     assert info.domain.gsd_m == (0.1, 2.0)
     assert info.domain.statistics.images == 12
     assert info.domain.statistics.level != before.domain.statistics.level
-    assert (info.decision, info.tile_px, info.trained_on) == (before.decision, 256, train_shipped.TRAINED_ON)
+    assert (info.decision, info.tile_px, info.trained_on) == (before.decision, 256, shipped_data.TRAINED_ON)
 
 
 def test_class_weights_are_taken_out_of_the_land_cover_and_of_nothing_else(tmp_path):

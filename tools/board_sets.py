@@ -5,6 +5,7 @@
     levir/                      A, B and label (0, 255: a new or lost building)
     eval/naip_california/       images/CITY_PLACE_YEAR.jpg: real pairs in which little has changed; where, says
                                 claremont_changes.toml
+                                claremont_changes.toml; roofs on some of them: claremont_roofs.json
     eval/NAME/                  images and labels (0 unknown, 1 building, 2 none): Austin, SpaceNet, RAMP, Dhaka
 
 What is not there is left out. The sample pair is always there.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +23,17 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 
+from drawn_roofs import CLAREMONT_ROOFS, read_roofs, scored
 from dubai_tiles import held_out_pairs
 from lsafnet.training.examples import Example
-from place_boxes import BoxList, read_boxes, within
+from place_boxes import HELD_OUT, NAIP_CHANGES, BoxList, read_boxes, within
 from second_tiles import read_second_pairs
 
 DUBAI_PX = 256
 FALSE_ALARM_YEARS = ("2016", "2020")
 HELD_OUT_PLACES = "*_33"  # of NAIP: what the threshold is fitted on is never trained on
 REAL_CHANGES = Path(__file__).parent / "claremont_changes.toml"
+BUILDING_NUMBER = 4
 BUILDING_SETS = ("inria_austin", "spacenet", "ramp", "dhaka")
 SEMANTIC, BINARY, UNCHANGED, BUILDING = "semantic", "binary", "unchanged", "building"
 SAMPLE = Path(__file__).parent.parent / "sample_data"
@@ -87,16 +90,19 @@ def read_board(data: Path, cache: Path) -> Iterator[BoardSet]:
     if (data / "eval" / "naip_california").is_dir():
         places = tuple(_unchanged_pairs(data / "eval" / "naip_california" / "images"))
         yield BoardSet("NAIP California", UNCHANGED, places)
+        roofs = tuple(_drawn_images(data / "eval" / "naip_california" / "images", cache))
+        yield BoardSet("Claremont", BUILDING, roofs)
     for name in BUILDING_SETS:
         if (data / "eval" / name).is_dir():
             yield BoardSet(name, BUILDING, tuple(_single_images(data / "eval" / name, cache)))
 
 
 def held_out_places(data: Path) -> Iterator[BoardPair]:
-    """Yield the first and last date of the places of NAIP that training leaves out, in which nothing has changed."""
-    images = data / "train" / "naip_california" / "images"
+    """Yield first and last date of the places of NAIP that training leaves out, valid where nothing has changed."""
+    images, boxes = data / "train" / "naip_california" / "images", read_boxes(NAIP_CHANGES, HELD_OUT)
     for first, *_, last in _dates_of_places(images, HELD_OUT_PLACES):
-        yield _unchanged_pair(first, last, ())
+        pair = _unchanged_pair(first, last, boxes.get(first.stem.rpartition("_")[0], ()))
+        yield replace(pair, changed=np.zeros_like(pair.changed), valid=~pair.changed)
 
 
 def _dates_of_places(images: Path, pattern: str) -> Iterator[list[Path]]:
@@ -162,13 +168,27 @@ def _unchanged_pairs(images: Path) -> Iterator[BoardPair]:
 
 
 def _single_images(folder: Path, cache: Path) -> Iterator[BoardPair]:
-    """Yield images of one date as pairs with their own copies, for one file given twice is rejected."""
+    """Yield images of one date whose labels say building or not."""
     for file in sorted((folder / "images").iterdir()):
-        again = cache / f"{folder.name}_{file.stem}_again{file.suffix}"
-        shutil.copyfile(file, again)
         label = _numbers(folder / "labels" / f"{file.stem}.png")
-        building = np.where(label == 1, 4, 0).astype(np.uint8)
-        yield BoardPair(file.stem, file, again, building, building, np.zeros(label.shape, bool), label > 0)
+        yield _one_date(file, label == 1, label > 0, cache / f"{folder.name}_{file.stem}_again{file.suffix}")
+
+
+def _drawn_images(images: Path, cache: Path) -> Iterator[BoardPair]:
+    """Yield images of one date on which somebody drew all roofs."""
+    for name, roofs in read_roofs(CLAREMONT_ROOFS).items():
+        file = images / f"{name}.jpg"
+        if file.exists():
+            with Image.open(file) as image:
+                building, known = scored(roofs, (image.height, image.width))
+            yield _one_date(file, building, known, cache / f"{name}_again.jpg")
+
+
+def _one_date(file: Path, building: Bools, valid: Bools, again: Path) -> BoardPair:
+    """Return an image of one date as a pair with its own copy `again`, for one file given twice is rejected."""
+    shutil.copyfile(file, again)
+    label = np.where(building, BUILDING_NUMBER, 0).astype(np.uint8)
+    return BoardPair(file.stem, file, again, label, label, np.zeros(label.shape, bool), valid)
 
 
 def _numbers(file: Path) -> Labels:

@@ -23,7 +23,6 @@ from lsafnet.label_sets import LabelSets
 from lsafnet_cli.data_sets.opening import open_data_set
 from place_boxes import Boxes, BoxList, within
 
-NAIP_CHANGES = Path(__file__).parent / "naip_changes.toml"
 LEAST_PX = 150  # of a region that has changed, 54 square metres in NAIP
 
 

@@ -19,7 +19,7 @@ from lsafnet.checkpoint.files import replace_info
 from lsafnet.checkpoint.info import read_checkpoint_info
 from lsafnet_cli.checkpoints.choose import CALIBRATION_ERROR
 from lsafnet_cli.training.domain import add_domain
-from train_shipped import TRAINED_ON
+from shipped_data import TRAINED_ON
 
 GSD_M = (0.1, 2.0)
 WINDOWS = 336  # of eight data sets, in equal numbers

@@ -9,15 +9,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+NAIP_CHANGES = Path(__file__).parent / "naip_changes.toml"
+SURE, UNSURE, HELD_OUT = "boxes", "unsure", "held_out"
+"""Tables of that file: boxes that changed, boxes that may have, and both of the places that are never trained on."""
+
 BoxList = Sequence[Sequence[int]]
 """(left, top, right, bottom) in pixels."""
 Boxes = Mapping[str, BoxList]
 """By place."""
 
 
-def read_boxes(file: Path) -> Boxes:
-    """Return the boxes of all places in a file."""
-    boxes: Boxes = tomllib.loads(file.read_text(encoding="utf-8"))["boxes"]
+def read_boxes(file: Path, kind: str = SURE) -> Boxes:
+    """Return the boxes of all places in a table of a file."""
+    boxes: Boxes = tomllib.loads(file.read_text(encoding="utf-8"))[kind]
     return boxes
 
 

@@ -21,7 +21,18 @@ import rasterio
 import torch
 from numpy.typing import NDArray
 
-from board_sets import BINARY, BUILDING, SEMANTIC, UNCHANGED, BoardPair, BoardSet, Bools, chosen_sets
+from board_sets import (
+    BINARY,
+    BUILDING,
+    BUILDING_NUMBER,
+    BUILDING_SETS,
+    SEMANTIC,
+    UNCHANGED,
+    BoardPair,
+    BoardSet,
+    Bools,
+    chosen_sets,
+)
 from lsafnet.metrics import ChangeMetrics
 from lsafnet.scores.change_curve import ChangeCounts
 from lsafnet_cli.checkpoints.choose import NamedCheckpoint, load_named_checkpoint
@@ -34,7 +45,6 @@ from lsafnet_cli.prediction.scene_scores import scene_scores
 DATA = Path(__file__).parents[2] / "shared" / "data"
 BASELINE = "difference + Otsu"
 CLASSES = ("water", "ground", "vegetation", "building")
-BUILDING_NUMBER = 4
 DECISIONS = {"F_scd, each date by itself": "keep", "F_scd": "differ"}  # the names of --same-class
 Board = dict[str, dict[str, float | None]]  # the rows by name, in each a value for every column
 
@@ -224,8 +234,9 @@ def main() -> None:
 
 
 def _add_means(board: Board) -> None:
-    """Add the mean IoU of buildings over its sets."""
-    rows = [values for row, values in board.items() if row.endswith("IoU of building")]
+    """Add the mean IoU of buildings over the four sets that others labelled."""
+    names = {f"{name}: IoU of building" for name in BUILDING_SETS}
+    rows = [values for row, values in board.items() if row in names]
     if len(rows) > 1:
         columns = {name for values in rows for name, value in values.items() if value is not None}
         board["mean IoU of building"] = {

