@@ -29,16 +29,26 @@ def test_false_alarms_are_counted_everywhere_and_where_nothing_was_built(tmp_pat
     tally = score_checkpoints.Tally(board_sets.UNCHANGED)
     tally.add_change(pair, found.astype(np.float32), found)
     scores = tally.scores(baseline=False)
-    assert scores == {"false alarms": 0.2, "false alarms outside real changes": 0.2}
+    outside, within = "false alarms outside real changes", "called changed in boxes of real changes"
+    assert scores == {"false alarms": 0.2, outside: 0.2, within: 0.2}
     found[:4] = True
     tally = score_checkpoints.Tally(board_sets.UNCHANGED)
     tally.add_change(pair, found.astype(np.float32), found)
-    assert tally.scores(baseline=False) == {"false alarms": 0.6, "false alarms outside real changes": 0.2}
+    assert tally.scores(baseline=False) == {"false alarms": 0.6, outside: 0.2, within: 1.0}
+    pair.valid[5:] = False  # nobody could say whether this changed
+    tally = score_checkpoints.Tally(board_sets.UNCHANGED)
+    tally.add_change(pair, found.astype(np.float32), found)
+    scores = tally.scores(baseline=False)
+    assert (scores["false alarms"], scores[within]) == (0.6, 1.0)
 
 
-def test_the_boxes_of_real_changes_are_those_of_the_places(tmp_path):
-    images = tmp_path / "eval" / "naip_california" / "images"
+def test_the_boxes_of_real_changes_are_those_of_the_places(tmp_path, monkeypatch):
+    images, boxes = tmp_path / "eval" / "naip_california" / "images", tmp_path / "boxes.toml"
     images.mkdir(parents=True)
+    boxes.write_text(
+        "[boxes]\nclaremont_57 = [[130, 165, 165, 256]]\n[unsure]\nclaremont_57 = [[150, 200, 256, 256]]\n"
+    )
+    monkeypatch.setattr(board_sets, "REAL_CHANGES", boxes)
     for place in ("claremont_57", "claremont_1"):
         for year in board_sets.FALSE_ALARM_YEARS:
             Image.fromarray(np.zeros((256, 256, 3), np.uint8)).save(images / f"{place}_{year}.jpg")
@@ -49,7 +59,8 @@ def test_the_boxes_of_real_changes_are_those_of_the_places(tmp_path):
     assert second.changed[165:, 130:165].all()
     assert second.changed.sum() == 91 * 35
     assert first.valid.all()
-    assert second.valid.all()
+    assert not second.valid[200:, 165:].any()
+    assert (~second.valid).sum() == 56 * 91  # what surely changed counts
 
 
 def test_roofs_drawn_on_claremont_are_a_set_of_buildings_beside_the_four_of_the_mean(tmp_path, monkeypatch):

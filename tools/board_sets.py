@@ -4,7 +4,6 @@
     second_pragyan/, second_small/   as second_tiles.py says; never trained on
     levir/                      A, B and label (0, 255: a new or lost building)
     eval/naip_california/       images/CITY_PLACE_YEAR.jpg: real pairs in which little has changed; where, says
-                                claremont_changes.toml
                                 claremont_changes.toml; roofs on some of them: claremont_roofs.json
     eval/NAME/                  images and labels (0 unknown, 1 building, 2 none): Austin, SpaceNet, RAMP, Dhaka
 
@@ -26,7 +25,7 @@ from PIL import Image
 from drawn_roofs import CLAREMONT_ROOFS, read_roofs, scored
 from dubai_tiles import held_out_pairs
 from lsafnet.training.examples import Example
-from place_boxes import HELD_OUT, NAIP_CHANGES, BoxList, read_boxes, within
+from place_boxes import HELD_OUT, NAIP_CHANGES, UNSURE, BoxList, read_boxes, within
 from second_tiles import read_second_pairs
 
 DUBAI_PX = 256
@@ -113,13 +112,13 @@ def _dates_of_places(images: Path, pattern: str) -> Iterator[list[Path]]:
     yield from (files for files in dates.values() if len(files) > 1)
 
 
-def _unchanged_pair(before: Path, after: Path, boxes: BoxList) -> BoardPair:
-    """Return a pair of one place in which nothing has changed outside the boxes."""
+def _unchanged_pair(before: Path, after: Path, boxes: BoxList, unsure: BoxList = ()) -> BoardPair:
+    """Return a pair of one place that has changed in the boxes alone; `unsure` beside them is not valid."""
     with Image.open(before) as image:
         shape = image.height, image.width
     none, changed = np.zeros(shape, np.uint8), within(boxes, shape)
     place = before.stem.rpartition("_")[0]
-    return BoardPair(place, before, after, none, none, changed, np.ones(shape, bool))
+    return BoardPair(place, before, after, none, none, changed, changed | ~within(unsure, shape))
 
 
 def _written(name: str, examples: list[Example], cache: Path) -> tuple[BoardPair, ...]:
@@ -159,12 +158,12 @@ def _levir_pairs(folder: Path) -> Iterator[BoardPair]:
 
 def _unchanged_pairs(images: Path) -> Iterator[BoardPair]:
     first, last = FALSE_ALARM_YEARS
-    boxes = read_boxes(REAL_CHANGES)
+    boxes, unsure = read_boxes(REAL_CHANGES), read_boxes(REAL_CHANGES, UNSURE)
     for file in sorted(images.glob(f"*_{first}.jpg")):
         place = file.stem.removesuffix(f"_{first}")
         after = images / f"{place}_{last}.jpg"
         if after.exists():
-            yield _unchanged_pair(file, after, boxes.get(place, ()))
+            yield _unchanged_pair(file, after, boxes.get(place, ()), unsure.get(place, ()))
 
 
 def _single_images(folder: Path, cache: Path) -> Iterator[BoardPair]:

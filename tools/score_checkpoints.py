@@ -75,7 +75,7 @@ class Tally:
         valid = pair.valid
         self.counts.add(probability[valid], pair.changed[valid])
         self._add(changed, pair.changed, valid)
-        self.shares[pair.name] = float(changed[valid].mean())
+        self.shares[pair.name] = float(changed.mean())
 
     def add_building(self, pair: BoardPair, building: Bools) -> None:
         """Count what the land cover of an image says of buildings."""
@@ -98,7 +98,9 @@ class Tally:
         if self.kind == UNCHANGED:
             return {
                 "false alarms": float(np.mean(list(self.shares.values()))),
-                "false alarms outside real changes": (self.found - self.right) / (self.pixels - self.there),
+                "false alarms outside real changes": (self.found - self.right)
+                / max(self.pixels - self.there, 1),
+                "called changed in boxes of real changes": self.right / max(self.there, 1),
             }
         if self.kind == BUILDING:
             whole = self.found + self.there - self.right
