@@ -95,7 +95,7 @@ def town(tmp_path_factory):
                 "cpu",
                 "--quiet",
                 "--threshold",
-                "0.33",
+                "0.25",
             ]
         )
     assert left.value.code == 0

@@ -8,8 +8,7 @@ into its left and right half; of the small ones and the Dubai pairs every other 
 and bias are of the three as equals, so that probabilities hold at any pixel size; for the threshold, SECOND
 counts by its pixels, and as much as Dubai: small tiles alone would have it lower, with more false alarms elsewhere.
 Most of these pixels have changed, unlike those of usual scenes, and that makes a threshold by F1 low; so places of
-NAIP in which nothing has changed, left out of training, count as much as each of the two, and precision counts more
-than recall (BETA).
+NAIP that were left out of training count as much as each of the two, where nothing has changed in them.
 """
 
 from __future__ import annotations
@@ -36,7 +35,6 @@ from score_checkpoints import DATA, cached_scores
 SOURCES = ("SECOND full", "SECOND small", "Dubai")
 STILL = "held-out places of NAIP"
 OF_THRESHOLD = ("SECOND", "Dubai", STILL)
-BETA = 0.8
 SMALLEST_PROBABILITY = 1e-7
 Halves = tuple[ChangeCounts, ChangeCounts]
 
@@ -79,7 +77,7 @@ def fitted_on(found: dict[str, Halves], half: int, text: str) -> ChangeDecision:
     """Return the decision that a half fits."""
     fitted = fit_decision(together(found, half), text)
     curve = calibrated_curve(together(found, half, OF_THRESHOLD), fitted)
-    return replace(fitted, threshold=round(curve.best_f_beta(BETA)[0], 4))
+    return replace(fitted, threshold=round(curve.best_f1()[0], 4))
 
 
 def report(found: dict[str, Halves], own: ChangeDecision) -> Iterator[str]:
