@@ -174,7 +174,7 @@ def _single_images(folder: Path, cache: Path) -> Iterator[BoardPair]:
 
 
 def _drawn_images(images: Path, cache: Path) -> Iterator[BoardPair]:
-    """Yield images of one date on which somebody drew all roofs."""
+    """Yield images of one date on which all roofs were drawn."""
     for name, roofs in read_roofs(CLAREMONT_ROOFS).items():
         file = images / f"{name}.jpg"
         if file.exists():

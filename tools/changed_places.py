@@ -1,4 +1,4 @@
-"""Real pairs with change, made of places that were taken for unchanged and where a person saw that they are not.
+"""Real pairs with change, made of places that were taken for unchanged though something was seen to change.
 
 naip_changes.toml has their boxes. complete_labels.py labels each date by itself in these, and all alike elsewhere.
 Here every two dates of such a place become a labelled pair: changed where the classes of both exclude each other, but

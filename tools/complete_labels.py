@@ -14,7 +14,7 @@ building that is completed ends EDGE_PX pixels before its border, and the labels
 
 Lawns dry and crowns grow: where the labels of a place's dates exclude each other, in regions of at most --season-px
 and nowhere surely water or building, all dates get "ground or vegetation", by which nothing has changed there.
-Larger regions may be graded lots, and stay as they are: not known to have changed or not. Where somebody saw that a
+Larger regions may be graded lots, and stay as they are: not known to have changed or not. Where it was seen that a
 place did change (`changed`), each date is weighed by itself.
 """
 

@@ -1,4 +1,4 @@
-"""Boxes in which places really changed, as people drew them: TOML files of (left, top, right, bottom) by place."""
+"""Boxes in which places really changed, as they were drawn: TOML files of (left, top, right, bottom) by place."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def describe(data: Path, work: Path) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What people saw in the places of NAIP: boxes that changed, boxes that may have, and roofs of images."""
+    """What was seen in the places of NAIP: boxes that changed, boxes that may have, and roofs of images."""
 
     changed: Boxes = field(default_factory=dict)
     unsure: Boxes = field(default_factory=dict)
@@ -131,8 +131,8 @@ def complete_all(
 ) -> list[Path]:
     """Complete the labels of the data sets that have sets of classes; return the descriptions to train on.
 
-    Where people saw changes in places of NAIP, pairs of these places follow those of NAIP, and images on which they
-    drew roofs come after these. edge_px: completed buildings end so many pixels before their borders.
+    Where changes were seen in places of NAIP, pairs of these places follow those of NAIP, and images on which roofs
+    were drawn come after these. edge_px: completed buildings end so many pixels before their borders.
     """
     networks, info = load_teachers(teachers)
     output.mkdir(parents=True, exist_ok=True)

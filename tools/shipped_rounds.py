@@ -51,7 +51,7 @@ class Round:
     the labels are completed by that. changes: real pairs with change follow those of NAIP in the stages' shares.
     backbone: its decoders are put on this one first, so that it has no part in the mean. labels: the round whose
     completed labels are taken, this one itself if "". teachers: rounds whose results complete the labels too.
-    edge_px: completed buildings end so many pixels before their borders. roofs: images on which people drew roofs
+    edge_px: completed buildings end so many pixels before their borders. roofs: images on which roofs were drawn
     follow the pairs with change in the stages' shares.
     """
 

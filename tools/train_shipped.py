@@ -163,7 +163,7 @@ def first_of(one: Round, start: Path, options: argparse.Namespace) -> Path:
 
 
 def seen_in(one: Round) -> Seen:
-    """Return what people saw in the places of NAIP, as far as a round learns it."""
+    """Return what was seen in the places of NAIP, as far as a round learns it."""
     return Seen(
         read_boxes(NAIP_CHANGES) if one.changes else {},
         read_boxes(NAIP_CHANGES, UNSURE) if one.roofs else {},
