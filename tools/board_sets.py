@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from PIL import Image
 from drawn_roofs import CLAREMONT_ROOFS, read_roofs, scored
 from dubai_tiles import held_out_pairs
 from lsafnet.training.examples import Example
-from place_boxes import HELD_OUT, NAIP_CHANGES, UNSURE, BoxList, read_boxes, within
+from place_boxes import HELD_OUT, NAIP_CHANGES, UNSURE, BoxList, place_of, read_boxes, within
 from second_tiles import read_second_pairs
 
 DUBAI_PX = 256
@@ -100,15 +100,14 @@ def held_out_places(data: Path) -> Iterator[BoardPair]:
     """Yield first and last date of the places of NAIP that training leaves out, valid where nothing has changed."""
     images, boxes = data / "train" / "naip_california" / "images", read_boxes(NAIP_CHANGES, HELD_OUT)
     for first, *_, last in _dates_of_places(images, HELD_OUT_PLACES):
-        pair = _unchanged_pair(first, last, boxes.get(first.stem.rpartition("_")[0], ()))
-        yield replace(pair, changed=np.zeros_like(pair.changed), valid=~pair.changed)
+        yield _unchanged_pair(first, last, (), boxes.get(place_of(first.stem), ()))
 
 
 def _dates_of_places(images: Path, pattern: str) -> Iterator[list[Path]]:
     """Yield the images of each place, PLACE_YEAR, of which there are two or more."""
     dates: dict[str, list[Path]] = {}
     for file in sorted(images.glob(f"{pattern}_[0-9][0-9][0-9][0-9].*")):
-        dates.setdefault(file.stem.rpartition("_")[0], []).append(file)
+        dates.setdefault(place_of(file.stem), []).append(file)
     yield from (files for files in dates.values() if len(files) > 1)
 
 
@@ -117,8 +116,9 @@ def _unchanged_pair(before: Path, after: Path, boxes: BoxList, unsure: BoxList =
     with Image.open(before) as image:
         shape = image.height, image.width
     none, changed = np.zeros(shape, np.uint8), within(boxes, shape)
-    place = before.stem.rpartition("_")[0]
-    return BoardPair(place, before, after, none, none, changed, changed | ~within(unsure, shape))
+    return BoardPair(
+        place_of(before.stem), before, after, none, none, changed, changed | ~within(unsure, shape)
+    )
 
 
 def _written(name: str, examples: list[Example], cache: Path) -> tuple[BoardPair, ...]:

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import label as number_regions
 
-from complete_labels import Bools, Labels
+from complete_labels import Bools, Labels, write_description
 from lsafnet.label_sets import LabelSets
 from lsafnet_cli.data_sets.opening import open_data_set
 from place_boxes import Boxes, BoxList, within
@@ -62,6 +62,4 @@ def write_changed_pairs(completed: Path, boxes: Boxes, output: Path, val: Sequen
     kept: dict[str, Any] = {key: said[key] for key in ("classes", "numbers", "zoom") if key in said}
     if val:
         kept["splits"] = {"train": "*", "val": list(val)}
-    file = output.parent / f"{output.name}.json"
-    file.write_text(json.dumps({"folder": str(output.resolve()), **kept}, indent=1), encoding="utf-8")
-    return file
+    return write_description(output, kept)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ from lsafnet.training.examples import Floats
 from lsafnet_cli.checkpoints.choose import load_named_checkpoint, shipped_checkpoint
 from lsafnet_cli.data_sets.opening import DataSet, open_data_set
 from lsafnet_cli.data_sets.pairs import LabelledImage, UnchangedPlace
-from place_boxes import Boxes, BoxList, within
+from place_boxes import Boxes, BoxList, place_of, within
 
 Probabilities = NDArray[np.float32]
 """(K - 1, rows, cols): of the classes 1..K-1."""
@@ -169,9 +169,20 @@ def weighed(images: Sequence[Floats], teacher: Teacher, boxes: BoxList) -> list[
     return [np.where(inside, teacher.probabilities([image]), common) for image in images]
 
 
-def place_of(date: LabelledImage) -> str:
-    """Return PLACE of an image named PLACE_DATE."""
-    return Path(date.path).stem.rpartition("_")[0]
+def folder_beside_images(said: Mapping[str, Any], name: str, output: Path) -> Path:
+    """Return a folder of a name for new labels of a data set described by `said`, with a link to its images."""
+    folder = output / name
+    (folder / "labels").mkdir(parents=True, exist_ok=True)
+    if not (folder / "images").exists():
+        (folder / "images").symlink_to((Path(said["folder"]) / "images").resolve())
+    return folder
+
+
+def write_description(folder: Path, said: Mapping[str, Any]) -> Path:
+    """Write FOLDER.json, which describes a folder by all of `said` but its own place; return the file."""
+    file = folder.parent / f"{folder.name}.json"
+    file.write_text(json.dumps({**said, "folder": str(folder.resolve())}, indent=1), encoding="utf-8")
+    return file
 
 
 def complete(
@@ -189,11 +200,8 @@ def complete(
     their borders.
     """
     said = json.loads(description.read_text(encoding="utf-8"))
-    data_set, folder = open_data_set(description), output / description.stem
+    data_set, folder = open_data_set(description), folder_beside_images(said, description.stem, output)
     sets = data_set.label_sets
-    (folder / "labels").mkdir(parents=True, exist_ok=True)
-    if not (folder / "images").exists():
-        (folder / "images").symlink_to((Path(said["folder"]) / "images").resolve())
     names = [one["name"] for one in said["classes"]]
     either = {names.index(name) for name in EITHER if name in names}
     numbers: dict[str, Any] = {"0": None} | {
@@ -202,7 +210,7 @@ def complete(
     }
     for dates in places(data_set):
         read = [date.read() for date in dates]
-        boxes = (changed or {}).get(place_of(dates[0]), ())
+        boxes = (changed or {}).get(place_of(Path(dates[0].path).stem), ())
         probabilities = weighed([values for values, _ in read], teacher, boxes)
         done = [
             completed(label, sets, one, confidence)
@@ -219,10 +227,7 @@ def complete(
             ]
         for date, label in zip(dates, done, strict=True):
             Image.fromarray(label).save(folder / "labels" / f"{Path(date.path).stem}.png")
-    new = output / description.name
-    said |= {"folder": str(folder.resolve()), "numbers": numbers}
-    new.write_text(json.dumps(said, indent=1), encoding="utf-8")
-    return new
+    return write_description(folder, said | {"numbers": numbers})
 
 
 def places(data_set: DataSet) -> Iterator[tuple[LabelledImage, ...]]:

@@ -21,8 +21,8 @@ from rasterio.features import rasterize
 from scipy.ndimage import binary_dilation, binary_erosion
 from shapely import Polygon
 
-from complete_labels import Bools, Labels
-from place_boxes import Boxes, within
+from complete_labels import Bools, Labels, folder_beside_images, write_description
+from place_boxes import Boxes, place_of, within
 
 NAIP_ROOFS = Path(__file__).parent / "naip_roofs.json"
 CLAREMONT_ROOFS = NAIP_ROOFS.with_name("claremont_roofs.json")  # of places that nothing is trained on
@@ -62,10 +62,10 @@ def _polygons(lines: Sequence[Sequence[int]]) -> tuple[Polygon, ...]:
 
 def draw(roofs: Roofs, shape: tuple[int, int], margins: Margins) -> tuple[Bools, Bools]:
     """Return where (rows, cols) there surely is a building, and where there surely is none."""
-    inside, unknown = (_within(polygons, shape) for polygons in (roofs.roofs, roofs.unknown))
+    inside, known = scored(roofs, shape)
     core = binary_erosion(inside, SQUARE, margins.inside_px, border_value=1)
     around = binary_dilation(inside, SQUARE, margins.outside_px)
-    return core & ~unknown, ~around & ~unknown
+    return core & known, ~around & known
 
 
 def scored(roofs: Roofs, shape: tuple[int, int]) -> tuple[Bools, Bools]:
@@ -85,8 +85,7 @@ def drawn_on(name: str, drawn: Mapping[str, Roofs]) -> tuple[Roofs, Margins] | N
     """Return what was drawn on an image, else on the last other date of its place that was drawn on."""
     if name in drawn:
         return drawn[name], DRAWN
-    place = name.rpartition("_")[0]
-    others = sorted(other for other in drawn if other.rpartition("_")[0] == place)
+    others = sorted(other for other in drawn if place_of(other) == place_of(name))
     return (drawn[others[-1]], OTHER_DATES) if others else None
 
 
@@ -96,24 +95,18 @@ def write_roof_labels(description: Path, drawn: Mapping[str, Roofs], changed: Bo
     changed: boxes in which dates of a place differ, by place; there, a drawing says nothing of other dates.
     """
     said = json.loads(description.read_text(encoding="utf-8"))
-    source, folder = Path(said["folder"]), output / description.stem
+    folder = folder_beside_images(said, description.stem, output)
     numbers, without, building = with_building(said)
-    (folder / "labels").mkdir(parents=True, exist_ok=True)
-    if not (folder / "images").exists():
-        (folder / "images").symlink_to((source / "images").resolve())
-    for file in sorted((source / "labels").glob("*.png")):
+    for file in sorted((Path(said["folder"]) / "labels").glob("*.png")):
         label = np.asarray(Image.open(file))
         if found := drawn_on(file.stem, drawn):
             roof, none = draw(found[0], label.shape, found[1])
             if file.stem not in drawn:
-                same = ~within(changed.get(file.stem.rpartition("_")[0], ()), label.shape)
+                same = ~within(changed.get(place_of(file.stem), ()), label.shape)
                 roof, none = roof & same, none & same
             label = np.where(roof, building, np.where(none, without[label], label)).astype(np.uint8)
         Image.fromarray(label).save(folder / "labels" / file.name)
-    new = output / description.name
-    said |= {"folder": str(folder.resolve()), "numbers": numbers}
-    new.write_text(json.dumps(said, indent=1), encoding="utf-8")
-    return new
+    return write_description(folder, said | {"numbers": numbers})
 
 
 def with_building(said: Mapping[str, Any]) -> tuple[dict[str, Any], Labels, int]:
@@ -146,7 +139,4 @@ def write_roof_images(completed: Path, names: Iterable[str], output: Path, **mor
             if not copy.exists():
                 copy.symlink_to(file.resolve())
     kept = {key: said[key] for key in ("classes", "numbers")}
-    file = output.parent / f"{output.name}.json"
-    text = json.dumps({"folder": str(output.resolve()), **kept, **more}, indent=1)
-    file.write_text(text, encoding="utf-8")
-    return file
+    return write_description(output, kept | more)

@@ -19,6 +19,11 @@ Boxes = Mapping[str, BoxList]
 """By place."""
 
 
+def place_of(name: str) -> str:
+    """Return PLACE of an image named PLACE_DATE."""
+    return name.rpartition("_")[0]
+
+
 def read_boxes(file: Path, kind: str = SURE) -> Boxes:
     """Return the boxes of all places in a table of a file."""
     boxes: Boxes = tomllib.loads(file.read_text(encoding="utf-8"))[kind]

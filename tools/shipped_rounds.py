@@ -16,7 +16,7 @@ of 27 places with change; "changes" had those of 236, for the others had not bee
 alone saw crowns without leaves, in every fifth look. No round before it did.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,11 @@ class Round:
     roofs: bool = False
 
 
+ROOFS = Stage(
+    (6, 4, 6, 3, 7, 4, 3, 2, 5), 5, 60, 3e-4, 0.98, power=0.7, warmup=8, backbone=0.4,
+    water_building=(1.5, 1.4), seed=71,
+)  # fmt: skip
+CHANGES = replace(ROOFS, shares=(6, 4, 5, 6, 6, 4, 4, 3, 7), epochs=6, seed=81)
 ROUNDS = (
     Round(
         "partial",
@@ -189,16 +194,7 @@ ROUNDS = (
     ),
     Round(
         "roofs",
-        (
-            Stage(
-                (6, 4, 6, 3, 7, 4, 3, 2, 5), 5, 60, 3e-4, 0.98, power=0.7, warmup=8, backbone=0.4,
-                water_building=(1.5, 1.4), seed=71,
-            ),
-            Stage(
-                (6, 4, 6, 3, 7, 4, 3, 2, 5), 5, 60, 3e-4, 0.98, power=0.7, warmup=8, backbone=0.4,
-                water_building=(1.5, 1.4), seed=72, begin="edges.safetensors",
-            ),
-        ),
+        (ROOFS, replace(ROOFS, seed=72, begin="edges.safetensors")),
         parts=((1, 5, 0.5), (2, 5, 0.5)),
         changes=True,
         teachers=("larger",),
@@ -207,16 +203,7 @@ ROUNDS = (
     ),
     Round(
         "changes",
-        (
-            Stage(
-                (6, 4, 5, 6, 6, 4, 4, 3, 7), 6, 60, 3e-4, 0.98, power=0.7, warmup=8, backbone=0.4,
-                water_building=(1.5, 1.4), seed=81,
-            ),
-            Stage(
-                (6, 4, 5, 6, 6, 4, 4, 3, 7), 6, 60, 3e-4, 0.98, power=0.7, warmup=8, backbone=0.4,
-                water_building=(1.5, 1.4), seed=82, begin="roofs.safetensors",
-            ),
-        ),
+        (CHANGES, replace(CHANGES, seed=82, begin="roofs.safetensors")),
         parts=((1, 6, 0.5), (2, 6, 0.5)),
         changes=True,
         labels="roofs",

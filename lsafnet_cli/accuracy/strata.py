@@ -10,7 +10,7 @@ from lsafnet_cli.errors import InputError, OptionError
 from lsafnet_cli.legend.classes import UNCHANGED, Legend
 from lsafnet_cli.maps.count import CodeCounts
 from lsafnet_cli.options.words import split_words, without_backslashes
-from lsafnet_cli.polygons.wishes import wanted_codes
+from lsafnet_cli.polygons.wishes import GROUPS, wanted_codes
 
 STRATA = ("transition", "from", "to", "change")
 RARE = "other changes"
@@ -74,7 +74,7 @@ def make_strata(counts: CodeCounts, options: StrataOptions) -> tuple[Stratum, ..
     legend, members = counts.legend, dict[str, list[int]]()
     grouped: dict[int, str] = {}
     for name, wishes in (options.groups or {}).items():
-        for code in wanted_codes(legend, wishes, "groups"):
+        for code in wanted_codes(legend, wishes, GROUPS):
             if grouped.setdefault(code, name) != name:
                 label = legend.labels[code]
                 raise OptionError(f"`groups` {name}: '{label}' is in the group {grouped[code]} already")

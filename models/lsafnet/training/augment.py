@@ -238,7 +238,8 @@ def change_look(
         if rng.random() < options.season and (label == number).any():
             image = tint_where(image, label == number, rng, value_range, options.strength)
     if options.leafless and rng.random() < options.leafless:
-        image = shed_leaves(image, np.isin(label, options.seasonal), rng, value_range)
+        where = np.isin(label, options.seasonal)
+        image = shed_leaves(image, where, rng, value_range) if where.any() else image
     image = shift_colors(image, rng, value_range, options.strength)
     image = jitter_light(image, rng, value_range, options.strength)
     if rng.random() < options.haze:
