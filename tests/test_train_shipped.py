@@ -12,7 +12,7 @@ from shapely import box
 import finish_shipped
 import shipped_data
 import train_shipped
-from drawn_roofs import Roofs
+from drawn_classes import Drawn
 from lsafnet.checkpoint.files import load_checkpoint, save_checkpoint
 from lsafnet_cli.checkpoints.choose import shipped_checkpoint
 from lsafnet_cli.data_sets.opening import open_data_set
@@ -24,8 +24,8 @@ from shipped_data import Seen
 NAMES = {
     "dubai": ("tile1_001", "tile4_002", "tile5_001", "tile5_009"),
     "naip_california": ("chico_1_2016", "chico_1_2020", "chico_33_2016", "chico_33_2018"),
-    "banepa": ("OAM-386690-220241-19", "OAM-386695-220242-19"),
-    "kampala_ug": ("OAM-619213-523272-20", "OAM-619212-523272-20"),
+    "banepa": ("OAM-386690-220241-19", "OAM-386695-220241-19"),
+    "kampala_ug": ("OAM-619214-523272-20", "OAM-619212-523272-20"),
     "philippines": ("OAM-886233-483190-20", "OAM-886232-483190-20"),
     "zanzibar_tz": ("OAM-638599-541920-20", "OAM-638584-541920-20"),
 }
@@ -160,7 +160,7 @@ def test_images_on_which_roofs_were_drawn_follow_the_pairs_with_change(tmp_path,
     monkeypatch.setattr(shipped_data, "ROOFS_SPLITS", {"train": "chico_1_2020", "val": "chico_1_2016"})
     write_data(tmp_path / "data", tmp_path)
     files = shipped_data.describe(tmp_path / "data", tmp_path)
-    drawn = {name: Roofs((box(16, 16, 48, 48),), ()) for name in ("chico_1_2016", "chico_1_2020")}
+    drawn = {name: Drawn((box(16, 16, 48, 48),), ()) for name in ("chico_1_2016", "chico_1_2020")}
     seen = Seen({"chico_1": [[0, 0, 32, 64]]}, {"chico_33": [[0, 0, 64, 64]]}, drawn)
     done = shipped_data.complete_all(files, [shipped_checkpoint()], tmp_path / "completed", seen)
     assert [file.stem for file in done[2:6]] == ["naip_california", "naip_changes", "naip_roofs", "banepa"]
@@ -258,6 +258,7 @@ def test_a_round_has_the_teachers_it_names_beside_its_start(tmp_path, monkeypatc
         train_shipped, "ROUNDS", (train_shipped.Round("new", (STAGE,), (), teachers=("old",)),)
     )
     monkeypatch.setattr(train_shipped, "SYNTHETIC", "none")
+    monkeypatch.setattr(train_shipped, "describe", lambda *_: [])
     monkeypatch.setattr(train_shipped, "complete_all", lambda *words: asked.append(words[1]) or [])
     monkeypatch.setattr(train_shipped, "run_round", lambda *_: None)
     monkeypatch.setattr(train_shipped, "write_shipped", lambda start, *_: asked.append(start))

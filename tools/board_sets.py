@@ -22,10 +22,10 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 
-from drawn_roofs import CLAREMONT_ROOFS, read_roofs, scored
+from drawn_classes import CLAREMONT_ROOFS, read_drawn, scored
 from dubai_tiles import held_out_pairs
 from lsafnet.training.examples import Example
-from place_boxes import HELD_OUT, NAIP_CHANGES, UNSURE, BoxList, place_of, read_boxes, within
+from place_boxes import HELD_OUT, NAIP_CHANGES, UNSURE, Areas, place_of, read_boxes, within
 from second_tiles import read_second_pairs
 
 DUBAI_PX = 256
@@ -111,7 +111,7 @@ def _dates_of_places(images: Path, pattern: str) -> Iterator[list[Path]]:
     yield from (files for files in dates.values() if len(files) > 1)
 
 
-def _unchanged_pair(before: Path, after: Path, boxes: BoxList, unsure: BoxList = ()) -> BoardPair:
+def _unchanged_pair(before: Path, after: Path, boxes: Areas, unsure: Areas = ()) -> BoardPair:
     """Return a pair of one place that has changed in the boxes alone; `unsure` beside them is not valid."""
     with Image.open(before) as image:
         shape = image.height, image.width
@@ -175,7 +175,7 @@ def _single_images(folder: Path, cache: Path) -> Iterator[BoardPair]:
 
 def _drawn_images(images: Path, cache: Path) -> Iterator[BoardPair]:
     """Yield images of one date on which all roofs were drawn."""
-    for name, roofs in read_roofs(CLAREMONT_ROOFS).items():
+    for name, roofs in read_drawn(CLAREMONT_ROOFS).items():
         file = images / f"{name}.jpg"
         if file.exists():
             with Image.open(file) as image:

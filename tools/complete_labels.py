@@ -40,7 +40,7 @@ from lsafnet.training.examples import Floats
 from lsafnet_cli.checkpoints.choose import load_named_checkpoint, shipped_checkpoint
 from lsafnet_cli.data_sets.opening import DataSet, open_data_set
 from lsafnet_cli.data_sets.pairs import LabelledImage, UnchangedPlace
-from place_boxes import Boxes, BoxList, place_of, within
+from place_boxes import Areas, AreasOfPlaces, place_of, within
 
 Probabilities = NDArray[np.float32]
 """(K - 1, rows, cols): of the classes 1..K-1."""
@@ -160,12 +160,12 @@ def turned_by_season(labels: Sequence[Labels], sets: LabelSets, either: set[int]
     return found
 
 
-def weighed(images: Sequence[Floats], teacher: Teacher, boxes: BoxList) -> list[Probabilities]:
-    """Return the probabilities of each date: the mean of all dates, but each its own within the boxes."""
+def weighed(images: Sequence[Floats], teacher: Teacher, apart: Areas) -> list[Probabilities]:
+    """Return the probabilities of each date: the mean of all dates, but each its own within `apart`."""
     common = teacher.probabilities(images)
-    if not boxes:
+    if not apart:
         return [common] * len(images)
-    inside = within(boxes, common.shape[1:])
+    inside = within(apart, common.shape[1:])
     return [np.where(inside, teacher.probabilities([image]), common) for image in images]
 
 
@@ -191,12 +191,14 @@ def complete(
     output: Path,
     confidence: float,
     season_px: int = SEASON_PX,
-    changed: Boxes | None = None,
+    changed: AreasOfPlaces | None = None,
+    sure: AreasOfPlaces | None = None,
     edge_px: int = EDGE_PX,
 ) -> Path:
     """Write the completed labels of a data set, and its new description; return the latter.
 
-    changed: boxes in which dates of a place differ, by place. edge_px: completed buildings end so many pixels before
+    changed: areas in which dates of a place may differ, by place. sure: those in which they surely do, so that it is
+    no season; the labels say how. edge_px: completed buildings end so many pixels before
     their borders.
     """
     said = json.loads(description.read_text(encoding="utf-8"))
@@ -210,16 +212,18 @@ def complete(
     }
     for dates in places(data_set):
         read = [date.read() for date in dates]
-        boxes = (changed or {}).get(place_of(Path(dates[0].path).stem), ())
-        probabilities = weighed([values for values, _ in read], teacher, boxes)
+        place = place_of(Path(dates[0].path).stem)
+        probabilities = weighed([values for values, _ in read], teacher, (changed or {}).get(place, ()))
         done = [
             completed(label, sets, one, confidence)
             for (_, label), one in zip(read, probabilities, strict=True)
         ]
         if len(done) > 1 and len(either) > 1:
             turned = turned_by_season(done, sets, either, season_px)
-            numbers[str(sets.count)] = sorted(EITHER)
-            done = [np.where(turned, sets.count, label).astype(np.uint8) for label in done]
+            turned &= ~within((sure or {}).get(place, ()), turned.shape)
+            number = sets.number_of(sorted(either)) if tuple(sorted(either)) in sets.sets else sets.count
+            numbers[str(number)] = sorted(EITHER)
+            done = [np.where(turned, number, label).astype(np.uint8) for label in done]
         if SHARP in names:
             sharp = names.index(SHARP)
             done = [

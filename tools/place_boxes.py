@@ -1,4 +1,4 @@
-"""Boxes in which places really changed, as they were drawn: TOML files of (left, top, right, bottom) by place."""
+"""Where places really changed: boxes in TOML files, (left, top, right, bottom) by place, and areas of any shape."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.features import rasterize
+from shapely import box
+from shapely.geometry.base import BaseGeometry
 
 NAIP_CHANGES = Path(__file__).parent / "naip_changes.toml"
 SURE, UNSURE, HELD_OUT = "boxes", "unsure", "held_out"
 """Tables of that file: boxes that changed, boxes that may have, and both of the places that are never trained on."""
 
-BoxList = Sequence[Sequence[int]]
+Box = Sequence[int]
 """(left, top, right, bottom) in pixels."""
-Boxes = Mapping[str, BoxList]
+Area = Box | BaseGeometry
+"""A box, or a geometry in pixels from the top left corner."""
+Areas = Sequence[Area]
+Boxes = Mapping[str, Sequence[Box]]
+AreasOfPlaces = Mapping[str, Areas]
 """By place."""
 
 
@@ -30,9 +37,11 @@ def read_boxes(file: Path, kind: str = SURE) -> Boxes:
     return boxes
 
 
-def within(boxes: BoxList, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return which of (rows, cols) pixels lie in one of the boxes."""
-    found = np.zeros(shape, bool)
-    for left, top, right, bottom in boxes:
-        found[top:bottom, left:right] = True
+def within(areas: Areas, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return which of (rows, cols) pixels have their middle in one of the areas."""
+    geometries = [one if isinstance(one, BaseGeometry) else box(*one) for one in areas]
+    drawn = [(one, 1) for one in geometries if not one.is_empty]
+    if not drawn:
+        return np.zeros(shape, bool)
+    found: NDArray[np.bool_] = rasterize(drawn, shape, dtype="uint8") > 0
     return found

@@ -17,9 +17,19 @@ import dubai_tiles
 from board_sets import HELD_OUT_PLACES
 from changed_places import write_changed_pairs
 from complete_labels import CONFIDENCE, Teacher, complete, load_teachers
-from drawn_roofs import Roofs, write_roof_images, write_roof_labels
+from drawn_changes import Changes, write_change_labels
+from drawn_classes import (
+    DRONE_ROOFS,
+    WATER,
+    Drawn,
+    correct_labels,
+    read_drawn,
+    write_drawn_images,
+    write_drawn_labels,
+)
+from joined_tiles import JOINED, join_tiles
 from make_sample import COMMITTED_SEED, make_scene
-from place_boxes import Boxes
+from place_boxes import Areas, AreasOfPlaces
 
 CLASSES = [
     {"name": "unchanged", "color": "#ffffff"},
@@ -31,6 +41,7 @@ CLASSES = [
 HELD_OUT_TILE = f"tile{dubai_tiles.HELD_OUT_TILE}"
 DUBAI = {"0": None, "1": "building", "2": "ground", "3": "ground", "4": "vegetation", "5": "water"}
 BUILDING_OR_NOT = {"0": None, "1": "building", "2": ["water", "ground", "vegetation"]}
+BUILDING_NUMBER = 1  # of BUILDING_OR_NOT
 VEGETATION_OR_NOT = {"0": None, "1": "vegetation", "2": ["water", "ground", "building"]}
 SYNTHETIC = "synthetic"
 FULLY_LABELLED = ("dubai", SYNTHETIC)
@@ -50,9 +61,10 @@ TRAINED_ON = (
 )
 
 
-def buildings(val: str, zoom: tuple[float, float]) -> dict[str, Any]:
-    """Return what describes images labelled building or not; `val` matches the names kept for validation."""
-    return {"numbers": BUILDING_OR_NOT, "splits": {"train": "*", "val": val}, "zoom": zoom}
+def buildings(least: float, greatest: float) -> dict[str, Any]:
+    """Return what describes joined tiles labelled building or not, seen at these zooms."""
+    splits = {"train": f"{JOINED}-*", "val": "OAM-*"}
+    return {"numbers": BUILDING_OR_NOT, "splits": splits, "zoom": (least, greatest)}
 
 
 DATA_SETS: dict[str, dict[str, Any]] = {
@@ -69,12 +81,19 @@ DATA_SETS: dict[str, dict[str, Any]] = {
         "splits": {"train": "*", "val": [HELD_OUT_PLACES, "*_77"]},
         "zoom": (0.5, 2),
     },
-    "train/banepa": buildings("OAM-386695-22024[0-3]-19", (0.8, 5)),
-    "train/kampala_ug": buildings("OAM-619212-*", (0.6, 4)),
-    "train/philippines": buildings("OAM-886232-*", (0.6, 4)),
-    "train/zanzibar_tz": buildings("OAM-638584-54192[0-3]-20", (0.6, 4)),
+    "train/banepa": buildings(1, 5),
+    "train/kampala_ug": buildings(1, 4.5),
+    "train/philippines": buildings(1, 4.5),
+    "train/zanzibar_tz": buildings(1, 4.5),
 }
 """Folder below --data, and what its description says beside folder and classes."""
+TILES = {
+    "banepa": "OAM-386695-220241-19",
+    "kampala_ug": "OAM-619212-*",
+    "philippines": "OAM-886232-*",
+    "zanzibar_tz": "OAM-638584-541920-20",
+}
+"""Data sets of tiles that are joined, and the names of those kept for validation."""
 
 
 SIZES_SEEN = {UNCHANGED: (1.0,), "": (0.5,)}
@@ -101,11 +120,15 @@ def write_scene(folder: Path, seed: int) -> None:
 
 
 def describe(data: Path, work: Path) -> list[Path]:
-    """Write the JSON file of each data set and return these."""
+    """Write the JSON file of each data set and return these; tiles are joined first."""
     files = []
     for name, more in DATA_SETS.items():
         folder = work / SYNTHETIC if name == SYNTHETIC else data / name
-        file = work / f"{Path(name).name}.json"
+        if val := TILES.get(folder.name):
+            folder = work / JOINED / folder.name
+            join_tiles(data / name, folder, val)
+            correct_labels(folder / "labels", read_drawn(DRONE_ROOFS), BUILDING_NUMBER)
+        file = work / f"{folder.name}.json"
         text = json.dumps({"folder": str(folder.resolve()), "classes": CLASSES, **more}, indent=1)
         file.write_text(text, encoding="utf-8")
         files.append(file)
@@ -114,16 +137,32 @@ def describe(data: Path, work: Path) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen in the places of NAIP: boxes that changed, boxes that may have, and roofs of images."""
+    """What was seen in the places of NAIP: areas that changed or may have, roofs and water of images, and outlines.
 
-    changed: Boxes = field(default_factory=dict)
-    unsure: Boxes = field(default_factory=dict)
-    roofs: Mapping[str, Roofs] = field(default_factory=dict)
+    The outlines of a place are all that counts of its changes.
+    """
 
-    def apart(self) -> Boxes:
-        """Return the boxes of both kinds, in which each date is labelled by itself."""
+    changed: AreasOfPlaces = field(default_factory=dict)
+    unsure: AreasOfPlaces = field(default_factory=dict)
+    roofs: Mapping[str, Drawn] = field(default_factory=dict)
+    water: Mapping[str, Drawn] = field(default_factory=dict)
+    outlines: Mapping[str, Changes] = field(default_factory=dict)
+
+    def apart(self) -> AreasOfPlaces:
+        """Return the areas in which each date is labelled by itself."""
         places = {*self.changed, *self.unsure}
-        return {place: (*self.changed.get(place, ()), *self.unsure.get(place, ())) for place in places}
+        apart: dict[str, Areas] = {
+            place: (*self.changed.get(place, ()), *self.unsure.get(place, ())) for place in places
+        }
+        return apart | {place: drawn.apart() for place, drawn in self.outlines.items()}
+
+    def boxes(self) -> AreasOfPlaces:
+        """Return the areas that changed in the places without outlines."""
+        return {place: its for place, its in self.changed.items() if place not in self.outlines}
+
+    def outlined(self) -> AreasOfPlaces:
+        """Return the areas that surely changed, of the places in which something was outlined."""
+        return {place: drawn.cores() for place, drawn in self.outlines.items() if drawn.changes}
 
 
 def complete_all(
@@ -155,12 +194,19 @@ def _complete_places(file: Path, teacher: Teacher, output: Path, seen: Seen, edg
     completed, more = output / file.name, []
     if not completed.exists():
         if seen.roofs:
-            file = write_roof_labels(file, seen.roofs, seen.apart(), output / "drawn")
-        complete(file, teacher, output, CONFIDENCE, changed=seen.apart(), edge_px=edge_px)
-    if seen.changed:
-        more.append(write_changed_pairs(completed, seen.changed, output / CHANGED, CHANGED_VAL))
+            file = write_drawn_labels(file, seen.roofs, seen.apart(), output / "drawn")
+        if seen.water:
+            file = write_drawn_labels(file, seen.water, seen.apart(), output / "drawn-water", WATER)
+        if seen.outlines:
+            file = write_change_labels(file, seen.outlines, output / "outlined")
+        complete(
+            file, teacher, output, CONFIDENCE, changed=seen.apart(), sure=seen.outlined(), edge_px=edge_px
+        )
+    if seen.changed or seen.outlines:
+        pairs = write_changed_pairs(completed, seen.boxes(), output / CHANGED, CHANGED_VAL, seen.outlined())
+        more.append(pairs)
     if seen.roofs:
-        images = write_roof_images(
+        images = write_drawn_images(
             completed, seen.roofs, output / ROOFS, zoom=ROOFS_ZOOM, splits=ROOFS_SPLITS
         )
         more.append(images)

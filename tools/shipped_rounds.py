@@ -52,7 +52,7 @@ class Round:
     backbone: its decoders are put on this one first, so that it has no part in the mean. labels: the round whose
     completed labels are taken, this one itself if "". teachers: rounds whose results complete the labels too.
     edge_px: completed buildings end so many pixels before their borders. roofs: images on which roofs were drawn
-    follow the pairs with change in the stages' shares.
+    follow the pairs with change in the stages' shares. outlines: water was drawn too, and what changed was outlined.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Round:
     teachers: tuple[str, ...] = ()
     edge_px: int = 0
     roofs: bool = False
+    outlines: bool = False
 
 
 ROOFS = Stage(

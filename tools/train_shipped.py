@@ -30,7 +30,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from drawn_roofs import NAIP_ROOFS, read_roofs
+from drawn_changes import NAIP_OUTLINES, read_changes
+from drawn_classes import NAIP_ROOFS, NAIP_WATER, read_drawn
 from graft_backbone import graft, images_below
 from lsafnet.checkpoint.context import ChangeContext
 from lsafnet.checkpoint.files import load_checkpoint, save_checkpoint
@@ -167,7 +168,9 @@ def seen_in(one: Round) -> Seen:
     return Seen(
         read_boxes(NAIP_CHANGES) if one.changes else {},
         read_boxes(NAIP_CHANGES, UNSURE) if one.roofs else {},
-        read_roofs(NAIP_ROOFS) if one.roofs else {},
+        read_drawn(NAIP_ROOFS) if one.roofs else {},
+        read_drawn(NAIP_WATER) if one.outlines else {},
+        read_changes(NAIP_OUTLINES) if one.outlines else {},
     )
 
 

@@ -1,0 +1,109 @@
+"""Outlines of what changed between two dates of a place, with the land cover of both, as labels.
+
+naip_outlines.json has them: for each place `changes`, classes of the first and the last of its dates and a polygon x,
+y, x, y ... in quarters of a pixel from the top left corner, and areas that are `unknown`. All else of a place has not
+changed. A line itself is uncertain, so a change is sure from INSIDE_PX within it, and nothing from OUTSIDE_PX beyond
+it. On dates between, what changed is of one of both classes. An AI model drew them, looking at both images enlarged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from shapely import Polygon
+from shapely.geometry.base import BaseGeometry
+
+from complete_labels import folder_beside_images, write_description
+from drawn_classes import polygon_of
+from place_boxes import Areas, place_of, within
+
+NAIP_OUTLINES = Path(__file__).parent / "naip_outlines.json"
+INSIDE_PX, OUTSIDE_PX = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What went from one class to another, in pixels."""
+
+    before: str
+    after: str
+    area: Polygon
+
+    @property
+    def core(self) -> BaseGeometry:
+        """Where it surely did."""
+        return self.area.buffer(-INSIDE_PX)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What was drawn on a place."""
+
+    changes: tuple[Change, ...]
+    unknown: tuple[Polygon, ...]
+
+    def cores(self) -> Areas:
+        """Return where the place surely changed."""
+        return [one.core for one in self.changes]
+
+    def apart(self) -> Areas:
+        """Return where it may have changed: all else is alike on all dates."""
+        return [*(one.area.buffer(OUTSIDE_PX) for one in self.changes), *self.unknown]
+
+
+def read_changes(file: Path) -> dict[str, Changes]:
+    """Return what was drawn, by place."""
+    said: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    return {
+        place: Changes(
+            tuple(Change(before, after, polygon_of(line)) for before, after, line in one["changes"]),
+            tuple(polygon_of(line) for line in one["unknown"]),
+        )
+        for place, one in said.items()
+    }
+
+
+class Numbers:
+    """The numbers of a description, to which sets of classes are added as they are asked for."""
+
+    def __init__(self, said: Mapping[str, Any]) -> None:
+        self.said = dict(said)
+
+    def of(self, classes: Sequence[str]) -> int:
+        """Return the number of a set of classes, a new one if there is none yet."""
+        wanted = sorted(classes)
+        for number, named in self.said.items():
+            if named is not None and sorted([named] if isinstance(named, str) else named) == wanted:
+                return int(number)
+        new = max(map(int, self.said)) + 1
+        self.said[str(new)] = wanted if len(wanted) > 1 else wanted[0]
+        return new
+
+
+def write_change_labels(description: Path, drawn: Mapping[str, Changes], output: Path) -> Path:
+    """Write the labels of a data set of places with what was drawn, and its description; return the latter."""
+    said = json.loads(description.read_text(encoding="utf-8"))
+    folder, numbers = folder_beside_images(said, description.stem, output), Numbers(said["numbers"])
+    places: dict[str, list[Path]] = {}
+    for file in sorted((Path(said["folder"]) / "labels").glob("*.png")):
+        places.setdefault(place_of(file.stem), []).append(file)
+    for place, files in places.items():
+        for file in files:
+            label = np.asarray(Image.open(file)).copy()
+            for change in drawn[place].changes if place in drawn else ():
+                label[within([change.core], label.shape)] = _number(change, file, files, numbers)
+            Image.fromarray(label).save(folder / "labels" / file.name)
+    return write_description(folder, said | {"numbers": numbers.said})
+
+
+def _number(change: Change, file: Path, files: Sequence[Path], numbers: Numbers) -> int:
+    """Return the number of what a change was on the date of a file, of all of its place by date."""
+    if file == files[0]:
+        return numbers.of([change.before])
+    return numbers.of([change.after] if file == files[-1] else [change.before, change.after])
