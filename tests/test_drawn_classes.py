@@ -128,7 +128,13 @@ def test_water_that_was_drawn_leaves_what_was_drawn_of_roofs(tmp_path, drawn):
     now = classes_of(new, "town_1_2020")
     assert now[20, 28].tolist() == [False, True, False, False, False]
     assert now[8, 8].tolist() == [False, False, False, False, True]  # the roof
-    assert now[24, 2].tolist() == [False, False, True, True, False]  # neither was drawn where nothing was known
+    assert now[24, 2].tolist() == [
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]  # neither was drawn where nothing was known
     assert now[2, 30].tolist() == [False, False, True, False, True]  # maybe a roof, surely no water
     other = classes_of(new, "town_1_2016")
     assert (other[24, 28] == now[20, 28]).all()

@@ -12,6 +12,7 @@ from shapely import box
 import finish_shipped
 import shipped_data
 import train_shipped
+from drawn_changes import Change, Changes
 from drawn_classes import Drawn
 from lsafnet.checkpoint.files import load_checkpoint, save_checkpoint
 from lsafnet_cli.checkpoints.choose import shipped_checkpoint
@@ -174,6 +175,45 @@ def test_images_on_which_roofs_were_drawn_follow_the_pairs_with_change(tmp_path,
         options = TrainOptions(start=shipped_checkpoint(), shares=stage.shares, crop_px=64)
         setup = prepare_training(done, options, Observer())
         assert [item.name for item in setup.train[4].items] == ["chico_1_2020"]
+
+
+def test_an_image_of_a_single_date_on_which_roofs_were_drawn_is_completed_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped_data, "ROOFS_SPLITS", {"train": "*", "val": "chico_1_2020"})
+    monkeypatch.setitem(NAMES, "naip_california", (*NAMES["naip_california"], "eureka_5_2020"))
+    write_data(tmp_path / "data", tmp_path)
+    files = shipped_data.describe(tmp_path / "data", tmp_path)
+    drawn = {name: Drawn((box(16, 16, 48, 48),), ()) for name in ("eureka_5_2020", "chico_1_2020")}
+    water = {"eureka_5_2020": Drawn((box(0, 0, 64, 12),), ())}
+    done = shipped_data.complete_all(
+        files, [shipped_checkpoint()], tmp_path / "completed", Seen(roofs=drawn, water=water)
+    )
+    assert [file.stem for file in done[2:4]] == ["naip_california", "naip_roofs"]
+    (image,) = open_data_set(done[3]).items("train")
+    _, label, _ = image.read_all(Window(0, 0, 64, 64))
+    assert image.name == "eureka_5_2020"
+    assert (label[18:46, 18:46] == 4).all()
+    assert (label[:10] == 1).all()
+    assert not (label[:12] == 4).any()
+    places = [item.name for split in open_data_set(done[2]).splits.values() for item in split]
+    assert places == ["chico_1", "chico_33"]
+
+
+def test_outlines_take_the_place_of_boxes_and_are_all_that_counts_of_a_place():
+    change = Change("ground", "building", box(10, 10, 20, 20))
+    seen = Seen(
+        {"a": [[0, 0, 1, 1]], "b": [[2, 2, 3, 3]]},
+        {"b": [[4, 4, 5, 5]]},
+        outlines={"b": Changes((change,), (box(30, 30, 40, 40),)), "c": Changes((), ())},
+    )
+    assert seen.boxes() == {"a": [[0, 0, 1, 1]]}
+    apart = {place: list(areas) for place, areas in seen.apart().items()}
+    assert apart["a"] == [[0, 0, 1, 1]]
+    assert apart["c"] == []
+    around, unknown = apart["b"]
+    assert around.bounds == (8, 8, 22, 22)
+    assert unknown.bounds == (30, 30, 40, 40)
+    ((core,),) = seen.outlined().values()
+    assert core.bounds == (11, 11, 19, 19)
 
 
 def test_both_kinds_of_boxes_set_the_dates_apart():

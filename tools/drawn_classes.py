@@ -11,6 +11,7 @@ little beside each other. An AI model drew them, looking at the images enlarged 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,12 +145,13 @@ def with_class(said: Mapping[str, Any], name: str) -> tuple[dict[str, Any], Labe
     return numbers, without, own
 
 
-def write_drawn_images(completed: Path, names: Iterable[str], output: Path, **more: Any) -> Path:
+def write_drawn_images(described: Path, names: Iterable[str], output: Path, **more: Any) -> Path:
     """Write what was drawn on as images of one date, and their description; return the latter.
 
-    completed: the description of all places, with completed labels. more: what the description says besides.
+    described: the description of all places; names without a file there are left out. more: what the new description
+    says besides.
     """
-    said = json.loads(completed.read_text(encoding="utf-8"))
+    said = json.loads(described.read_text(encoding="utf-8"))
     source = Path(said["folder"])
     for name in names:
         for file in source.glob(f"*/{name}.*"):
@@ -159,3 +161,9 @@ def write_drawn_images(completed: Path, names: Iterable[str], output: Path, **mo
                 copy.symlink_to(file.resolve())
     kept = {key: said[key] for key in ("classes", "numbers")}
     return write_description(output, kept | more)
+
+
+def alone(names: Iterable[str], folder: Path) -> list[str]:
+    """Return the names PLACE_DATE of which a folder has no other date."""
+    dates = Counter(place_of(file.stem) for file in folder.iterdir())
+    return [name for name in names if dates[place_of(name)] == 1]

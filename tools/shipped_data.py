@@ -6,6 +6,7 @@ A folder of data holds one for each set, with images/ and labels/, as DATA_SETS 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from drawn_classes import (
     DRONE_ROOFS,
     WATER,
     Drawn,
+    alone,
     correct_labels,
     read_drawn,
     write_drawn_images,
@@ -48,6 +50,7 @@ FULLY_LABELLED = ("dubai", SYNTHETIC)
 UNCHANGED = "naip_california"
 CHANGED = "naip_changes"
 ROOFS = "naip_roofs"
+ALONE = "naip_alone"
 ROOFS_ZOOM = (0.35, 1.2)  # pixels of 0.2 to 0.7 m, as in aerial images of cities
 ROOFS_SPLITS = {"train": "*", "val": "chico_17_*"}
 CHANGED_VAL = ("riverside_80_2016_2020", "riverside_41_2016_2020", "chico_81_*")
@@ -202,6 +205,7 @@ def _complete_places(file: Path, teacher: Teacher, output: Path, seen: Seen, edg
         complete(
             file, teacher, output, CONFIDENCE, changed=seen.apart(), sure=seen.outlined(), edge_px=edge_px
         )
+        _complete_alone(file, teacher, output, seen, edge_px)
     if seen.changed or seen.outlines:
         pairs = write_changed_pairs(completed, seen.boxes(), output / CHANGED, CHANGED_VAL, seen.outlined())
         more.append(pairs)
@@ -211,3 +215,14 @@ def _complete_places(file: Path, teacher: Teacher, output: Path, seen: Seen, edg
         )
         more.append(images)
     return more
+
+
+def _complete_alone(file: Path, teacher: Teacher, output: Path, seen: Seen, edge_px: int) -> None:
+    """Complete the labels of images of a single date that were drawn on, and put them beside those of places."""
+    names = alone(seen.roofs, Path(json.loads(file.read_text(encoding="utf-8"))["folder"]) / "images")
+    if not names:
+        return
+    images = write_drawn_images(file, names, output / "drawn-alone" / ALONE)
+    folder = complete(images, teacher, output, CONFIDENCE, edge_px=edge_px).with_suffix("")
+    for label in (folder / "labels").iterdir():
+        shutil.copyfile(label, output / file.stem / "labels" / label.name)

@@ -14,9 +14,15 @@ before "coarser" saw no pairs of one coarser sensor, and its stages ended in the
 from its result without the loss's class weights, with fewer places for validation, and so did "roofs". That had boxes
 of 27 places with change; "changes" had those of 236, for the others had not been looked at yet, and its second stage
 alone saw crowns without leaves, in every fifth look. No round before it did.
+
+All rounds before "outlines" saw tiles of drone images by themselves, from a zoom of 0.6 up, with labels as they came,
+and roofs of 121 images; a tenth of the looks of "changes" had no leaves. The first two stages of "outlines", which
+ended in the fifth of their epochs, saw roofs of 351 images, outlines of 129 places, boxes of the others, and neither
+water nor corrected drone labels.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,8 @@ ROOFS = Stage(
     water_building=(1.5, 1.4), seed=71,
 )  # fmt: skip
 CHANGES = replace(ROOFS, shares=(6, 4, 5, 6, 6, 4, 4, 3, 7), epochs=6, seed=81)
+OUTLINES = replace(CHANGES, shares=(6, 4, 5, 8, 6, 4, 4, 3, 8), seed=91)
+LATER: dict[str, Any] = {"shares": (5, 4, 5, 8, 8, 4, 4, 3, 8), "epochs": 8}
 ROUNDS = (
     Round(
         "partial",
@@ -209,5 +217,20 @@ ROUNDS = (
         changes=True,
         labels="roofs",
         roofs=True,
+    ),
+    Round(
+        "outlines",
+        (
+            OUTLINES,
+            replace(OUTLINES, seed=92, begin="changes.safetensors"),
+            replace(OUTLINES, **LATER, seed=93, begin="outlines1/epoch-004.safetensors"),
+            replace(OUTLINES, **LATER, seed=94, begin="outlines2/epoch-004.safetensors"),
+        ),
+        parts=((3, 8, 0.5), (4, 8, 0.5)),
+        changes=True,
+        teachers=("larger",),
+        edge_px=3,
+        roofs=True,
+        outlines=True,
     ),
 )  # fmt: skip

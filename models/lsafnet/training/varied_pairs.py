@@ -34,7 +34,7 @@ VARIED = SingleDateOptions(
     boxes=0.3,
     coarse_pair=0.2,
     look=LookOptions(
-        1.6, haze=0.3, season=0.15, blur=0.3, noise=0.3, jpeg=0.4, coarse=0.4, coarsest=0.25, leafless=0.1
+        1.6, haze=0.3, season=0.15, blur=0.3, noise=0.3, jpeg=0.4, coarse=0.4, coarsest=0.25, leafless=0.15
     ),
 )
 """How places of one date, and scenes whose two dates are drawn, are varied."""
