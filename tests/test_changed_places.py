@@ -101,8 +101,6 @@ def test_dates_are_labelled_by_themselves_within_the_boxes_of_their_place(tmp_pa
         ("naip_changes.toml", place_boxes.SURE, 300),
         ("naip_changes.toml", place_boxes.UNSURE, 200),
         ("naip_changes.toml", place_boxes.HELD_OUT, 0),
-        ("claremont_changes.toml", place_boxes.SURE, 80),
-        ("claremont_changes.toml", place_boxes.UNSURE, 80),
     ],
 )
 def test_every_place_with_boxes_has_some_inside_its_image(name, table, more_than):

@@ -9,7 +9,7 @@ from PIL import Image
 import changed_places
 import complete_labels
 from board_sets import HELD_OUT_PLACES
-from drawn_changes import NAIP_OUTLINES, Numbers, read_changes, write_change_labels
+from drawn_changes import CLAREMONT_OUTLINES, NAIP_OUTLINES, Numbers, read_changes, write_change_labels
 from lsafnet.label_sets import LabelSets
 from lsafnet_cli.data_sets.opening import open_data_set
 
@@ -118,14 +118,16 @@ def test_a_small_region_counts_where_it_was_outlined_and_not_in_a_box():
     assert not changed_places.mistaken(before, after, sets, [(0, 0, 8, 8)], 1).any()
 
 
-def test_the_outlines_are_of_no_place_that_is_held_out_and_lie_in_their_images():
-    trained = read_changes(NAIP_OUTLINES)
-    assert len(trained) > 100
-    assert sum(len(one.changes) for one in trained.values()) > 400
+def test_outlines_to_train_on_are_of_no_place_that_is_held_out_and_others_of_claremont_alone():
+    trained, tested = read_changes(NAIP_OUTLINES), read_changes(CLAREMONT_OUTLINES)
+    assert len(trained) > 300
+    assert sum(len(one.changes) for one in trained.values()) > 1000
     assert not any(place.endswith(HELD_OUT_PLACES.strip("*")) for place in trained)
     assert not any(place.startswith("claremont") for place in trained)
+    assert len(tested) == 92
+    assert all(place.startswith("claremont") for place in tested)
     names = {one["name"] for one in class_entries()[1:]}
-    for one in trained.values():
+    for one in (*trained.values(), *tested.values()):
         for change in one.changes:
             assert {change.before, change.after} <= names
             assert change.before != change.after

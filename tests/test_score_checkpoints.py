@@ -28,27 +28,30 @@ def test_false_alarms_are_counted_everywhere_and_where_nothing_was_built(tmp_pat
     pair = BoardPair("place", tmp_path, tmp_path, label, label, changed, np.ones((10, 10), bool))
     tally = score_checkpoints.Tally(board_sets.UNCHANGED)
     tally.add_change(pair, found.astype(np.float32), found)
-    scores = tally.scores(baseline=False)
-    outside, within = "false alarms outside real changes", "called changed in boxes of real changes"
-    assert scores == {"false alarms": 0.2, outside: 0.2, within: 0.2}
+    outside, found_there = "false alarms outside real changes", "real changes found"
+
+    def rows(tally):
+        scores = tally.scores(baseline=True)
+        return scores["false alarms"], scores[outside], scores[found_there], scores["F1"]
+
+    assert rows(tally) == (0.2, 0.2, 0.2, 20 / 70)
     found[:4] = True
     tally = score_checkpoints.Tally(board_sets.UNCHANGED)
     tally.add_change(pair, found.astype(np.float32), found)
-    assert tally.scores(baseline=False) == {"false alarms": 0.6, outside: 0.2, within: 1.0}
+    assert rows(tally) == (0.6, 0.2, 1.0, 100 / 110)
     pair.valid[5:] = False  # nobody could say whether this changed
     tally = score_checkpoints.Tally(board_sets.UNCHANGED)
     tally.add_change(pair, found.astype(np.float32), found)
-    scores = tally.scores(baseline=False)
-    assert (scores["false alarms"], scores[within]) == (0.6, 1.0)
+    assert rows(tally) == (0.6, 0.0, 1.0, 1.0)
 
 
-def test_the_boxes_of_real_changes_are_those_of_the_places(tmp_path, monkeypatch):
-    images, boxes = tmp_path / "eval" / "naip_california" / "images", tmp_path / "boxes.toml"
+def test_the_real_changes_of_claremont_are_what_was_outlined_there(tmp_path, monkeypatch):
+    images, outlines = tmp_path / "eval" / "naip_california" / "images", tmp_path / "outlines.json"
     images.mkdir(parents=True)
-    boxes.write_text(
-        "[boxes]\nclaremont_57 = [[130, 165, 165, 256]]\n[unsure]\nclaremont_57 = [[150, 200, 256, 256]]\n"
-    )
-    monkeypatch.setattr(board_sets, "REAL_CHANGES", boxes)
+    square = [80, 80, 160, 80, 160, 160, 80, 160]  # pixels 20 to 40 of both axes
+    one = {"changes": [["vegetation", "building", square]], "unknown": [[400, 0, 1024, 0, 1024, 40, 400, 40]]}
+    outlines.write_text(json.dumps({"claremont_57": one}))
+    monkeypatch.setattr(board_sets, "CLAREMONT_OUTLINES", outlines)
     for place in ("claremont_57", "claremont_1"):
         for year in board_sets.FALSE_ALARM_YEARS:
             Image.fromarray(np.zeros((256, 256, 3), np.uint8)).save(images / f"{place}_{year}.jpg")
@@ -56,11 +59,17 @@ def test_the_boxes_of_real_changes_are_those_of_the_places(tmp_path, monkeypatch
     first, second = sets["NAIP California"].pairs
     assert (first.name, second.name) == ("claremont_1", "claremont_57")
     assert not first.changed.any()
-    assert second.changed[165:, 130:165].all()
-    assert second.changed.sum() == 91 * 35
     assert first.valid.all()
-    assert not second.valid[200:, 165:].any()
-    assert (~second.valid).sum() == 56 * 91  # what surely changed counts
+    assert np.argwhere(second.changed).min() == 21
+    assert np.argwhere(second.changed).max() == 38
+    assert second.changed.sum() == 18 * 18
+    assert set(second.label_before[second.changed]) == {board_sets.CLASSES.index("vegetation") + 1}
+    assert set(second.label_after[second.changed]) == {board_sets.BUILDING_NUMBER}
+    assert not second.valid[:10, 100:].any()
+    assert not second.valid[19, 25:35].any()  # beside the line
+    assert second.valid[16, 25:35].all()
+    assert second.valid[second.changed].all()
+    assert 24 * 24 - 18 * 18 - 16 < (~second.valid).sum() - 10 * 156 <= 24 * 24 - 18 * 18  # round corners
 
 
 def test_roofs_drawn_on_claremont_are_a_set_of_buildings_beside_the_four_of_the_mean(tmp_path, monkeypatch):

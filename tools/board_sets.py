@@ -4,7 +4,7 @@
     second_pragyan/, second_small/   as second_tiles.py says; never trained on
     levir/                      A, B and label (0, 255: a new or lost building)
     eval/naip_california/       images/CITY_PLACE_YEAR.jpg: real pairs in which little has changed; where, says
-                                claremont_changes.toml; roofs on some of them: claremont_roofs.json
+                                claremont_outlines.json; roofs on some of them: claremont_roofs.json
     eval/NAME/                  images and labels (0 unknown, 1 building, 2 none): Austin, SpaceNet, RAMP, Dhaka
 
 What is not there is left out. The sample pair is always there.
@@ -22,16 +22,17 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 
+from drawn_changes import CLAREMONT_OUTLINES, Changes, labels_to_score, read_changes
 from drawn_classes import CLAREMONT_ROOFS, read_drawn, scored
 from dubai_tiles import held_out_pairs
 from lsafnet.training.examples import Example
-from place_boxes import HELD_OUT, NAIP_CHANGES, UNSURE, Areas, place_of, read_boxes, within
+from place_boxes import HELD_OUT, NAIP_CHANGES, Areas, place_of, read_boxes, within
 from second_tiles import read_second_pairs
 
 DUBAI_PX = 256
 FALSE_ALARM_YEARS = ("2016", "2020")
 HELD_OUT_PLACES = "*_33"  # of NAIP: what the threshold is fitted on is never trained on
-REAL_CHANGES = Path(__file__).parent / "claremont_changes.toml"
+CLASSES = ("water", "ground", "vegetation", "building")
 BUILDING_NUMBER = 4
 BUILDING_SETS = ("inria_austin", "spacenet", "ramp", "dhaka")
 SEMANTIC, BINARY, UNCHANGED, BUILDING = "semantic", "binary", "unchanged", "building"
@@ -100,7 +101,7 @@ def held_out_places(data: Path) -> Iterator[BoardPair]:
     """Yield first and last date of the places of NAIP that training leaves out, valid where nothing has changed."""
     images, boxes = data / "train" / "naip_california" / "images", read_boxes(NAIP_CHANGES, HELD_OUT)
     for first, *_, last in _dates_of_places(images, HELD_OUT_PLACES):
-        yield _unchanged_pair(first, last, (), boxes.get(place_of(first.stem), ()))
+        yield _unchanged_pair(first, last, boxes.get(place_of(first.stem), ()))
 
 
 def _dates_of_places(images: Path, pattern: str) -> Iterator[list[Path]]:
@@ -111,14 +112,12 @@ def _dates_of_places(images: Path, pattern: str) -> Iterator[list[Path]]:
     yield from (files for files in dates.values() if len(files) > 1)
 
 
-def _unchanged_pair(before: Path, after: Path, boxes: Areas, unsure: Areas = ()) -> BoardPair:
-    """Return a pair of one place that has changed in the boxes alone; `unsure` beside them is not valid."""
+def _unchanged_pair(before: Path, after: Path, changed: Areas) -> BoardPair:
+    """Return a pair of one place that is valid where nothing has changed."""
     with Image.open(before) as image:
         shape = image.height, image.width
-    none, changed = np.zeros(shape, np.uint8), within(boxes, shape)
-    return BoardPair(
-        place_of(before.stem), before, after, none, none, changed, changed | ~within(unsure, shape)
-    )
+    none, same = np.zeros(shape, np.uint8), ~within(changed, shape)
+    return BoardPair(place_of(before.stem), before, after, none, none, none > 0, same)
 
 
 def _written(name: str, examples: list[Example], cache: Path) -> tuple[BoardPair, ...]:
@@ -158,12 +157,15 @@ def _levir_pairs(folder: Path) -> Iterator[BoardPair]:
 
 def _unchanged_pairs(images: Path) -> Iterator[BoardPair]:
     first, last = FALSE_ALARM_YEARS
-    boxes, unsure = read_boxes(REAL_CHANGES), read_boxes(REAL_CHANGES, UNSURE)
+    drawn = read_changes(CLAREMONT_OUTLINES)
     for file in sorted(images.glob(f"*_{first}.jpg")):
         place = file.stem.removesuffix(f"_{first}")
         after = images / f"{place}_{last}.jpg"
         if after.exists():
-            yield _unchanged_pair(file, after, boxes.get(place, ()), unsure.get(place, ()))
+            with Image.open(file) as image:
+                shape = image.height, image.width
+            labels = labels_to_score(drawn.get(place, Changes((), ())), shape, CLASSES)
+            yield BoardPair(place, file, after, labels.before, labels.after, labels.changed, labels.known)
 
 
 def _single_images(folder: Path, cache: Path) -> Iterator[BoardPair]:

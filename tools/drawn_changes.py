@@ -19,11 +19,14 @@ from PIL import Image
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from complete_labels import folder_beside_images, write_description
+from complete_labels import Bools, Labels, folder_beside_images, write_description
 from drawn_classes import polygon_of
 from place_boxes import Areas, place_of, within
 
 NAIP_OUTLINES = Path(__file__).parent / "naip_outlines.json"
+CLAREMONT_OUTLINES = NAIP_OUTLINES.with_name(
+    "claremont_outlines.json"
+)  # of places that nothing is trained on
 INSIDE_PX, OUTSIDE_PX = 1, 2
 
 
@@ -67,6 +70,27 @@ def read_changes(file: Path) -> dict[str, Changes]:
         )
         for place, one in said.items()
     }
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLabels:
+    """Land cover of both dates where a place changed, else 0; where it did; and where that is known, (rows, cols)."""
+
+    before: Labels
+    after: Labels
+    changed: Bools
+    known: Bools
+
+
+def labels_to_score(drawn: Changes, shape: tuple[int, int], classes: Sequence[str]) -> ChangeLabels:
+    """Return what was drawn as labels, with the numbers 1..K-1 of `classes`; beside a line nothing is known."""
+    before, after = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    for one in drawn.changes:
+        inside = within([one.core], shape)
+        before[inside], after[inside] = classes.index(one.before) + 1, classes.index(one.after) + 1
+    changed = (before > 0) & ~within(drawn.unknown, shape)
+    known = changed | ~within(drawn.apart(), shape)
+    return ChangeLabels(before, after, changed, known)
 
 
 class Numbers:

@@ -39,9 +39,15 @@ def read_boxes(file: Path, kind: str = SURE) -> Boxes:
 
 def within(areas: Areas, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return which of (rows, cols) pixels have their middle in one of the areas."""
-    geometries = [one if isinstance(one, BaseGeometry) else box(*one) for one in areas]
-    drawn = [(one, 1) for one in geometries if not one.is_empty]
+    drawn = [(one, 1) for one in map(_geometry, areas) if not one.is_empty]
     if not drawn:
         return np.zeros(shape, bool)
     found: NDArray[np.bool_] = rasterize(drawn, shape, dtype="uint8") > 0
     return found
+
+
+def _geometry(area: Area) -> BaseGeometry:
+    if isinstance(area, BaseGeometry):
+        return area
+    left, top, right, bottom = area
+    return box(left, top, right, bottom)

@@ -26,6 +26,7 @@ from board_sets import (
     BUILDING,
     BUILDING_NUMBER,
     BUILDING_SETS,
+    CLASSES,
     SEMANTIC,
     UNCHANGED,
     BoardPair,
@@ -44,7 +45,6 @@ from lsafnet_cli.prediction.scene_scores import scene_scores
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 BASELINE = "difference + Otsu"
-CLASSES = ("water", "ground", "vegetation", "building")
 DECISIONS = {"F_scd, each date by itself": "keep", "F_scd": "differ"}  # the names of --same-class
 Board = dict[str, dict[str, float | None]]  # the rows by name, in each a value for every column
 
@@ -95,18 +95,19 @@ class Tally:
 
     def scores(self, baseline: bool) -> dict[str, float | None]:
         """Return the rows of this set."""
+        rows: dict[str, float | None] = {}
         if self.kind == UNCHANGED:
-            return {
-                "false alarms": float(np.mean(list(self.shares.values()))),
-                "false alarms outside real changes": (self.found - self.right)
-                / max(self.pixels - self.there, 1),
-                "called changed in boxes of real changes": self.right / max(self.there, 1),
-            }
+            rows["false alarms"] = float(np.mean(list(self.shares.values())))
+            rows["false alarms outside real changes"] = (self.found - self.right) / max(
+                self.pixels - self.there, 1
+            )
+            rows["real changes found"] = self.right / max(self.there, 1)
         if self.kind == BUILDING:
             whole = self.found + self.there - self.right
             return {"IoU of building": None if baseline else self.right / max(whole, 1)}
         curve = self.counts.curve()
-        binary: dict[str, float | None] = {
+        binary = {
+            **rows,
             "F1": 2 * self.right / max(self.found + self.there, 1),
             "best F1": curve.best_f1()[1],
             "AP": curve.average_precision(),
@@ -142,7 +143,7 @@ def score_checkpoint(
         for name, same_class in DECISIONS.items():
             decision = Decision(checkpoint.legend, threshold, ("before", "from", "to"), same_class)
             layers = {layer: found.numpy() for layer, found in decision.decide(scores).items()}
-            if one.kind == SEMANTIC:
+            if one.kind in (SEMANTIC, UNCHANGED):
                 tally.add_maps(name, pair, layers["from"], layers["to"])
         if one.kind == BUILDING:
             tally.add_building(pair, layers["before"] == BUILDING_NUMBER)
