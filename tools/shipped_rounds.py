@@ -16,13 +16,12 @@ of 27 places with change; "changes" had those of 236, for the others had not bee
 alone saw crowns without leaves, in every fifth look. No round before it did.
 
 All rounds before "outlines" saw tiles of drone images by themselves, from a zoom of 0.6 up, with labels as they came,
-and roofs of 121 images; a tenth of the looks of "changes" had no leaves. The first two stages of "outlines", which
-ended in the fifth of their epochs, saw roofs of 351 images, outlines of 129 places, boxes of the others, and neither
-water nor corrected drone labels.
+and roofs of 121 images; a tenth of the looks of "changes" had no leaves. "outlines" itself saw roofs of 351 images,
+outlines of 129 places and boxes of the others, and neither water nor corrected drone labels, for the rest was drawn
+while it ran.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,6 @@ ROOFS = Stage(
 )  # fmt: skip
 CHANGES = replace(ROOFS, shares=(6, 4, 5, 6, 6, 4, 4, 3, 7), epochs=6, seed=81)
 OUTLINES = replace(CHANGES, shares=(6, 4, 5, 8, 6, 4, 4, 3, 8), seed=91)
-LATER: dict[str, Any] = {"shares": (5, 4, 5, 8, 8, 4, 4, 3, 8), "epochs": 8}
 ROUNDS = (
     Round(
         "partial",
@@ -220,13 +218,8 @@ ROUNDS = (
     ),
     Round(
         "outlines",
-        (
-            OUTLINES,
-            replace(OUTLINES, seed=92, begin="changes.safetensors"),
-            replace(OUTLINES, **LATER, seed=93, begin="outlines1/epoch-004.safetensors"),
-            replace(OUTLINES, **LATER, seed=94, begin="outlines2/epoch-004.safetensors"),
-        ),
-        parts=((3, 8, 0.5), (4, 8, 0.5)),
+        (OUTLINES, replace(OUTLINES, seed=92, begin="changes.safetensors")),
+        parts=((1, 2, 0.275), (2, 2, 0.275)),
         changes=True,
         teachers=("larger",),
         edge_px=3,

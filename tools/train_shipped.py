@@ -51,7 +51,7 @@ from shipped_data import (
 from shipped_rounds import ROUNDS, Round, Stage
 
 INPUT_GSD_M = 0.5  # docs/checkpoints.md, section Scale
-SCALE_BIAS = 0.75  # likewise
+SCALE_BIAS = 1.0  # likewise
 CONTEXT = ChangeContext(sigma_px=32, weight=1)  # docs/checkpoints.md, section Context
 
 
