@@ -13,7 +13,7 @@ from drawn_changes import CLAREMONT_OUTLINES, NAIP_OUTLINES, Numbers, read_chang
 from lsafnet.label_sets import LabelSets
 from lsafnet_cli.data_sets.opening import open_data_set
 
-from .training_sets import class_entries
+from .training_sets import CLASSES, write_places
 
 WATER, GROUND, VEGETATION, BUILDING = 1, 2, 3, 4
 SQUARE = [16, 16, 64, 16, 64, 64, 16, 64]  # pixels 4 to 16 of both axes
@@ -29,23 +29,10 @@ def drawn(tmp_path):
     return read_changes(file)
 
 
-def write_places(tmp_path, value=1):
+def town(tmp_path):
     """Write a place at three dates and one at two, 32 x 32 px, all vegetation by the label."""
-    folder = tmp_path / "still"
-    for kind in ("images", "labels"):
-        (folder / kind).mkdir(parents=True)
-    for name in ("town_1_2016", "town_1_2018", "town_1_2020", "town_2_2016", "town_2_2020"):
-        Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(folder / "images" / f"{name}.png")
-        Image.fromarray(np.full((32, 32), value, np.uint8)).save(folder / "labels" / f"{name}.png")
-    file = tmp_path / "still.json"
-    said = {
-        "folder": str(folder),
-        "classes": class_entries(),
-        "kind": "unchanged pairs",
-        "numbers": {"0": None, "1": "vegetation", "2": ["water", "ground", "building"]},
-    }
-    file.write_text(json.dumps(said))
-    return file
+    names = ("town_1_2016", "town_1_2018", "town_1_2020", "town_2_2016", "town_2_2020")
+    return write_places(tmp_path / "still", names, np.ones((32, 32), np.uint8))
 
 
 def members(file, name):
@@ -58,7 +45,7 @@ def members(file, name):
 
 
 def test_each_date_gets_its_class_within_the_line_and_a_date_between_either(tmp_path, drawn):
-    new = write_change_labels(write_places(tmp_path), drawn, tmp_path / "out")
+    new = write_change_labels(town(tmp_path), drawn, tmp_path / "out")
     first, between, last = (members(new, f"town_1_{year}") for year in (2016, 2018, 2020))
     assert first[8][8] == ["vegetation"]
     assert between[8][8] == ["ground", "vegetation"]
@@ -87,7 +74,7 @@ class SeesNothing:
 
 
 def test_an_outlined_change_is_no_season_and_makes_pairs_that_changed_there_alone(tmp_path, drawn):
-    labels = write_change_labels(write_places(tmp_path), drawn, tmp_path / "out")
+    labels = write_change_labels(town(tmp_path), drawn, tmp_path / "out")
     areas = {place: one.apart() for place, one in drawn.items()}
     sure = {place: one.cores() for place, one in drawn.items()}
     new = complete_labels.complete(
@@ -126,7 +113,7 @@ def test_outlines_to_train_on_are_of_no_place_that_is_held_out_and_others_of_cla
     assert not any(place.startswith("claremont") for place in trained)
     assert len(tested) == 92
     assert all(place.startswith("claremont") for place in tested)
-    names = {one["name"] for one in class_entries()[1:]}
+    names = set(CLASSES[1:])
     for one in (*trained.values(), *tested.values()):
         for change in one.changes:
             assert {change.before, change.after} <= names

@@ -20,7 +20,7 @@ from drawn_classes import (
 )
 from lsafnet_cli.data_sets.opening import open_data_set
 
-from .training_sets import class_entries
+from .training_sets import write_places
 
 WATER, GROUND, VEGETATION, BUILDING = 1, 2, 3, 4
 DRAWN = {
@@ -39,26 +39,12 @@ def drawn(tmp_path):
     return read_drawn(file)
 
 
-def write_places(tmp_path):
+def town(tmp_path):
     """Write two places at two dates, 32 x 32 px: unknown, vegetation, and not vegetation from left to right."""
-    folder = tmp_path / "still"
-    for kind in ("images", "labels"):
-        (folder / kind).mkdir(parents=True)
     label = np.zeros((32, 32), np.uint8)
     label[:, 8:20], label[:, 20:] = 1, 2
-    for name in ("town_1_2016", "town_1_2020", "town_2_2016", "town_2_2020"):
-        Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(folder / "images" / f"{name}.jpg")
-        Image.fromarray(label).save(folder / "labels" / f"{name}.png")
-    file = tmp_path / "still.json"
-    said = {
-        "folder": str(folder),
-        "classes": class_entries(),
-        "kind": "unchanged pairs",
-        "numbers": {"0": None, "1": "vegetation", "2": ["water", "ground", "building"]},
-        "zoom": [0.5, 2],
-    }
-    file.write_text(json.dumps(said))
-    return file
+    names = ("town_1_2016", "town_1_2020", "town_2_2016", "town_2_2020")
+    return write_places(tmp_path / "still", names, label, zoom=[0.5, 2])
 
 
 def classes_of(file, name):
@@ -102,7 +88,7 @@ def test_an_image_without_roofs_is_surely_no_building_everywhere():
 
 
 def test_what_was_drawn_goes_into_the_labels_of_all_dates_of_the_place_alone(tmp_path, drawn):
-    file = write_places(tmp_path)
+    file = town(tmp_path)
     new = write_drawn_labels(file, drawn, {"town_1": [[0, 0, 32, 10]]}, tmp_path / "out")
     now = classes_of(new, "town_1_2020")
     assert (now[8, 8] == [False, False, False, False, True]).all()  # vegetation, and a roof was drawn there
@@ -119,7 +105,7 @@ def test_what_was_drawn_goes_into_the_labels_of_all_dates_of_the_place_alone(tmp
 
 
 def test_water_that_was_drawn_leaves_what_was_drawn_of_roofs(tmp_path, drawn):
-    roofs = write_drawn_labels(write_places(tmp_path), drawn, {}, tmp_path / "roofs")
+    roofs = write_drawn_labels(town(tmp_path), drawn, {}, tmp_path / "roofs")
     (tmp_path / "water.json").write_text(
         json.dumps({"town_1_2020": {"water": [[96, 64, 128, 64, 128, 128, 96, 128]], "unknown": []}})
     )
@@ -156,7 +142,7 @@ def test_labels_of_joined_tiles_are_corrected_by_their_set_and_name(tmp_path, dr
 
 
 def test_images_on_which_roofs_were_drawn_are_a_data_set_of_their_own(tmp_path, drawn):
-    file = write_drawn_images(write_places(tmp_path), drawn, tmp_path / "out" / "roofs", zoom=(0.35, 1.2))
+    file = write_drawn_images(town(tmp_path), drawn, tmp_path / "out" / "roofs", zoom=(0.35, 1.2))
     data_set = open_data_set(file)
     (item,) = data_set.items("all")
     _, label, valid = item.read_all(Window(0, 0, 32, 32))

@@ -1,6 +1,7 @@
 """Small labelled data sets in which land cover can be told by colour."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -89,3 +90,25 @@ def write_second(folder, size=16):
         for number in (1, 2):
             Image.fromarray(picture).save(folder / name / f"0{number}.png")
     return folder
+
+
+def write_places(folder: Path, names: Iterable[str], label: np.ndarray, **more: object) -> Path:
+    """Write black images PLACE_DATE of places taken for unchanged, all with one label; return the description.
+
+    The label: 1 vegetation, 2 not vegetation, 0 unknown. more: what the description says besides.
+    """
+    for kind in ("images", "labels"):
+        (folder / kind).mkdir(parents=True)
+    for name in names:
+        Image.fromarray(np.zeros((*label.shape, 3), np.uint8)).save(folder / "images" / f"{name}.jpg")
+        Image.fromarray(label).save(folder / "labels" / f"{name}.png")
+    said = {
+        "folder": str(folder),
+        "classes": class_entries(),
+        "kind": "unchanged pairs",
+        "numbers": {"0": None, "1": "vegetation", "2": ["water", "ground", "building"]},
+        **more,
+    }
+    file = folder.with_suffix(".json")
+    file.write_text(json.dumps(said), encoding="utf-8")
+    return file
