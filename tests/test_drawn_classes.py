@@ -1,4 +1,4 @@
-"""Roofs that were drawn on images: what is surely building, what surely is not, and on which dates."""
+"""Roofs and water that were drawn on images: what surely is of the class, what is not, and on which dates."""
 
 import json
 
@@ -9,15 +9,19 @@ from rasterio.windows import Window
 
 import board_sets
 import drawn_classes
+import shipped_data
 from drawn_classes import (
     CLAREMONT_ROOFS,
+    DRONE_ROOFS,
     NAIP_ROOFS,
+    NAIP_WATER,
     Margins,
     draw,
     read_drawn,
     write_drawn_images,
     write_drawn_labels,
 )
+from joined_tiles import JOINED, MOST_PX
 from lsafnet_cli.data_sets.opening import open_data_set
 
 from .training_sets import write_places
@@ -168,3 +172,18 @@ def test_roofs_to_train_on_are_of_no_place_that_is_held_out_and_others_of_clarem
             assert polygon.area > 0
             assert min(polygon.bounds) >= 0
             assert max(polygon.bounds) <= 256
+
+
+def test_water_is_of_the_images_with_roofs_and_drone_images_are_known_by_their_joined_tiles():
+    water, drones = read_drawn(NAIP_WATER), read_drawn(DRONE_ROOFS)
+    assert set(water) == set(read_drawn(NAIP_ROOFS))
+    assert sum(len(one.areas) for one in water.values()) > 500
+    assert {name.split("/")[0] for name in drones} <= set(shipped_data.TILES)
+    assert all(name.split("/")[1].startswith(JOINED) for name in drones)
+    for drawn, side in ((water, 256), (drones, MOST_PX)):
+        for one in drawn.values():
+            for polygon in (*one.areas, *one.unknown):
+                assert polygon.is_valid
+                assert polygon.area > 0
+                assert min(polygon.bounds) >= 0
+                assert max(polygon.bounds) <= side

@@ -141,6 +141,21 @@ def test_labels_that_leave_classes_open_are_completed_and_others_stay(tmp_path):
     assert len(prepare_training(done, options, Observer()).train) == 7
 
 
+def test_what_is_unknown_in_joined_tiles_stays_so_and_other_sets_are_completed(tmp_path, monkeypatch):
+    adjoining = ("OAM-619213-523272-20", "OAM-619212-523272-20")
+    monkeypatch.setitem(NAMES, "kampala_ug", adjoining)
+    write_data(tmp_path / "data", tmp_path)
+    files = shipped_data.describe(tmp_path / "data", tmp_path)
+    done = shipped_data.complete_all(files, [shipped_checkpoint()], tmp_path / "completed", Seen())
+    (kampala,) = (file for file in done if file.stem == "kampala_ug")
+    (joined,) = open_data_set(kampala).items("train")
+    _, label, _ = joined.read_all(Window(0, 0, 128, 64))
+    assert not label[:, :64].any()  # the tile kept for validation
+    assert (label[:, 64:] > 0).all()
+    (val,) = open_data_set(kampala).items("val")
+    assert (val.read_all(Window(0, 0, 64, 64))[1] > 0).all()
+
+
 def test_places_that_changed_become_pairs_beside_those_that_did_not(tmp_path, monkeypatch):
     monkeypatch.setattr(shipped_data, "CHANGED_VAL", ("chico_33_*",))
     write_data(tmp_path / "data", tmp_path)

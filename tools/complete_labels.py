@@ -194,12 +194,13 @@ def complete(
     changed: AreasOfPlaces | None = None,
     sure: AreasOfPlaces | None = None,
     edge_px: int = EDGE_PX,
+    keep_unknown: bool = False,
 ) -> Path:
     """Write the completed labels of a data set, and its new description; return the latter.
 
     changed: areas in which dates of a place may differ, by place. sure: those in which they surely do, so that it is
-    no season; the labels say how. edge_px: completed buildings end so many pixels before
-    their borders.
+    no season; the labels say how. edge_px: completed buildings end so many pixels before their borders.
+    keep_unknown: what the labels leave open altogether stays so.
     """
     said = json.loads(description.read_text(encoding="utf-8"))
     data_set, folder = open_data_set(description), folder_beside_images(said, description.stem, output)
@@ -224,6 +225,8 @@ def complete(
             number = sets.number_of(sorted(either)) if tuple(sorted(either)) in sets.sets else sets.count
             numbers[str(number)] = sorted(EITHER)
             done = [np.where(turned, number, label).astype(np.uint8) for label in done]
+        if keep_unknown:
+            done = [np.where(label > 0, one, 0) for one, (_, label) in zip(done, read, strict=True)]
         if SHARP in names:
             sharp = names.index(SHARP)
             done = [

@@ -24,9 +24,8 @@ from drawn_classes import polygon_of
 from place_boxes import Areas, place_of, within
 
 NAIP_OUTLINES = Path(__file__).parent / "naip_outlines.json"
-CLAREMONT_OUTLINES = NAIP_OUTLINES.with_name(
-    "claremont_outlines.json"
-)  # of places that nothing is trained on
+CLAREMONT_OUTLINES = NAIP_OUTLINES.with_name("claremont_outlines.json")
+"""Of places that nothing is trained on."""
 INSIDE_PX, OUTSIDE_PX = 1, 2
 
 

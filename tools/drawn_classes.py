@@ -2,10 +2,10 @@
 
 naip_roofs.json and naip_water.json have them: for each image PLACE_DATE `roofs` or `water`, and areas that are
 `unknown`, as polygons x, y, x, y ... in quarters of a pixel from the top left corner. All else of an image is no
-building, or no water. They count on the other dates of
-a place too, outside the areas in which it changed. The line itself is uncertain, so from `inside_px` within to
-`outside_px` beyond it the label stays what it was, and wider on other dates, in which roofs lean and images lie a
-little beside each other. An AI model drew them, looking at the images enlarged four times.
+building, or no water. They count on the other dates of a place too, outside the areas in which it changed. The line
+itself is uncertain, so from `inside_px` within to `outside_px` beyond it the label stays what it was, and wider on
+other dates, in which roofs lean and images lie a little beside each other. An AI model drew them, looking at the
+images enlarged four times.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ ROOFS = "naip_roofs"
 ALONE = "naip_alone"
 ROOFS_ZOOM = (0.35, 1.2)  # pixels of 0.2 to 0.7 m, as in aerial images of cities
 ROOFS_SPLITS = {"train": "*", "val": "chico_17_*"}
-CHANGED_VAL = ("riverside_80_2016_2020", "riverside_41_2016_2020", "chico_81_*")
+CHANGED_VAL = ("riverside_80_*", "riverside_41_*", "chico_81_*")
 SCENES, SCENE_PX, FIRST_SEED, HELD_OUT_OF = 240, 512, 1_000_000, 60
 TRAINED_ON = (
     "aerial images of Dubai (Humans in the Loop and MBRSC, CC0 1.0; tile 5 kept for validation), NAIP pairs of "
@@ -188,7 +188,8 @@ def complete_all(
         if file.stem == UNCHANGED:
             found += _complete_places(file, teacher, output, seen, edge_px)
         elif not found[-1].exists():
-            complete(file, teacher, output, CONFIDENCE, edge_px=edge_px)
+            joined = file.stem in TILES  # their tiles for validation, and what was drawn as unknown
+            complete(file, teacher, output, CONFIDENCE, edge_px=edge_px, keep_unknown=joined)
     return found
 
 
@@ -202,10 +203,10 @@ def _complete_places(file: Path, teacher: Teacher, output: Path, seen: Seen, edg
             file = write_drawn_labels(file, seen.water, seen.apart(), output / "drawn-water", WATER)
         if seen.outlines:
             file = write_change_labels(file, seen.outlines, output / "outlined")
+        _complete_alone(file, teacher, output, seen, edge_px)
         complete(
             file, teacher, output, CONFIDENCE, changed=seen.apart(), sure=seen.outlined(), edge_px=edge_px
         )
-        _complete_alone(file, teacher, output, seen, edge_px)
     if seen.changed or seen.outlines:
         pairs = write_changed_pairs(completed, seen.boxes(), output / CHANGED, CHANGED_VAL, seen.outlined())
         more.append(pairs)
@@ -224,5 +225,6 @@ def _complete_alone(file: Path, teacher: Teacher, output: Path, seen: Seen, edge
         return
     images = write_drawn_images(file, names, output / "drawn-alone" / ALONE)
     folder = complete(images, teacher, output, CONFIDENCE, edge_px=edge_px).with_suffix("")
+    (output / file.stem / "labels").mkdir(parents=True, exist_ok=True)
     for label in (folder / "labels").iterdir():
         shutil.copyfile(label, output / file.stem / "labels" / label.name)

@@ -3,7 +3,7 @@
 A step took 4.5 s on one core of a busy AMD EPYC (first round, bf16), 6.5 and 12 s on one of an Intel Xeon (second
 round, fp32), 1.8 s at 192 px and 4.2 s at 256 px on one of an AMD EPYC with native bf16 (the next two), 4 and 8 s
 there on the deeper backbone, with both cores at work (the rest; "coarser" 7.5; "edges" 10 and 12 on an Intel Xeon
-with AMX; the last two 5 to 7).
+with AMX; "roofs", "changes" and "outlines" 4 to 7).
 
 A rerun gives a checkpoint like the one that ships, not the same. Some stages of the first two rounds ended before
 their rates had fallen to 0, the first two had stronger looks, and the labels of the second round knew no season.
@@ -15,10 +15,10 @@ from its result without the loss's class weights, with fewer places for validati
 of 27 places with change; "changes" had those of 236, for the others had not been looked at yet, and its second stage
 alone saw crowns without leaves, in every fifth look. No round before it did.
 
-All rounds before "outlines" saw tiles of drone images by themselves, from a zoom of 0.6 up, with labels as they came,
-and roofs of 121 images; a tenth of the looks of "changes" had no leaves. "outlines" itself saw roofs of 351 images,
-outlines of 129 places and boxes of the others, and neither water nor corrected drone labels, for the rest was drawn
-while it ran.
+All rounds before "outlines" saw tiles of drone images by themselves, at zooms from 0.6 or 0.8 up, with labels as they
+came, and roofs of 121 images. "outlines" itself saw roofs of 351 images, outlines of 129 places and boxes of the
+others, and neither water nor corrected drone labels, for the rest was drawn while it ran; what is unknown in joined
+tiles was completed too, and pairs of two places for validation with a date between were trained on.
 """
 
 from dataclasses import dataclass, replace
