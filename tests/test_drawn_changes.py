@@ -9,7 +9,8 @@ from PIL import Image
 import changed_places
 import complete_labels
 from board_sets import HELD_OUT_PLACES
-from drawn_changes import CLAREMONT_OUTLINES, NAIP_OUTLINES, Numbers, read_changes, write_change_labels
+from drawn_changes import CLAREMONT_OUTLINES, NAIP_OUTLINES, read_changes, write_change_labels
+from drawn_classes import Numbers
 from lsafnet.label_sets import LabelSets
 from lsafnet_cli.data_sets.opening import open_data_set
 

@@ -70,7 +70,7 @@ def test_a_roof_is_sure_within_its_line_and_nothing_is_beside_it(drawn):
 
 
 def test_a_roof_at_the_border_is_sure_up_to_there_and_unknown_wins_over_a_roof():
-    whole, part = drawn_classes._polygons([[0, 0, 64, 0, 64, 64, 0, 64], [0, 0, 16, 0, 16, 64, 0, 64]])
+    whole, part = drawn_classes.polygons_of([[0, 0, 64, 0, 64, 64, 0, 64], [0, 0, 16, 0, 16, 64, 0, 64]])
     roof, none = draw(drawn_classes.Drawn((whole,), (part,)), (16, 16), Margins(1, 2))
     assert roof[:, 4:].all()
     assert not roof[:, :4].any()

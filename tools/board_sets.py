@@ -114,8 +114,7 @@ def _dates_of_places(images: Path, pattern: str) -> Iterator[list[Path]]:
 
 def _unchanged_pair(before: Path, after: Path, changed: Areas) -> BoardPair:
     """Return a pair of one place that is valid where nothing has changed."""
-    with Image.open(before) as image:
-        shape = image.height, image.width
+    shape = _shape_of(before)
     none, same = np.zeros(shape, np.uint8), ~within(changed, shape)
     return BoardPair(place_of(before.stem), before, after, none, none, none > 0, same)
 
@@ -162,9 +161,7 @@ def _unchanged_pairs(images: Path) -> Iterator[BoardPair]:
         place = file.stem.removesuffix(f"_{first}")
         after = images / f"{place}_{last}.jpg"
         if after.exists():
-            with Image.open(file) as image:
-                shape = image.height, image.width
-            labels = labels_to_score(drawn.get(place, Changes((), ())), shape, CLASSES)
+            labels = labels_to_score(drawn.get(place, Changes((), ())), _shape_of(file), CLASSES)
             yield BoardPair(place, file, after, labels.before, labels.after, labels.changed, labels.known)
 
 
@@ -180,8 +177,7 @@ def _drawn_images(images: Path, cache: Path) -> Iterator[BoardPair]:
     for name, roofs in read_drawn(CLAREMONT_ROOFS).items():
         file = images / f"{name}.jpg"
         if file.exists():
-            with Image.open(file) as image:
-                building, known = scored(roofs, (image.height, image.width))
+            building, known = scored(roofs, _shape_of(file))
             yield _one_date(file, building, known, cache / f"{name}_again.jpg")
 
 
@@ -190,6 +186,12 @@ def _one_date(file: Path, building: Bools, valid: Bools, again: Path) -> BoardPa
     shutil.copyfile(file, again)
     label = np.where(building, BUILDING_NUMBER, 0).astype(np.uint8)
     return BoardPair(file.stem, file, again, label, label, np.zeros(label.shape, bool), valid)
+
+
+def _shape_of(file: Path) -> tuple[int, int]:
+    """Return (rows, cols) of an image, without its pixels."""
+    with Image.open(file) as image:
+        return image.height, image.width
 
 
 def _numbers(file: Path) -> Labels:

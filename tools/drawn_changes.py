@@ -20,7 +20,7 @@ from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from complete_labels import Bools, Labels, folder_beside_images, write_description
-from drawn_classes import polygon_of
+from drawn_classes import Numbers, polygon_of, polygons_of
 from place_boxes import Areas, place_of, within
 
 NAIP_OUTLINES = Path(__file__).parent / "naip_outlines.json"
@@ -65,7 +65,7 @@ def read_changes(file: Path) -> dict[str, Changes]:
     return {
         place: Changes(
             tuple(Change(before, after, polygon_of(line)) for before, after, line in one["changes"]),
-            tuple(polygon_of(line) for line in one["unknown"]),
+            polygons_of(one["unknown"]),
         )
         for place, one in said.items()
     }
@@ -90,23 +90,6 @@ def labels_to_score(drawn: Changes, shape: tuple[int, int], classes: Sequence[st
     changed = (before > 0) & ~within(drawn.unknown, shape)
     known = changed | ~within(drawn.apart(), shape)
     return ChangeLabels(before, after, changed, known)
-
-
-class Numbers:
-    """The numbers of a description, to which sets of classes are added as they are asked for."""
-
-    def __init__(self, said: Mapping[str, Any]) -> None:
-        self.said = dict(said)
-
-    def of(self, classes: Sequence[str]) -> int:
-        """Return the number of a set of classes, a new one if there is none yet."""
-        wanted = sorted(classes)
-        for number, named in self.said.items():
-            if named is not None and sorted([named] if isinstance(named, str) else named) == wanted:
-                return int(number)
-        new = max(map(int, self.said)) + 1
-        self.said[str(new)] = wanted if len(wanted) > 1 else wanted[0]
-        return new
 
 
 def write_change_labels(description: Path, drawn: Mapping[str, Changes], output: Path) -> Path:

@@ -60,17 +60,18 @@ def read_drawn(file: Path) -> dict[str, Drawn]:
     found = {}
     for name, one in said.items():
         (areas,) = (lines for kind, lines in one.items() if kind != UNKNOWN)
-        found[name] = Drawn(_polygons(areas), _polygons(one[UNKNOWN]))
+        found[name] = Drawn(polygons_of(areas), polygons_of(one[UNKNOWN]))
     return found
-
-
-def _polygons(lines: Sequence[Sequence[int]]) -> tuple[Polygon, ...]:
-    return tuple(polygon_of(line) for line in lines)
 
 
 def polygon_of(line: Sequence[int]) -> Polygon:
     """Return a polygon in pixels from x, y, x, y ... in quarters of a pixel."""
     return Polygon(np.reshape(line, (-1, 2)) / PER_PX)
+
+
+def polygons_of(lines: Sequence[Sequence[int]]) -> tuple[Polygon, ...]:
+    """Return the polygons of several such lines."""
+    return tuple(polygon_of(line) for line in lines)
 
 
 def draw(drawn: Drawn, shape: tuple[int, int], margins: Margins) -> tuple[Bools, Bools]:
@@ -129,20 +130,34 @@ def write_drawn_labels(
     return write_description(folder, said | {"numbers": numbers})
 
 
+class Numbers:
+    """The numbers of a description, to which sets of classes are added as they are asked for."""
+
+    def __init__(self, said: Mapping[str, Any]) -> None:
+        self.said = dict(said)
+
+    def of(self, classes: Sequence[str]) -> int:
+        """Return the number of a set of classes, a new one if there is none yet."""
+        wanted = sorted(classes)
+        for number, named in self.said.items():
+            if named is not None and sorted([named] if isinstance(named, str) else named) == wanted:
+                return int(number)
+        new = max(map(int, self.said)) + 1
+        self.said[str(new)] = wanted if len(wanted) > 1 else wanted[0]
+        return new
+
+
 def with_class(said: Mapping[str, Any], name: str) -> tuple[dict[str, Any], Labels, int]:
     """Return a description's numbers with new ones, those without a class by their own numbers, and that class's."""
     names = [one["name"] for one in said["classes"]][1:]
-    numbers = dict(said["numbers"])
-    new = max(map(int, numbers)) + 1
-    own, without = new, np.arange(new, dtype=np.uint8)
-    numbers[str(own)] = name
+    numbers = Numbers(said["numbers"])
+    own, without = numbers.of([name]), np.arange(max(map(int, said["numbers"])) + 1, dtype=np.uint8)
     for number, classes in said["numbers"].items():
         allowed = names if classes is None else [classes] if isinstance(classes, str) else classes
         left = [one for one in allowed if one != name]
         if len(left) < len(allowed) and left:
-            new += 1
-            numbers[str(new)], without[int(number)] = left, new
-    return numbers, without, own
+            without[int(number)] = numbers.of(left)
+    return numbers.said, without, own
 
 
 def write_drawn_images(described: Path, names: Iterable[str], output: Path, **more: Any) -> Path:

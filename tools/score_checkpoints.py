@@ -95,19 +95,11 @@ class Tally:
 
     def scores(self, baseline: bool) -> dict[str, float | None]:
         """Return the rows of this set."""
-        rows: dict[str, float | None] = {}
-        if self.kind == UNCHANGED:
-            rows["false alarms"] = float(np.mean(list(self.shares.values())))
-            rows["false alarms outside real changes"] = (self.found - self.right) / max(
-                self.pixels - self.there, 1
-            )
-            rows["real changes found"] = self.right / max(self.there, 1)
         if self.kind == BUILDING:
             whole = self.found + self.there - self.right
             return {"IoU of building": None if baseline else self.right / max(whole, 1)}
         curve = self.counts.curve()
-        binary = {
-            **rows,
+        binary: dict[str, float | None] = {
             "F1": 2 * self.right / max(self.found + self.there, 1),
             "best F1": curve.best_f1()[1],
             "AP": curve.average_precision(),
@@ -115,6 +107,14 @@ class Tally:
         }
         if self.kind == BINARY:
             return binary
+        if self.kind == UNCHANGED:
+            unchanged = max(self.pixels - self.there, 1)
+            binary = {
+                "false alarms": float(np.mean(list(self.shares.values()))),
+                "false alarms outside real changes": (self.found - self.right) / unchanged,
+                "real changes found": self.right / max(self.there, 1),
+                **binary,
+            }
         semantic: dict[str, float | None] = {}
         for name, metrics in self.maps.items():
             semantic[name] = None if baseline else metrics.compute()["f_scd"]

@@ -124,13 +124,13 @@ def write_scene(folder: Path, seed: int) -> None:
 
 def describe(data: Path, work: Path) -> list[Path]:
     """Write the JSON file of each data set and return these; tiles are joined first."""
-    files = []
+    files, corrections = [], read_drawn(DRONE_ROOFS)
     for name, more in DATA_SETS.items():
         folder = work / SYNTHETIC if name == SYNTHETIC else data / name
         if val := TILES.get(folder.name):
             folder = work / JOINED / folder.name
             join_tiles(data / name, folder, val)
-            correct_labels(folder / "labels", read_drawn(DRONE_ROOFS), BUILDING_NUMBER)
+            correct_labels(folder / "labels", corrections, BUILDING_NUMBER)
         file = work / f"{folder.name}.json"
         text = json.dumps({"folder": str(folder.resolve()), "classes": CLASSES, **more}, indent=1)
         file.write_text(text, encoding="utf-8")
@@ -197,16 +197,15 @@ def _complete_places(file: Path, teacher: Teacher, output: Path, seen: Seen, edg
     """Complete the labels of unchanged places; return what is made of the changed ones, and of roofs."""
     completed, more = output / file.name, []
     if not completed.exists():
+        apart = seen.apart()
         if seen.roofs:
-            file = write_drawn_labels(file, seen.roofs, seen.apart(), output / "drawn")
+            file = write_drawn_labels(file, seen.roofs, apart, output / "drawn")
         if seen.water:
-            file = write_drawn_labels(file, seen.water, seen.apart(), output / "drawn-water", WATER)
+            file = write_drawn_labels(file, seen.water, apart, output / "drawn-water", WATER)
         if seen.outlines:
             file = write_change_labels(file, seen.outlines, output / "outlined")
         _complete_alone(file, teacher, output, seen, edge_px)
-        complete(
-            file, teacher, output, CONFIDENCE, changed=seen.apart(), sure=seen.outlined(), edge_px=edge_px
-        )
+        complete(file, teacher, output, CONFIDENCE, changed=apart, sure=seen.outlined(), edge_px=edge_px)
     if seen.changed or seen.outlines:
         pairs = write_changed_pairs(completed, seen.boxes(), output / CHANGED, CHANGED_VAL, seen.outlined())
         more.append(pairs)
