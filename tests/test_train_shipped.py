@@ -141,6 +141,26 @@ def test_labels_that_leave_classes_open_are_completed_and_others_stay(tmp_path):
     assert len(prepare_training(done, options, Observer()).train) == 7
 
 
+def test_a_place_for_validation_is_in_no_set_trained_on(tmp_path, monkeypatch):
+    place = shipped_data.VAL_PLACES[0]
+    names = tuple(f"{one}_{year}" for one in (place, "chico_1") for year in (2016, 2018, 2020))
+    monkeypatch.setitem(NAMES, "naip_california", names)
+    write_data(tmp_path / "data", tmp_path)
+    files = shipped_data.describe(tmp_path / "data", tmp_path)
+    drawn = {name: Drawn((box(16, 16, 48, 48),), ()) for name in names}
+    boxes = {one: [[0, 0, 32, 64]] for one in (place, "chico_1")}
+    done = shipped_data.complete_all(
+        files, [shipped_checkpoint()], tmp_path / "completed", Seen(boxes, roofs=drawn)
+    )
+    counts = {}
+    for file in done[2:5]:
+        splits = open_data_set(file).splits
+        assert all(item.name.startswith("chico_1") for item in splits["train"])
+        assert all(item.name.startswith(place) for item in splits["val"])
+        counts[file.stem] = [len(splits[split]) for split in ("train", "val")]
+    assert counts == {"naip_california": [1, 1], "naip_changes": [3, 3], "naip_roofs": [3, 3]}
+
+
 def test_what_is_unknown_in_joined_tiles_stays_so_and_other_sets_are_completed(tmp_path, monkeypatch):
     adjoining = ("OAM-619213-523272-20", "OAM-619212-523272-20")
     monkeypatch.setitem(NAMES, "kampala_ug", adjoining)

@@ -52,8 +52,9 @@ CHANGED = "naip_changes"
 ROOFS = "naip_roofs"
 ALONE = "naip_alone"
 ROOFS_ZOOM = (0.35, 1.2)  # pixels of 0.2 to 0.7 m, as in aerial images of cities
-ROOFS_SPLITS = {"train": "*", "val": "chico_17_*"}
-CHANGED_VAL = ("riverside_80_*", "riverside_41_*", "chico_81_*")
+VAL_PLACES = ("riverside_80", "riverside_41", "chico_81")  # of NAIP, in all sets that are made of it
+CHANGED_VAL = tuple(f"{place}_*" for place in VAL_PLACES)
+ROOFS_SPLITS = {"train": "*", "val": CHANGED_VAL}
 SCENES, SCENE_PX, FIRST_SEED, HELD_OUT_OF = 240, 512, 1_000_000, 60
 TRAINED_ON = (
     "aerial images of Dubai (Humans in the Loop and MBRSC, CC0 1.0; tile 5 kept for validation), NAIP pairs of "
@@ -81,7 +82,7 @@ DATA_SETS: dict[str, dict[str, Any]] = {
     "train/naip_california": {
         "kind": "unchanged pairs",
         "numbers": VEGETATION_OR_NOT,
-        "splits": {"train": "*", "val": [HELD_OUT_PLACES, "*_77"]},
+        "splits": {"train": "*", "val": [HELD_OUT_PLACES, "*_77", *VAL_PLACES]},
         "zoom": (0.5, 2),
     },
     "train/banepa": buildings(1, 5),

@@ -18,7 +18,7 @@ alone saw crowns without leaves, in every fifth look. No round before it did.
 All rounds before "outlines" saw tiles of drone images by themselves, at zooms from 0.6 or 0.8 up, with labels as they
 came, and roofs of 121 images. "outlines" itself saw roofs of 351 images, outlines of 129 places and boxes of the
 others, and neither water nor corrected drone labels, for the rest was drawn while it ran; what is unknown in joined
-tiles was completed too, and pairs of two places for validation with a date between were trained on.
+tiles was completed too. In it and before, places for validation of one set made of NAIP were trained on in others.
 """
 
 from dataclasses import dataclass, replace
