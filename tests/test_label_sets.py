@@ -1,6 +1,7 @@
 """Labels as sets of classes: what they say of change, what they cost, and how data sets with them are mixed."""
 
 import json
+from dataclasses import replace
 from math import log
 
 import numpy as np
@@ -10,9 +11,10 @@ import torch
 from lsafnet.label_sets import CHANGED, UNCHANGED, UNSURE, LabelSets
 from lsafnet.logits import ChangeLogits
 from lsafnet.losses import ChangeLoss
+from lsafnet.training.augment import LookOptions
 from lsafnet.training.examples import Example
 from lsafnet.training.single_date import Place, SingleDateOptions, pasted_truth
-from lsafnet.training.varied_pairs import Dates, one_date_pair, unchanged_pair
+from lsafnet.training.varied_pairs import Dates, labelled_pair, one_date_pair, unchanged_pair
 from lsafnet_cli.app import main
 from lsafnet_cli.data_sets.check import check_data_set
 from lsafnet_cli.data_sets.opening import open_data_set
@@ -130,6 +132,29 @@ def test_a_real_pair_is_unchanged_but_where_its_sets_share_nothing_and_regions_a
     pasted = unchanged_pair(same, before, 8, np.random.default_rng(0), pasting, SETS)
     assert pasted.changed.any()
     assert np.array_equal(pasted.changed, pasted.label_before != pasted.label_after)
+
+
+STILL_LOOK = LookOptions(0, haze=0, season=0, blur=0, noise=0, jpeg=0)
+
+
+def test_real_dates_take_other_colours_alike_and_each_class_its_own():
+    everywhere = np.ones((8, 8), bool)
+    label = np.full((8, 8), VEGETATION, np.uint8)
+    label[:, 4:] = NOT_VEGETATION
+    place = Place(np.full((3, 8, 8), 100, np.float32), label)
+    dates = Dates(place, place, everywhere, ~everywhere, everywhere)
+    options = SingleDateOptions(zoom=(1, 1), shift_px=0, recolor=1, pasted_real=0, look=STILL_LOOK)
+    for draw in (
+        lambda rng: unchanged_pair(dates, place, 8, rng, options, SETS),
+        lambda rng: labelled_pair(dates, 8, rng, options),
+    ):
+        pair = draw(np.random.default_rng(3))
+        assert np.array_equal(pair.before, pair.after)
+        left, right = pair.before[:, 4, 0], pair.before[:, 4, 7]
+        assert min(abs(left - 100).max(), abs(right - 100).max(), abs(left - right).max()) > 2
+        assert np.array_equal(pair.label_after, label)
+        plain = labelled_pair(dates, 8, np.random.default_rng(3), replace(options, recolor=0))
+        np.testing.assert_allclose(plain.before, 100, atol=1e-3)
 
 
 def test_unlabelled_ground_of_one_place_counts_as_unchanged_and_pasted_ground_not_at_all():

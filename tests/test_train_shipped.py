@@ -251,6 +251,24 @@ def test_outlines_take_the_place_of_boxes_and_are_all_that_counts_of_a_place():
     assert core.bounds == (11, 11, 19, 19)
 
 
+def test_outlines_of_a_share_count_and_boxes_in_the_other_places_that_have_any():
+    change = Change("ground", "building", box(10, 10, 20, 20))
+    names = [f"chico_{number}" for number in range(60)]
+    outlines = {name: Changes((change,), ()) for name in (*names, "without boxes")} | {"still": Changes((), ())}
+    boxes = {name: [[8, 8, 22, 22]] for name in (*names, "still")}
+    seen = Seen(boxes, {names[0]: [[0, 0, 1, 1]]}, outlines=outlines)
+    some = shipped_data.with_outlines_of(0.5, seen)
+    kept = {name for name in names if name in some.outlines}
+    assert 15 < len(kept) < 45
+    assert {"without boxes", "still"} <= some.outlines.keys()
+    assert some.boxes().keys() == set(names) - kept
+    for name in set(names) - kept:  # what was outlined may have changed
+        assert some.unsure[name][-1].bounds == (8, 8, 22, 22)
+    assert shipped_data.with_outlines_of(1, seen) == seen
+    assert names[0] in shipped_data.with_outlines_of(0, seen).unsure
+    assert shipped_data.with_outlines_of(0, seen).outlines.keys() == {"without boxes", "still"}
+
+
 def test_both_kinds_of_boxes_set_the_dates_apart():
     seen = Seen({"a": [[0, 0, 1, 1]], "b": [[2, 2, 3, 3]]}, {"b": [[4, 4, 5, 5]], "c": [[6, 6, 7, 7]]})
     assert {place: list(boxes) for place, boxes in seen.apart().items()} == {

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,24 @@ class Seen:
     def outlined(self) -> AreasOfPlaces:
         """Return the areas that surely changed, of the places in which something was outlined."""
         return {place: drawn.cores() for place, drawn in self.outlines.items() if drawn.changes}
+
+
+def with_outlines_of(share: float, seen: Seen) -> Seen:
+    """Return what was seen, with the outlines of a share of the places alone where boxes say what changed, too.
+
+    In the others boxes count; what is outlined there may have changed. Outlines teach where a change ends, boxes,
+    whose labels are the teachers', that large ones have no holes.
+    """
+    outlines, unsure = dict(seen.outlines), dict(seen.unsure)
+    for place in seen.outlines.keys() & seen.changed.keys():
+        if seen.outlines[place].changes and _lot(place) >= share:
+            unsure[place] = (*seen.unsure.get(place, ()), *outlines.pop(place).apart())
+    return replace(seen, outlines=outlines, unsure=unsure)
+
+
+def _lot(name: str) -> float:
+    """Return a number 0..1 that a name always draws."""
+    return int(sha1(name.encode(), usedforsecurity=False).hexdigest(), 16) % 100 / 100
 
 
 def complete_all(

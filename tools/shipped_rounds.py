@@ -57,7 +57,8 @@ class Round:
     backbone: its decoders are put on this one first, so that it has no part in the mean. labels: the round whose
     completed labels are taken, this one itself if "". teachers: rounds whose results complete the labels too.
     edge_px: completed buildings end so many pixels before their borders. roofs: images on which roofs were drawn
-    follow the pairs with change in the stages' shares. outlines: water was drawn too, and what changed was outlined.
+    follow the pairs with change in the stages' shares. outlines: water was drawn
+    too, and what changed was outlined, which counts in this share of the places with boxes.
     """
 
     name: str
@@ -70,7 +71,7 @@ class Round:
     teachers: tuple[str, ...] = ()
     edge_px: int = 0
     roofs: bool = False
-    outlines: bool = False
+    outlines: float = 0.0
 
 
 ROOFS = Stage(
@@ -224,6 +225,6 @@ ROUNDS = (
         teachers=("larger",),
         edge_px=3,
         roofs=True,
-        outlines=True,
+        outlines=0.4,
     ),
 )  # fmt: skip

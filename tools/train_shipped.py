@@ -46,6 +46,7 @@ from shipped_data import (
     Seen,
     complete_all,
     describe,
+    with_outlines_of,
     write_scene,
 )
 from shipped_rounds import ROUNDS, Round, Stage
@@ -165,13 +166,14 @@ def first_of(one: Round, start: Path, options: argparse.Namespace) -> Path:
 
 def seen_in(one: Round) -> Seen:
     """Return what was seen in the places of NAIP, as far as a round learns it."""
-    return Seen(
+    seen = Seen(
         read_boxes(NAIP_CHANGES) if one.changes else {},
         read_boxes(NAIP_CHANGES, UNSURE) if one.roofs else {},
         read_drawn(NAIP_ROOFS) if one.roofs else {},
         read_drawn(NAIP_WATER) if one.outlines else {},
         read_changes(NAIP_OUTLINES) if one.outlines else {},
     )
+    return with_outlines_of(one.outlines, seen)
 
 
 def train(options: argparse.Namespace) -> None:

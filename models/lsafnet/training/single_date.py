@@ -27,6 +27,7 @@ from lsafnet.training.augment import (
 )
 from lsafnet.training.examples import Bools, Example, Floats, Labels
 
+TINT = 1.2  # strength of the other colours of a class
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | Floats
 
 
@@ -163,8 +164,23 @@ def recolored(place: Place, rng: np.random.Generator, options: SingleDateOptions
     """Return a place whose classes have other colours."""
     image = place.image
     for number in np.unique(place.label):
-        image = tint_where(image, place.label == number, rng, options.value_range, 1.2)
+        image = tint_where(image, place.label == number, rng, options.value_range, TINT)
     return Place(image, place.label)
+
+
+def recolored_alike(
+    before: Place, after: Place, rng: np.random.Generator, options: SingleDateOptions
+) -> tuple[Place, Place]:
+    """Return two dates of a place whose classes have other colours, each class the same at both."""
+    dates = [before, after]
+    for number in np.union1d(before.label, after.label):
+        seed = int(rng.integers(2**32))
+        for index, date in enumerate(dates):
+            image = tint_where(
+                date.image, date.label == number, np.random.default_rng(seed), options.value_range, TINT
+            )
+            dates[index] = Place(image, date.label)
+    return dates[0], dates[1]
 
 
 def paste_regions(place: Place, other: Place, rng: np.random.Generator) -> Place:

@@ -21,6 +21,7 @@ from lsafnet.training.single_date import (
     pasted_truth,
     photograph,
     recolored,
+    recolored_alike,
 )
 
 VARIED = SingleDateOptions(
@@ -100,7 +101,7 @@ def unchanged_pair(
     """
     look = replace(options.look, strength=options.look.strength * REAL_STRENGTH)
     options = replace(options, look=look)
-    before, after = dates.before, dates.after
+    before, after = _recolored_dates(dates, rng, options)
     other = matched(other, after, rng)
     foreign = np.zeros(before.label.shape, bool)
     unsure = sets.comparison[before.label, after.label] == CHANGED
@@ -117,7 +118,17 @@ def labelled_pair(
 ) -> Example:
     """Return two dates whose labels say what changed."""
     truth = Truth(dates.changed, dates.known, dates.valid)
-    return photograph(dates.before, dates.after, size_px, rng, options, truth)
+    before, after = _recolored_dates(dates, rng, options)
+    return photograph(before, after, size_px, rng, options, truth)
+
+
+def _recolored_dates(
+    dates: Dates, rng: np.random.Generator, options: SingleDateOptions
+) -> tuple[Place, Place]:
+    """Return both dates, in a share of pairs with other soils, roofs and plants, the same ones at both."""
+    if rng.random() < options.recolor:
+        return recolored_alike(dates.before, dates.after, rng, options)
+    return dates.before, dates.after
 
 
 def region_to_paste(other: Place, rng: np.random.Generator, options: SingleDateOptions) -> Bools:
