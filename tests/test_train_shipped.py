@@ -1,6 +1,7 @@
 """The recipe of the shipped checkpoint: its data sets open as described, and its words are those of `train`."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -254,7 +255,9 @@ def test_outlines_take_the_place_of_boxes_and_are_all_that_counts_of_a_place():
 def test_outlines_of_a_share_count_and_boxes_in_the_other_places_that_have_any():
     change = Change("ground", "building", box(10, 10, 20, 20))
     names = [f"chico_{number}" for number in range(60)]
-    outlines = {name: Changes((change,), ()) for name in (*names, "without boxes")} | {"still": Changes((), ())}
+    outlines = {name: Changes((change,), ()) for name in (*names, "without boxes")} | {
+        "still": Changes((), ())
+    }
     boxes = {name: [[8, 8, 22, 22]] for name in (*names, "still")}
     seen = Seen(boxes, {names[0]: [[0, 0, 1, 1]]}, outlines=outlines)
     some = shipped_data.with_outlines_of(0.5, seen)
@@ -328,6 +331,12 @@ def test_what_the_shipped_checkpoint_says_of_itself_is_what_was_scored_and_measu
     assert info.domain.statistics.images == 12
     assert info.domain.statistics.level != before.domain.statistics.level
     assert (info.decision, info.tile_px, info.trained_on) == (before.decision, 256, shipped_data.TRAINED_ON)
+
+
+def test_the_loss_weight_of_building_stays_in_and_that_of_water_is_taken_out_twice():
+    stage = replace(STAGE, water_building=(1.5, 1.4))
+    assert train_shipped.class_weights(stage) == (1.5, 1.0, 1.0, 1.4)
+    assert train_shipped.weights_to_take_out(stage) == (2.25, 1.0, 1.0, 1.0)
 
 
 def test_class_weights_are_taken_out_of_the_land_cover_and_of_nothing_else(tmp_path):

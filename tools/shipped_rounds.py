@@ -80,6 +80,8 @@ ROOFS = Stage(
 )  # fmt: skip
 CHANGES = replace(ROOFS, shares=(6, 4, 5, 6, 6, 4, 4, 3, 7), epochs=6, seed=81)
 OUTLINES = replace(CHANGES, shares=(6, 4, 5, 8, 6, 4, 4, 3, 8), seed=91)
+WHOLE = replace(OUTLINES, seed=101)
+TINTED = replace(OUTLINES, epochs=5, seed=103)
 ROUNDS = (
     Round(
         "partial",
@@ -226,5 +228,24 @@ ROUNDS = (
         edge_px=3,
         roofs=True,
         outlines=0.4,
+    ),
+    Round(
+        "whole",
+        (WHOLE, replace(WHOLE, seed=102, begin="outlines.safetensors")),
+        parts=((1, 2, 0.5), (2, 2, 0.5)),
+        changes=True,
+        teachers=("larger",),
+        edge_px=3,
+        roofs=True,
+        outlines=0.5,
+    ),
+    Round(
+        "tinted",
+        (TINTED, replace(TINTED, seed=104, begin="whole.safetensors")),
+        parts=((1, 2, 0.3), (2, 2, 0.4)),
+        changes=True,
+        labels="whole",
+        roofs=True,
+        outlines=0.5,
     ),
 )  # fmt: skip
