@@ -11,7 +11,6 @@ import torch
 from lsafnet.label_sets import CHANGED, UNCHANGED, UNSURE, LabelSets
 from lsafnet.logits import ChangeLogits
 from lsafnet.losses import ChangeLoss
-from lsafnet.training.augment import LookOptions
 from lsafnet.training.examples import Example
 from lsafnet.training.single_date import Place, SingleDateOptions, pasted_truth
 from lsafnet.training.varied_pairs import Dates, labelled_pair, one_date_pair, unchanged_pair
@@ -27,7 +26,7 @@ from lsafnet_cli.training.sources import Turns
 from lsafnet_cli.training.validate import scored
 
 from .conftest import write_raster
-from .training_sets import CLASSES, class_entries, image_of, label_of, write_pairs, write_singles
+from .training_sets import CLASSES, STILL_LOOK, class_entries, image_of, label_of, write_pairs, write_singles
 
 WATER, GROUND, VEGETATION, BUILDING = 1, 2, 3, 4
 NOT_BUILDING, NOT_VEGETATION = 5, 6
@@ -134,9 +133,6 @@ def test_a_real_pair_is_unchanged_but_where_its_sets_share_nothing_and_regions_a
     assert np.array_equal(pasted.changed, pasted.label_before != pasted.label_after)
 
 
-STILL_LOOK = LookOptions(0, haze=0, season=0, blur=0, noise=0, jpeg=0)
-
-
 def test_real_dates_take_other_colours_alike_and_each_class_its_own():
     everywhere = np.ones((8, 8), bool)
     label = np.full((8, 8), VEGETATION, np.uint8)
@@ -153,8 +149,8 @@ def test_real_dates_take_other_colours_alike_and_each_class_its_own():
         left, right = pair.before[:, 4, 0], pair.before[:, 4, 7]
         assert min(abs(left - 100).max(), abs(right - 100).max(), abs(left - right).max()) > 2
         assert np.array_equal(pair.label_after, label)
-        plain = labelled_pair(dates, 8, np.random.default_rng(3), replace(options, recolor=0))
-        np.testing.assert_allclose(plain.before, 100, atol=1e-3)
+    plain = labelled_pair(dates, 8, np.random.default_rng(3), replace(options, recolor=0))
+    np.testing.assert_allclose(plain.before, 100, atol=1e-3)
 
 
 def test_unlabelled_ground_of_one_place_counts_as_unchanged_and_pasted_ground_not_at_all():

@@ -13,12 +13,14 @@ from lsafnet.training.single_date import (
     paste_regions,
 )
 
+from .training_sets import STILL_LOOK
+
 SEEDS = st.integers(0, 2**32 - 1)
 PLAIN = {
     "zoom": (1.0, 1.0),
     "shift_px": 0,
     "recolor": 0,
-    "look": LookOptions(0, haze=0, season=0, blur=0, noise=0, jpeg=0),
+    "look": STILL_LOOK,
 }
 CLASS_STEP = 40
 

@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from lsafnet.training.augment import LookOptions
+
 from .conftest import write_raster
 from .maps import blobs
 
 COLORS = np.array([[0, 0, 0], [30, 60, 160], [150, 120, 90], [40, 130, 50], [190, 60, 60]], np.uint8)
 CLASSES = ("unchanged", "water", "ground", "vegetation", "building")
+STILL_LOOK = LookOptions(0, haze=0, season=0, blur=0, noise=0, jpeg=0)  # images stay as they are
 
 
 SECOND_COLORS = {"unchanged": (255, 255, 255), "water": (0, 0, 255), "building": (128, 0, 0)}

@@ -57,8 +57,8 @@ class Round:
     backbone: its decoders are put on this one first, so that it has no part in the mean. labels: the round whose
     completed labels are taken, this one itself if "". teachers: rounds whose results complete the labels too.
     edge_px: completed buildings end so many pixels before their borders. roofs: images on which roofs were drawn
-    follow the pairs with change in the stages' shares. outlines: water was drawn
-    too, and what changed was outlined, which counts in this share of the places with boxes.
+    follow the pairs with change in the stages' shares. outlines: water was drawn too, and what changed was outlined,
+    which counts in this share of the places with boxes.
     """
 
     name: str
@@ -74,6 +74,11 @@ class Round:
     outlines: float = 0.0
 
 
+def twice(stage: Stage, start: str) -> tuple[Stage, Stage]:
+    """Return two stages with other examples, both from the result of the round `start`, which is the one before."""
+    return stage, replace(stage, seed=stage.seed + 1, begin=f"{start}.safetensors")
+
+
 ROOFS = Stage(
     (6, 4, 6, 3, 7, 4, 3, 2, 5), 5, 60, 3e-4, 0.98, power=0.7, warmup=8, backbone=0.4,
     water_building=(1.5, 1.4), seed=71,
@@ -82,6 +87,15 @@ CHANGES = replace(ROOFS, shares=(6, 4, 5, 6, 6, 4, 4, 3, 7), epochs=6, seed=81)
 OUTLINES = replace(CHANGES, shares=(6, 4, 5, 8, 6, 4, 4, 3, 8), seed=91)
 WHOLE = replace(OUTLINES, seed=101)
 TINTED = replace(OUTLINES, epochs=5, seed=103)
+DRAWN = Round(
+    "roofs",
+    twice(ROOFS, "edges"),
+    parts=((1, 5, 0.5), (2, 5, 0.5)),
+    changes=True,
+    teachers=("larger",),
+    edge_px=3,
+    roofs=True,
+)
 ROUNDS = (
     Round(
         "partial",
@@ -202,46 +216,32 @@ ROUNDS = (
         teachers=("larger",),
         edge_px=3,
     ),
-    Round(
-        "roofs",
-        (ROOFS, replace(ROOFS, seed=72, begin="edges.safetensors")),
-        parts=((1, 5, 0.5), (2, 5, 0.5)),
-        changes=True,
-        teachers=("larger",),
-        edge_px=3,
-        roofs=True,
-    ),
+    DRAWN,
     Round(
         "changes",
-        (CHANGES, replace(CHANGES, seed=82, begin="roofs.safetensors")),
+        twice(CHANGES, "roofs"),
         parts=((1, 6, 0.5), (2, 6, 0.5)),
         changes=True,
         labels="roofs",
         roofs=True,
     ),
-    Round(
-        "outlines",
-        (OUTLINES, replace(OUTLINES, seed=92, begin="changes.safetensors")),
+    replace(
+        DRAWN,
+        name="outlines",
+        stages=twice(OUTLINES, "changes"),
         parts=((1, 2, 0.275), (2, 2, 0.275)),
-        changes=True,
-        teachers=("larger",),
-        edge_px=3,
-        roofs=True,
         outlines=0.4,
     ),
-    Round(
-        "whole",
-        (WHOLE, replace(WHOLE, seed=102, begin="outlines.safetensors")),
+    replace(
+        DRAWN,
+        name="whole",
+        stages=twice(WHOLE, "outlines"),
         parts=((1, 2, 0.5), (2, 2, 0.5)),
-        changes=True,
-        teachers=("larger",),
-        edge_px=3,
-        roofs=True,
         outlines=0.5,
     ),
     Round(
         "tinted",
-        (TINTED, replace(TINTED, seed=104, begin="whole.safetensors")),
+        twice(TINTED, "whole"),
         parts=((1, 2, 0.3), (2, 2, 0.4)),
         changes=True,
         labels="whole",

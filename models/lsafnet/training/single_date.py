@@ -27,7 +27,6 @@ from lsafnet.training.augment import (
 )
 from lsafnet.training.examples import Bools, Example, Floats, Labels
 
-TINT = 1.2  # strength of the other colours of a class
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | Floats
 
 
@@ -151,7 +150,7 @@ def _draw_place(
     windows = [np.s_[row : row + wide, col : col + wide] for row, col in corners]
     window = max(windows, key=lambda one: _evenness(label[one]))
     place = Place(resize_image(image[:, *window], (side, side)), resize_labels(label[window], (side, side)))
-    return recolored(place, rng, options) if rng.random() < options.recolor else place
+    return recolored([place], rng, options)[0] if rng.random() < options.recolor else place
 
 
 def _evenness(label: Labels) -> float:
@@ -160,27 +159,16 @@ def _evenness(label: Labels) -> float:
     return float(-(shares * np.log(shares.clip(1e-9))).sum())
 
 
-def recolored(place: Place, rng: np.random.Generator, options: SingleDateOptions) -> Place:
-    """Return a place whose classes have other colours."""
-    image = place.image
-    for number in np.unique(place.label):
-        image = tint_where(image, place.label == number, rng, options.value_range, TINT)
-    return Place(image, place.label)
-
-
-def recolored_alike(
-    before: Place, after: Place, rng: np.random.Generator, options: SingleDateOptions
-) -> tuple[Place, Place]:
-    """Return two dates of a place whose classes have other colours, each class the same at both."""
-    dates = [before, after]
-    for number in np.union1d(before.label, after.label):
-        seed = int(rng.integers(2**32))
-        for index, date in enumerate(dates):
-            image = tint_where(
-                date.image, date.label == number, np.random.default_rng(seed), options.value_range, TINT
-            )
-            dates[index] = Place(image, date.label)
-    return dates[0], dates[1]
+def recolored(places: Sequence[Place], rng: np.random.Generator, options: SingleDateOptions) -> list[Place]:
+    """Return dates of one place whose classes have other colours, each class the same at all of them."""
+    images = [place.image for place in places]
+    for number in np.unique([place.label for place in places]):
+        start = rng.bit_generator.state
+        for index, place in enumerate(places):
+            rng.bit_generator.state = start
+            where = place.label == number
+            images[index] = tint_where(images[index], where, rng, options.value_range, 1.2)
+    return [Place(image, place.label) for image, place in zip(images, places, strict=True)]
 
 
 def paste_regions(place: Place, other: Place, rng: np.random.Generator) -> Place:

@@ -21,7 +21,6 @@ from lsafnet.training.single_date import (
     pasted_truth,
     photograph,
     recolored,
-    recolored_alike,
 )
 
 VARIED = SingleDateOptions(
@@ -74,7 +73,7 @@ def one_date_pair(
     shares = np.array([options.two_places, options.pasted, options.unchanged])
     kind = rng.choice(3, p=shares / shares.sum())
     if rng.random() < options.recolor:
-        place = recolored(place, rng, options)
+        [place] = recolored([place], rng, options)
     foreign = np.zeros(place.label.shape, bool)
     after = place
     if kind == 0:
@@ -126,9 +125,10 @@ def _recolored_dates(
     dates: Dates, rng: np.random.Generator, options: SingleDateOptions
 ) -> tuple[Place, Place]:
     """Return both dates, in a share of pairs with other soils, roofs and plants, the same ones at both."""
+    before, after = dates.before, dates.after
     if rng.random() < options.recolor:
-        return recolored_alike(dates.before, dates.after, rng, options)
-    return dates.before, dates.after
+        before, after = recolored([before, after], rng, options)
+    return before, after
 
 
 def region_to_paste(other: Place, rng: np.random.Generator, options: SingleDateOptions) -> Bools:
